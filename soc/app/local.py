@@ -1,0 +1,50 @@
+"""Reach the front door of a home through its socket, when one is running."""
+
+import json
+import socket
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from soc.errors import Refused
+
+PATIENCE = 60.0
+
+
+class LocalConnection(HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def is_served(path: Path) -> bool:
+    """Return whether a front door answers at *path*."""
+    try:
+        connection = LocalConnection(path)
+        connection.connect()
+        connection.close()
+    except OSError:
+        return False
+    return True
+
+
+def post(path: Path, target: str, body: bytes, kind: str = "application/json") -> dict[str, Any]:
+    """Return the answer of the front door; raises Refused with its reason."""
+    connection = LocalConnection(path)
+    try:
+        connection.request("POST", target, body, {"Content-Type": kind})
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read() or b"{}")
+    finally:
+        connection.close()
+    if response.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
+        raise Refused(str(answer.get("reason") or answer.get("error")))
+    return answer

@@ -1,0 +1,146 @@
+"""The wired suite, as every process of an installation makes it for itself."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from soc import plugins
+from soc.app import content, home
+from soc.app.content import Playbooks
+from soc.app.home import Home
+from soc.audit import Act
+from soc.audit import record as record_act
+from soc.clock import Clock, SystemClock
+from soc.detect.detector import Detector, Mode
+from soc.detect.rules import Rules
+from soc.detect.sigma.load import load_rules
+from soc.incidents.record import Change
+from soc.ingest.parse import Intake
+from soc.logs.embedded import EmbeddedLog
+from soc.logs.reader import LogReader
+from soc.model.event import Row
+from soc.respond.action import Action
+from soc.respond.engine import Engine
+from soc.respond.notifier import Outbox
+from soc.respond.trigger import trigger
+from soc.settings import Settings
+from soc.settings import read as read_settings
+from soc.store.session import Database, connect
+from soc.watch.tick import Watch
+
+
+class Suite:
+    """One process's view of an installation; heavy parts are made when first asked for."""
+
+    def __init__(self, home_path: Path, clock: Clock | None = None) -> None:
+        self.home: Home = home.find(home_path)
+        self.clock: Clock = clock or SystemClock()
+        self.settings: Settings = read_settings(self.home.settings)
+
+    @cached_property
+    def database(self) -> Database:
+        """The store."""
+        return connect(self.home.database)
+
+    @cached_property
+    def reader(self) -> LogReader:
+        """The event store, to read."""
+        return LogReader(self.home.events)
+
+    def log(self) -> EmbeddedLog:
+        """Open the event store to write; raises LogError while another process does."""
+        return EmbeddedLog(self.home.events, self.settings.logs, self.clock)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """All parsers."""
+        return Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
+
+    def classify(self, row: Row) -> str:
+        """Return the class of retention that *row* belongs to."""
+        _ = row  # until the policy names classes, there is one
+        return "default"
+
+    @cached_property
+    def actions(self) -> Mapping[str, type[Action]]:
+        """All actions, by name."""
+        return plugins.load("soc.actions")
+
+    @cached_property
+    def playbooks(self) -> Playbooks:
+        """All playbooks."""
+        return content.playbooks(self.home, self.actions)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The detector that holds all Sigma rules."""
+        files, _ = content.rule_files(self.home)
+        active = content.monitored(self.settings, self.home, "active")
+        return Rules(load_rules([*files, *active, *self._monitored]), self.settings.detect)
+
+    @cached_property
+    def _monitored(self) -> tuple[Path, ...]:
+        return content.monitored(self.settings, self.home, "monitor")
+
+    @cached_property
+    def modes(self) -> dict[str, Mode]:
+        """What rules of further folders may do: at first, only be watched."""
+        watched = set(self._monitored)
+        every = [*self.rules.ruleset.rules, *self.rules.ruleset.correlations]
+        return {rule.name: Mode.MONITOR for rule in every if rule.path in watched}
+
+    @cached_property
+    def slugs(self) -> dict[str, str]:
+        """Every rule's slug, by slug and by UUID; detectors' own rules among them."""
+        every = [*self.rules.ruleset.rules, *self.rules.ruleset.correlations]
+        models = {rule: rule for detector in self.models.values() for rule in detector.rules}
+        return models | {rule.id: rule.name for rule in every if rule.id} | {r.name: r.name for r in every}
+
+    def slug_of(self, rule: str) -> str | None:
+        """Return the slug of *rule*, given by slug or UUID; None if there is no such rule."""
+        return self.slugs.get(rule)
+
+    @cached_property
+    def models(self) -> dict[str, Detector[Any]]:
+        """Every detector but the one of Sigma rules."""
+        found = plugins.load("soc.detectors").items()
+        return {name: kind(self.settings.detect) for name, kind in found}
+
+    @cached_property
+    def detectors(self) -> dict[str, Detector[Any]]:
+        """Every detector, the Sigma rules among them."""
+        return {"sigma": self.rules, **self.models}
+
+    def watch(self) -> Watch:
+        """Return what moves the detectors."""
+        parts = (self.reader, self.database, self.clock, self.settings)
+        return Watch(*parts, self.detectors, self.modes, self.follow())
+
+    def engine(self) -> Engine:
+        """Return this process's hands."""
+        owner = f"{os.uname().nodename}:{os.getpid()}"
+        return Engine(
+            self.database,
+            self.clock,
+            self.settings.respond,
+            self.actions,
+            Outbox(self.home.outbox),
+            owner,
+        )
+
+    def follow(self) -> Callable[[Session, tuple[Change, ...], Any], None]:
+        """Return what follows from changed incidents, in the transaction that changed them."""
+        playbooks = self.playbooks.usable
+
+        def follow(writing: Session, changes: tuple[Change, ...], now: Any) -> None:  # noqa: ANN401 - a moment
+            for change in changes:
+                verb = "incident.open" if change.opened else "incident.grow"
+                act = Act(at=now, actor="soc", action=verb, object=f"incident:{change.incident}")
+                record_act(writing, act)
+            trigger(writing, (change.incident for change in changes), playbooks, now)
+
+        return follow

@@ -1,0 +1,64 @@
+"""What a worker does all day: windows, runs, effects whose time is over, numbers for the audit."""
+
+from threading import Event
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from soc import audit
+from soc.app.suite import Suite
+from soc.incidents.record import record
+from soc.model.finding import Finding
+from soc.model.value import Entity, EntityKind, Severity, bucket_of
+from soc.store.session import session
+
+RUNS_EVERY = 0.25
+AUDIT_EVERY = 2.0
+
+
+def work(suite: Suite, stop: Event) -> None:
+    """Work until *stop* is set; what is begun is finished first."""
+    watch, engine = suite.watch(), suite.engine()
+
+    def respond() -> None:
+        engine.end_due()
+        while engine.work():
+            pass
+
+    def number() -> None:
+        with session(suite.database) as writing:
+            audit.number(writing)
+
+    clock = BackgroundScheduler(
+        timezone="UTC",
+        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+    )
+    clock.add_job(watch.tick, "interval", seconds=suite.settings.detect.every)
+    clock.add_job(respond, "interval", seconds=RUNS_EVERY)
+    clock.add_job(number, "interval", seconds=AUDIT_EVERY)
+    clock.start()
+    stop.wait()
+    clock.shutdown(wait=True)
+
+
+def tell_of_death(suite: Suite, words: str) -> None:
+    """Make an alert of a process that died and was started again."""
+    now = suite.clock.now()
+    name = words.partition(" ")[0]
+    entity = Entity(kind=EntityKind.SOURCE, value=name)
+    finding = Finding(
+        rule="soc-process-died",
+        rule_digest="",
+        title=f"The suite's {name} process died and was started again",
+        severity=Severity.MEDIUM,
+        entity=entity,
+        entities=(entity,),
+        bucket=bucket_of(now, suite.settings.detect.bucket),
+        first=now,
+        last=now,
+    )
+    with session(suite.database) as writing:
+        record(writing, [finding], {}, now, suite.settings.incidents)
+        act = audit.Act(
+            at=now, actor="soc", action="process.restart", object=f"process:{name}", reason=words
+        )
+        audit.record(writing, act)

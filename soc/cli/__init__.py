@@ -1,0 +1,1 @@
+"""The command line: read arguments, ask a stage, print its answer."""

@@ -1,0 +1,130 @@
+"""Commands about content: rules and playbooks."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
+
+Paths = Annotated[list[Path] | None, typer.Argument(help="Files or folders; by default all.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    rules = group("Detection rules.")
+    rules.command("check")(rules_check)
+    rules.command("enable")(rules_enable)
+    rules.command("disable")(rules_disable)
+    rules.command("mode")(rules_mode)
+    app.add_typer(rules, name="rules")
+    playbooks = group("What is done about incidents.")
+    playbooks.command("list")(playbooks_list)
+    playbooks.command("check")(playbooks_check)
+    playbooks.command("plan")(playbooks_plan)
+    app.add_typer(playbooks, name="playbooks")
+
+
+def rules_check(paths: Paths = None, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Name every mistake in rules, as path:line: message; exit with 2 if there is one."""
+    from soc.content.folders import packaged
+    from soc.detect.sigma.load import load_rules  # defers pySigma
+
+    ruleset = load_rules(paths or [packaged("rules")])
+    for problem in ruleset.failed:
+        warn(problem)
+    result = {
+        "rules": len(ruleset.rules),
+        "correlations": len(ruleset.correlations),
+        "failed": len(ruleset.failed),
+    }
+    show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
+    if ruleset.failed:
+        raise typer.Exit(2)
+
+
+def rules_enable(rule: str, home: HomeOption = HOME, reason: str = "") -> None:
+    """Let a rule act again."""
+    _switch(home, rule, "active", reason or "enabled", None)
+
+
+def rules_disable(
+    rule: str,
+    reason: Annotated[str, typer.Option(help="Why; it is in the audit log and the report.")],
+    home: HomeOption = HOME,
+    until: Annotated[datetime | None, typer.Option(help="When it acts again, UTC.")] = None,
+) -> None:
+    """Switch a rule off; its controls fail for as long."""
+    _switch(home, rule, "disabled", reason, until)
+
+
+def rules_mode(
+    rule: str,
+    mode: Annotated[str, typer.Argument(help="monitor or active.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    home: HomeOption = HOME,
+    until: Annotated[datetime | None, typer.Option(help="For how long, UTC.")] = None,
+) -> None:
+    """Let a rule act, or only be watched."""
+    if mode not in {"monitor", "active"}:
+        raise typer.BadParameter("write monitor or active")
+    _switch(home, rule, mode, reason, until)
+
+
+def playbooks_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List the playbooks in use."""
+    found = suite_at(home).playbooks
+    rows = [
+        {"playbook": p.name, "version": p.version, "title": p.title, "digest": p.digest}
+        for p in found.usable
+    ]
+    for problem in found.problems:
+        warn(problem)
+    show(rows, as_json, table(rows, "playbook", "version", "title"))
+
+
+def playbooks_check(paths: Paths = None) -> None:
+    """Name every mistake in playbooks, as path:line: message; exit with 2 if there is one."""
+    from soc import plugins
+    from soc.content.folders import files, packaged
+    from soc.errors import ContentError
+    from soc.respond.playbook import read  # defers pydantic and Jinja2
+
+    actions = plugins.load("soc.actions")
+    wrong = False
+    for folder in paths or [packaged("playbooks")]:
+        for path in files(folder):
+            try:
+                read(path, actions)
+            except ContentError as mistakes:
+                warn(mistakes)
+                wrong = True
+    if wrong:
+        raise typer.Exit(2)
+
+
+def playbooks_plan(
+    playbook: str,
+    incident: Annotated[str, typer.Argument(help="An incident, such as INC-3.")],
+    home: HomeOption = HOME,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show what a playbook would do about an incident; do nothing."""
+    from soc.app.planning import plan_for
+
+    result = plan_for(suite_at(home), playbook, incident)
+    steps: list[dict[str, Any]] = result["steps"]
+    lines = [f"digest {result['digest']}", *table(steps, "step", "use", "subjects", "decision", "why")]
+    show(result, as_json, lines)
+
+
+def _switch(home: Path, rule: str, mode: str, reason: str, until: datetime | None) -> None:
+    from datetime import UTC
+
+    from soc.app.switching import switch
+
+    suite = suite_at(home)
+    end = until.replace(tzinfo=UTC) if until and until.tzinfo is None else until
+    switch(suite, rule, mode, reason, end, who(suite).name)
+    typer.echo(f"{rule} is {mode}")

@@ -1,0 +1,130 @@
+"""Commands about events: take them in, ask about them, let detectors see them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn
+
+BATCH = 5_000
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command()(ingest)
+    app.command()(sql)
+    app.command()(detect)
+    app.command()(scan)
+    rejects = group("What no parser took: kept, with the reason.")
+    rejects.command("list")(rejects_list)
+    rejects.command("show")(rejects_show)
+    rejects.command("replay")(rejects_replay)
+    app.add_typer(rejects, name="rejects")
+
+
+def ingest(
+    files: Annotated[list[str], typer.Argument(help="Files, or - for standard input.")],
+    home: HomeOption = HOME,
+    source: Annotated[str, typer.Option(help="Where the events come from.")] = "file",
+    form: Annotated[str, typer.Option("--format", help="auto, or the name of a parser.")] = "auto",
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Store events durably; what no parser takes is kept as a reject."""
+    from soc.app.taking import take  # defers all stages
+
+    counted = take(suite_at(home), files, source, form, BATCH, sys.stdin.buffer)
+    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in counted.items()]
+    show(counted, as_json, lines)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT on the view events.")],
+    home: HomeOption = HOME,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Ask with SQL: one SELECT on the view events."""
+    from soc.logs import query as queries
+
+    rows = queries.sql(suite_at(home).reader, query)
+    show(rows, as_json, table(rows, *(rows[0] if rows else ())))
+
+
+def detect(
+    home: HomeOption = HOME,
+    until: Annotated[int | None, typer.Option(help="The last soc.seq to look at.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 2 if a rule is broken.")] = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run all due windows now."""
+    from soc.app.now import detect_now
+
+    suite = suite_at(home)
+    problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems]
+    for problem in problems:
+        warn(problem)
+    result = detect_now(suite, until)
+    result["problems"] = [str(problem) for problem in problems]
+    for name, reason in result["failed"].items():
+        warn(f"{name}: {reason}")
+    lines = [f"{key}: {result[key]}" for key in ("windows", "findings", "alerts", "incidents")]
+    show(result, as_json, lines)
+    if result["failed"]:
+        raise typer.Exit(1)
+    if strict and problems:
+        raise typer.Exit(2)
+
+
+def scan(
+    events: Annotated[list[Path], typer.Argument(help="Files of NDJSON or EVTX, or folders.")],
+    rules: Annotated[list[Path], typer.Option("--rules", help="Files or folders of Sigma rules.")],
+    pipeline: Annotated[list[str] | None, typer.Option("--pipeline", help="Instead of the defaults.")] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Print figures instead of hits.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Scan files with Sigma rules: no home needed; one hit a line."""
+    from soc.watch.scan import scan as start
+
+    import orjson
+
+    found = start(rules, events, pipeline)
+    for hit in found:
+        if not summary:
+            sys.stdout.buffer.write(orjson.dumps(hit) + b"\n")
+    figures: dict[str, Any] = found.summary()
+    if summary:
+        show(figures, as_json=True)
+    for failed in figures["rules_failed"]:
+        warn(f"{failed['path']}:{failed['line']}: {failed['reason']}")
+
+
+def rejects_list(
+    home: HomeOption = HOME,
+    after: Annotated[int, typer.Option(help="List what came after this number.")] = 0,
+    limit: int = 1000,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List what no parser took, with the reason."""
+    rows = suite_at(home).reader.rejects(after, limit)
+    listed = rows.select(["seq", "ingested", "source", "reason"]).to_pylist()
+    show(listed, as_json, table(listed, "seq", "source", "reason"))
+
+
+def rejects_show(seq: int, home: HomeOption = HOME) -> None:
+    """Print one reject as it was sent."""
+    from soc.errors import NotFound
+    from soc.ingest.parse import restore
+
+    rows = suite_at(home).reader.rejects(seq - 1, 1).to_pylist()
+    if not rows or rows[0]["seq"] != seq:
+        raise NotFound("reject", str(seq))
+    warn(rows[0]["reason"])
+    sys.stdout.buffer.write(restore(rows[0]["raw"]) + b"\n")
+
+
+def rejects_replay(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Ask the parsers again; what one takes now becomes an event, once."""
+    from soc.app.taking import replay
+
+    result = replay(suite_at(home))
+    show(result, as_json, [f"{name}: {value}" for name, value in result.items()])

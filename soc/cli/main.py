@@ -1,0 +1,42 @@
+"""The command line's door: every command, and what an error looks like."""
+
+import sys
+
+import typer
+
+from soc.cli import (
+    access,
+    content,
+    events,
+    response,
+    running,
+    triage,
+)
+
+app = typer.Typer(
+    name="soc",
+    help="Security operations for platforms that hand out public money on chain.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for module in (running, events, content, triage, response, access):
+    module.add(app)
+
+
+def run() -> None:
+    """Run one command; an error that the suite foresaw is one line on stderr."""
+    from soc.errors import SocError
+
+    try:
+        app()
+    except SocError as foreseen:
+        typer.echo(str(foreseen), err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,137 @@
+"""Commands about runs, approvals and effects."""
+
+from typing import Annotated
+
+import typer
+
+from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, who
+
+Reason = Annotated[str, typer.Option(help="Why; it is in the audit log.")]
+Digest = Annotated[str | None, typer.Option(help="Of what was shown; by default the present one.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    runs = group("Executions of playbooks.")
+    runs.command("list")(runs_list)
+    runs.command("show")(runs_show)
+    app.add_typer(runs, name="runs")
+    approvals = group("Questions to people.")
+    approvals.command("list")(approvals_list)
+    approvals.command("approve")(approvals_approve)
+    approvals.command("reject")(approvals_reject)
+    app.add_typer(approvals, name="approvals")
+    effects = group("What is in force.")
+    effects.command("list")(effects_list)
+    effects.command("lift")(effects_lift)
+    app.add_typer(effects, name="effects")
+
+
+def runs_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List runs, newest first."""
+    from sqlmodel import col, select
+
+    from soc.store.session import reading
+    from soc.store.tables import Run
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        found = looking.exec(select(Run).order_by(col(Run.id).desc()).limit(1000))
+        rows = [views.run(row) for row in found]
+    show(rows, as_json, table(rows, "id", "playbook", "kind", "incident", "state", "reason"))
+
+
+def runs_show(run: int, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Show a run with its journal."""
+    from soc.errors import NotFound
+    from soc.store.session import reading
+    from soc.store.tables import Run
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        row = looking.get(Run, run)
+        if row is None:
+            raise NotFound("run", str(run))
+        found = views.run_whole(looking, row)
+    steps = table(found["steps"], "path", "use", "state", "attempt", "error")
+    show(found, as_json, [f"RUN-{run} {found['playbook']}: {found['state']}", *steps])
+
+
+def approvals_list(
+    home: HomeOption = HOME,
+    state: Annotated[str, typer.Option(help="pending, approved, rejected, expired or all.")] = "pending",
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List questions to people."""
+    from sqlmodel import col, select
+
+    from soc.store.session import reading
+    from soc.store.tables import Approval
+    from soc.web import views
+
+    query = select(Approval).order_by(col(Approval.id).desc())
+    with reading(suite_at(home).database) as looking:
+        found = looking.exec(query if state == "all" else query.where(col(Approval.state) == state))
+        rows = [views.approval(looking, row) for row in found]
+    show(rows, as_json, table(rows, "id", "state", "incident", "ask", "expires_at", "digest"))
+
+
+def approvals_approve(
+    approval: int, home: HomeOption = HOME, digest: Digest = None, reason: Reason = ""
+) -> None:
+    """Agree to exactly what an approval shows; a person with a vote does this."""
+    _decide(approval, home, digest, reason, approve=True)
+
+
+def approvals_reject(
+    approval: int, reason: Reason, home: HomeOption = HOME, digest: Digest = None
+) -> None:
+    """Refuse what an approval shows."""
+    _decide(approval, home, digest, reason, approve=False)
+
+
+def effects_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List what is, was or may come in force."""
+    from soc.respond import ledger
+    from soc.store.session import reading
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        rows = [views.effect(row) for row in ledger.effects(looking)]
+    show(rows, as_json, table(rows, "id", "state", "kind", "subject", "until", "incident"))
+
+
+def effects_lift(effect: str, reason: Reason, home: HomeOption = HOME) -> None:
+    """Queue the undo of an active effect; a person does this."""
+    from soc.access.permissions import Permission
+    from soc.respond import ledger
+    from soc.store.session import session
+
+    suite = suite_at(home)
+    actor = who(suite, person=True)
+    actor.require(Permission.RESPOND)
+    with session(suite.database) as writing:
+        ledger.ask_lift(writing, effect, actor.name, reason, suite.clock.now())
+    typer.echo(f"{effect} will be lifted by the next worker")
+
+
+def _decide(number: int, home: object, digest: str | None, reason: str, *, approve: bool) -> None:
+    from pathlib import Path
+
+    from soc.respond import approvals
+    from soc.store.session import session
+
+    suite = suite_at(Path(str(home)))
+    actor = who(suite, person=True)
+    with session(suite.database) as writing:
+        shown = digest or approvals.get(writing, number).digest
+        decided = approvals.decide(
+            writing,
+            number,
+            actor,
+            approve=approve,
+            digest=shown,
+            reason=reason,
+            now=suite.clock.now(),
+        )
+        typer.echo(f"approval {number} is {decided.state}")

@@ -1,0 +1,118 @@
+"""Commands that make, run and check an installation."""
+
+from typing import Annotated
+
+import typer
+
+from soc.cli.base import HOME, HomeOption, Json, show, suite_at, warn
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    app.command()(init)
+    app.command()(serve)
+    app.command()(work)
+    app.command()(check)
+    app.command(hidden=True)(front)
+
+
+def init(home: HomeOption = HOME, admin: str = "admin", as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Make a new home and its first user; show the one-time password once."""
+    from soc.access import accounts  # defers SQLAlchemy
+    from soc.access.permissions import Role
+    from soc.app.home import create
+    from soc.audit import Act, record
+    from soc.store.session import session
+
+    create(home)
+    suite = suite_at(home)
+    now = suite.clock.now()
+    with session(suite.database) as writing:
+        roles = frozenset({Role.ADMIN, Role.APPROVER})
+        password = accounts.add(writing, admin, roles, now)
+        record(writing, Act(at=now, actor="soc", action="home.init", object=f"user:{admin}"))
+    lines = [
+        f"home      {home}",
+        f"user      {admin}",
+        f"password  {password}   (shown this once)",
+        f"next      soc serve --home {home}",
+    ]
+    show({"home": str(home), "user": admin, "password": password}, as_json, lines)
+
+
+def serve(
+    home: HomeOption = HOME,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Run the front door and a worker until Ctrl-C; start each again if it dies."""
+    from soc.app import home as homes
+    from soc.settings import read
+    from soc.watch.supervisor import Child, stop_on_signal, supervise
+
+    settings = read(homes.find(home).settings).web
+    address = ("--host", host or settings.host)
+    at = ("--port", str(settings.port if port is None else port))
+    place = ("--home", str(home))
+    children = [
+        Child("front", ("front", *place, *address, *at)),
+        Child("worker", ("work", *place, "--supervised")),
+    ]
+    supervise(children, stop_on_signal())
+
+
+def front(
+    home: HomeOption = HOME, host: str = "127.0.0.1", port: int = 8780, after: str = ""
+) -> None:
+    """Run the front door alone; the supervisor does this."""
+    from soc.app.work import tell_of_death
+    from soc.watch import lifeline
+    from soc.web.server import serve as serve_front
+
+    lifeline.hold()
+    suite = suite_at(home)
+    if after:
+        tell_of_death(suite, after)
+    serve_front(suite, host, port)
+
+
+def work(
+    home: HomeOption = HOME,
+    supervised: Annotated[bool, typer.Option(hidden=True)] = False,  # noqa: FBT002 - a flag
+    after: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
+    """Run one more worker: windows, playbook runs, effects whose time is over."""
+    from soc.app.work import tell_of_death
+    from soc.app.work import work as work_on
+    from soc.watch import lifeline
+    from soc.watch.supervisor import stop_on_signal
+
+    if supervised:
+        lifeline.hold()
+    suite = suite_at(home)
+    if after:
+        tell_of_death(suite, after)
+    for problem in (*suite.rules.ruleset.failed, *suite.playbooks.problems):
+        warn(problem)
+    work_on(suite, stop_on_signal())
+
+
+def check(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Check settings, content and store; exit with 2 if content has mistakes."""
+    suite = suite_at(home)
+    problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems]
+    view = suite.reader.view()
+    for problem in problems:
+        warn(problem)
+    result = {
+        "rules": len(suite.rules.ruleset.rules) + len(suite.rules.ruleset.correlations),
+        "playbooks": len(suite.playbooks.usable),
+        "problems": [str(problem) for problem in problems],
+        "last_seq": view.upto,
+        "segments": len(view.segments),
+    }
+    show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
+    if problems:
+        raise typer.Exit(2)
+
+

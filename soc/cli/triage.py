@@ -1,0 +1,158 @@
+"""Commands about alerts and incidents."""
+
+from typing import Annotated
+
+import typer
+from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, who
+
+Id = Annotated[str, typer.Argument(help="An incident, such as INC-3.")]
+Limit = Annotated[int, typer.Option(help="At most so many, newest first.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands to *app*."""
+    alerts = group("Findings with one key.")
+    alerts.command("list")(alerts_list)
+    alerts.command("show")(alerts_show)
+    app.add_typer(alerts, name="alerts")
+    incidents = group("Alerts worked together.")
+    incidents.command("list")(incidents_list)
+    incidents.command("show")(incidents_show)
+    incidents.command("assign")(incidents_assign)
+    incidents.command("note")(incidents_note)
+    incidents.command("close")(incidents_close)
+    app.add_typer(incidents, name="incidents")
+    audit = group("Who did what, on what, why, and how it ended.")
+    audit.command("list")(audit_list)
+    audit.command("verify")(audit_verify)
+    app.add_typer(audit, name="audit")
+
+
+def alerts_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List alerts, newest first."""
+    from sqlmodel import col, select
+
+    from soc.store.session import reading
+    from soc.store.tables import Alert
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        found = looking.exec(select(Alert).order_by(col(Alert.id).desc()).limit(limit))
+        rows = [views.alert(row) for row in found]
+    columns = ("id", "severity", "rule", "entity", "count", "state", "incident")
+    show(rows, as_json, table(rows, *columns))
+
+
+def alerts_show(alert: int, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Show an alert with the copies of its events."""
+    from soc.errors import NotFound
+    from soc.store.session import reading
+    from soc.store.tables import Alert
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        row = looking.get(Alert, alert)
+        if row is None:
+            raise NotFound("alert", str(alert))
+        found = views.alert_whole(looking, row)
+    lines = [f"{key}: {value}" for key, value in found.items() if key != "events"]
+    lines += [f"event {e['seq']} {e['ts']} {e['raw']}" for e in found["events"]]
+    show(found, as_json, lines)
+
+
+def incidents_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List incidents, newest first."""
+    from sqlmodel import col, select
+
+    from soc.store.session import reading
+    from soc.store.tables import Incident
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        found = looking.exec(select(Incident).order_by(col(Incident.id).desc()).limit(limit))
+        rows = [views.incident(row) for row in found]
+    show(rows, as_json, table(rows, "id", "severity", "state", "owner", "verdict", "title"))
+
+
+def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Show an incident with its alerts, runs, effects, approvals and notes."""
+    from soc.incidents import lifecycle
+    from soc.store.session import reading
+    from soc.web import views
+
+    with reading(suite_at(home).database) as looking:
+        found = views.incident_whole(looking, lifecycle.number_of(incident))
+    lines = [f"{key}: {value}" for key, value in found.items() if not isinstance(value, list)]
+    lines += [f"entity {name}" for name in found["entities"]]
+    for alert in found["alerts"]:
+        lines.append(f"alert {alert['id']} {alert['rule']} x{alert['count']}: {alert['joined_by']}")
+    lines += [f"run RUN-{run['id']} {run['playbook']}: {run['state']}" for run in found["runs"]]
+    lines += [f"effect {e['id']} {e['kind']} {e['subject']}: {e['state']}" for e in found["effects"]]
+    show(found, as_json, lines)
+
+
+def incidents_assign(incident: Id, owner: str, home: HomeOption = HOME) -> None:
+    """Give an incident to somebody."""
+    from soc.incidents import lifecycle
+    from soc.store.session import session
+
+    suite = suite_at(home)
+    with session(suite.database) as writing:
+        number = lifecycle.number_of(incident)
+        lifecycle.assign(writing, number, owner, who(suite).name, suite.clock.now())
+    typer.echo(f"{incident} is {owner}'s")
+
+
+def incidents_note(incident: Id, text: str, home: HomeOption = HOME) -> None:
+    """Write a note on an incident."""
+    from soc.incidents import lifecycle
+    from soc.store.session import session
+
+    suite = suite_at(home)
+    with session(suite.database) as writing:
+        number = lifecycle.number_of(incident)
+        lifecycle.annotate(writing, number, text, who(suite).name, suite.clock.now())
+    typer.echo("noted")
+
+
+def incidents_close(
+    incident: Id,
+    verdict: Annotated[str, typer.Option(help="What it was, such as true_positive.")],
+    note: Annotated[str, typer.Option(help="What happened, in one line.")],
+    home: HomeOption = HOME,
+) -> None:
+    """Close an incident with a verdict; a person does this."""
+    from soc.access.permissions import Permission
+    from soc.incidents import lifecycle
+    from soc.store.session import session
+
+    suite = suite_at(home)
+    actor = who(suite, person=True)
+    actor.require(Permission.TRIAGE)
+    with session(suite.database) as writing:
+        number = lifecycle.number_of(incident)
+        lifecycle.close(writing, number, verdict, note, actor.name, suite.clock.now())
+    typer.echo(f"{incident} is closed: {verdict}")
+
+
+def audit_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List acts, newest first."""
+    from soc import audit
+    from soc.store.session import reading
+
+    with reading(suite_at(home).database) as looking:
+        rows = list(audit.newest(looking, limit))
+    show(rows, as_json, table(rows, "leaf", "at", "actor", "action", "object", "outcome", "reason"))
+
+
+def audit_verify(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Check that every act still has the hash of what it says; exit with 1 if not."""
+    from soc import audit
+    from soc.store.session import session
+
+    suite = suite_at(home)
+    with session(suite.database) as writing:
+        size, whole = audit.number(writing), audit.is_whole(writing)
+    show({"ok": whole, "size": size}, as_json, [f"{size} acts, {'whole' if whole else 'CHANGED'}"])
+    if not whole:
+        raise typer.Exit(1)

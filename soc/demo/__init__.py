@@ -1,0 +1,1 @@
+"""Play the whole main job: the suite, a small real platform, and those who use and attack it."""

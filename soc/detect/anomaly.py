@@ -1,0 +1,204 @@
+"""Score what each wallet and each account did in a bucket of event time against all others.
+
+A score is never a verdict: its findings are of low severity, open no incident, and join one that
+names the same entity.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import ClassVar
+
+import numpy as np
+
+from soc.content.digest import digest_of
+from soc.detect.detector import Observed
+from soc.detect.lesinn import Matrix, distances, scale_of
+from soc.detect.watermark import Progress, advance, watermark
+from soc.model.event import Batch
+from soc.model.finding import Finding, NotReady, Score
+from soc.model.value import Entity, EntityKind, Severity, Utc, Value, bucket_of
+from soc.settings import Detect
+
+FEATURES = ("events", "failures", "projects", "addresses", "kinds of event", "amount (log10)")
+NEEDS = 200
+"""Rows that must have been seen before the first opinion."""
+REMEMBERED = 2_000
+AT_LEAST = 0.995
+KEPT = 3
+SEED = 2015
+
+
+class Activity(Value):
+    """What one entity did in one bucket."""
+
+    events: int = 0
+    failures: int = 0
+    projects: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    amount: int = 0
+    first: Utc
+    last: Utc
+    seqs: tuple[int, ...] = ()
+
+    def features(self) -> list[float]:
+        """Return the row of numbers that is scored."""
+        sizes = (len(self.projects), len(self.addresses), len(self.kinds))
+        return [float(n) for n in (self.events, self.failures, *sizes)] + [
+            float(np.log10(1 + self.amount))
+        ]
+
+
+class Memory(Value):
+    """What has been seen.
+
+    open: activity per entity in each bucket not judged yet. rows: features of judged ones, newest
+    last. judged: the end of the last judged bucket. too_late: events for judged buckets.
+    """
+
+    open: Mapping[Utc, Mapping[str, Activity]] = {}
+    rows: tuple[tuple[float, ...], ...] = ()
+    sources: Mapping[str, Progress] = {}
+    judged: Utc | None = None
+    too_late: int = 0
+
+
+class Anomaly:
+    """Judges each bucket once, when the watermark has passed its end."""
+
+    name = "anomaly"
+    state = Memory
+    column: ClassVar[str] = "wallet"
+    kind: ClassVar[EntityKind] = EntityKind.WALLET
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The slugs that its findings carry."""
+        return (self.name,)
+
+    def __init__(self, settings: Detect) -> None:
+        tuning = settings.tuning.get(self.name)
+        self._bucket = (tuning.bucket if tuning else None) or settings.bucket
+        self._lateness = settings.lateness
+        self._digest = digest_of({"rule": self.name, "features": list(FEATURES), "needs": NEEDS})
+
+    def observe(self, batch: Batch, state: Memory, now: datetime) -> Observed[Memory]:
+        """Count *batch*, then judge and close every bucket that has ended."""
+        opened, too_late = self._count(batch, state)
+        sources = advance(state.sources, batch)
+        mark = min((watermark(p, now, self._lateness) for p in sources.values()), default=None)
+        rows, judged = list(state.rows), state.judged
+        answers: list[Finding | NotReady] = []
+        for bucket in sorted(opened):
+            if mark is None or bucket + self._bucket > mark:
+                break
+            activities = opened.pop(bucket)
+            answers += self._judge(bucket, activities, rows)
+            rows += [tuple(activities[name].features()) for name in sorted(activities)]
+            judged = bucket + self._bucket
+        remembered = Memory(
+            open=opened,
+            rows=tuple(rows[-REMEMBERED:]),
+            sources=sources,
+            judged=judged,
+            too_late=too_late,
+        )
+        return Observed(answers=tuple(answers), state=remembered)
+
+    def _count(
+        self, batch: Batch, state: Memory
+    ) -> tuple[dict[datetime, dict[str, Activity]], int]:
+        opened = {bucket: dict(seen) for bucket, seen in state.open.items()}
+        too_late = state.too_late
+        names = (self.column, "ts", "seq", "outcome", "project", "src_ip", "dataset", "amount")
+        for name, ts, *what in zip(*map(batch.column, names), strict=True):
+            if not name:
+                continue
+            bucket = bucket_of(ts, self._bucket)
+            if state.judged and bucket < state.judged:
+                too_late += 1
+                continue
+            seen = opened.setdefault(bucket, {})
+            seen[name] = _add(seen.get(name) or Activity(first=ts, last=ts), ts, what)
+        return opened, too_late
+
+    def _judge(
+        self, bucket: datetime, activities: Mapping[str, Activity], rows: list[tuple[float, ...]]
+    ) -> Iterator[Finding | NotReady]:
+        if len(rows) < NEEDS:
+            yield NotReady(reason=f"{self.name}: {len(rows)} of {NEEDS} rows seen")
+            return
+        names = sorted(activities)
+        features = np.array([activities[name].features() for name in names])
+        for name, row, score in zip(names, features, scores(features, np.array(rows)), strict=True):
+            if score < AT_LEAST:
+                continue
+            activity, entity = activities[name], Entity(kind=self.kind, value=name)
+            yield Finding(
+                rule=self.name,
+                rule_digest=self._digest,
+                title=f"{self.kind.capitalize()} {_short(name)} behaved unlike all others",
+                severity=Severity.LOW,
+                entity=entity,
+                entities=(entity,),
+                bucket=bucket,
+                first=activity.first,
+                last=activity.last,
+                count=activity.events,
+                score=Score(value=float(score), reasons=reasons(row, np.array(rows))),
+                seqs=activity.seqs,
+            )
+
+
+class WalletAnomaly(Anomaly):
+    """Per wallet."""
+
+    name = "wallet-anomaly"
+
+
+class AccountAnomaly(Anomaly):
+    """Per account."""
+
+    name = "account-anomaly"
+    column = "user_name"
+    kind = EntityKind.ACCOUNT
+
+
+def scores(rows: Matrix, reference: Matrix) -> Matrix:
+    """Return how strange each of *rows* is: the share of *reference* rows that are less so."""
+    scale = scale_of(reference)
+    scaled = scale.apply(reference)
+    usual = np.sort(distances(scaled, scaled, SEED))
+    found = distances(scale.apply(rows), scaled, SEED)
+    return np.searchsorted(usual, found, side="left") / len(usual)
+
+
+def reasons(row: Matrix, reference: Matrix) -> tuple[str, ...]:
+    """Return, in words, the columns in which *row* is furthest from what is usual."""
+    scale = scale_of(reference)
+    away = np.abs(scale.apply(row))
+    worst = [i for i in np.argsort(-away, kind="stable")[:KEPT] if away[i] > 1]
+    return tuple(f"{FEATURES[i]}: {row[i]:.3g}; usual is {scale.centre[i]:.3g}" for i in worst)
+
+
+def _add(old: Activity, ts: datetime, what: list[object]) -> Activity:
+    seq, outcome, project, address, dataset, amount = what
+    return Activity(
+        events=old.events + 1,
+        failures=old.failures + (outcome == "failure"),
+        projects=_with(old.projects, project),
+        addresses=_with(old.addresses, address),
+        kinds=_with(old.kinds, dataset),
+        amount=old.amount + int(str(amount or 0)),
+        first=min(old.first, ts),
+        last=max(old.last, ts),
+        seqs=(*old.seqs, int(str(seq)))[:25],
+    )
+
+
+def _with(known: tuple[str, ...], one: object) -> tuple[str, ...]:
+    return tuple(sorted({*known, str(one)}))[:100] if one else known
+
+
+def _short(name: str) -> str:
+    return f"{name[:6]}…{name[-4:]}" if len(name) > 20 else name

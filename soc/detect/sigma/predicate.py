@@ -1,0 +1,212 @@
+"""What a rule may ask of one value. Each predicate is a frozen value with one question.
+
+Several needles in one predicate mean: any of them. ``cost`` orders the questions of a rule.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any, ClassVar, Protocol
+
+from soc.detect.sigma.event import Scalar
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+
+class Predicate(Protocol):
+    """A question about one value."""
+
+    @property
+    def cost(self) -> int:
+        """Return how dear the question is, compared with others."""
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether *value* is what is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The text is one of the needles, which are folded unless case counts."""
+
+    needles: frozenset[str]
+    cased: bool = False
+    cost: ClassVar[int] = 1
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the text is one of the needles."""
+        return (value.text if self.cased else value.folded) in self.needles
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """The text starts with one of the needles."""
+
+    needles: tuple[str, ...]
+    cased: bool = False
+    cost: ClassVar[int] = 2
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the text starts with one of the needles."""
+        return (value.text if self.cased else value.folded).startswith(self.needles)
+
+
+@dataclass(frozen=True, slots=True)
+class EndsWith:
+    """The text ends with one of the needles."""
+
+    needles: tuple[str, ...]
+    cased: bool = False
+    cost: ClassVar[int] = 2
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the text ends with one of the needles."""
+        return (value.text if self.cased else value.folded).endswith(self.needles)
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The text contains one of the needles."""
+
+    needles: tuple[str, ...]
+    cased: bool = False
+
+    @property
+    def cost(self) -> int:
+        """Return the number of searches."""
+        return 2 + len(self.needles)
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the text contains one of the needles."""
+        text = value.text if self.cased else value.folded
+        for needle in self.needles:  # noqa: SIM110 - any() makes a generator per value: twice as slow
+            if needle in text:
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression of linear time finds something in the UTF-8 of the text.
+
+    source: as it is written, for people and for comparison. expression: what re2 made of it.
+    """
+
+    source: str
+    expression: Any
+    cost: ClassVar[int] = 100
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the expression is found in the text."""
+        return self.expression.search(value.octets) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The value is this number, or decimal text for it."""
+
+    number: float
+    cost: ClassVar[int] = 1
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the value is the number."""
+        return value.number == self.number
+
+
+class Order(StrEnum):
+    """How a value compares with a number: lt <, lte <=, gt >, gte >=, eq =."""
+
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    EQ = "eq"
+
+    def holds(self, left: float, right: float) -> bool:
+        """Return whether *left* stands in this order to *right*."""
+        match self:
+            case Order.LT:
+                return left < right
+            case Order.LTE:
+                return left <= right
+            case Order.GT:
+                return left > right
+            case Order.GTE:
+                return left >= right
+        return left == right
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """The value is a number that compares so; what is no number never does."""
+
+    order: Order
+    number: float
+    cost: ClassVar[int] = 2
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the value is a number in this order."""
+        return value.number is not None and self.order.holds(value.number, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The value is an address in the network.
+
+    ``::ffff:192.0.2.1`` is 192.0.2.1, and a zone such as ``%eth0`` does not count.
+    """
+
+    network: Network
+    cost: ClassVar[int] = 20
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the value is an address in the network."""
+        address = _address(value.text)
+        return address is not None and address in self.network
+
+
+class Part(StrEnum):
+    """What of a date is asked for; weeks are those of ISO 8601."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+    def of(self, moment: datetime) -> int:
+        """Return this part of *moment*."""
+        if self is Part.WEEK:
+            return moment.isocalendar().week
+        return int(getattr(moment, self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class DatePart:
+    """The value is a date whose part, as written and in no other zone, compares so."""
+
+    part: Part
+    order: Order
+    number: float
+    cost: ClassVar[int] = 20
+
+    def accepts(self, value: Scalar) -> bool:
+        """Return whether the part of the date is in this order."""
+        if not isinstance(value.raw, str):
+            return False
+        try:
+            moment = datetime.fromisoformat(value.raw)
+        except ValueError:
+            return False
+        return self.order.holds(self.part.of(moment), self.number)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,106 @@
+"""Read selections: a map is all of its fields, a list any of its elements."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sigma.conditions import ConditionAND
+from sigma.exceptions import SigmaDetectionError, SigmaRuleLocation
+from sigma.types import SigmaExists, SigmaExpansion, SigmaFieldReference, SigmaNull, SigmaType
+
+from soc.detect.sigma.combine import all_of, any_of, match_field, merge
+from soc.detect.sigma.condition import (
+    FieldExists,
+    FieldIsNull,
+    FieldReference,
+    Keyword,
+    Node,
+    Not,
+)
+from soc.detect.sigma.modifiers import read_item
+from soc.detect.sigma.predicate import Predicate
+from soc.detect.sigma.source import Place
+from soc.detect.sigma.values import predicate_of
+
+AboutField = SigmaNull | SigmaExists | SigmaFieldReference
+"""What is asked of a field as a whole, not of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the selections of one rule.
+
+    locate: where the thing under some keys stands. names: what events may call a field.
+    """
+
+    locate: Callable[..., SigmaRuleLocation]
+    names: Callable[[str], tuple[str, ...]]
+
+    def selection(self, name: str, definition: object, place: Place) -> Node:
+        """Return the selection *name*, which stands at *place*."""
+        at = self.locate(*place)
+        if definition in ({}, []):
+            raise SigmaDetectionError("the selection is empty", source=at)
+        if isinstance(definition, Mapping):
+            items = definition.items()
+            return all_of(self._item(name, k, v, self.locate(*place, k)) for k, v in items)
+        if not isinstance(definition, list) or _is_plain(definition):
+            return self._item(name, None, definition, at)
+        return any_of(
+            self.selection(name, part, (*place, index)) for index, part in enumerate(definition)
+        )
+
+    def _item(self, selection: str, key: object, value: object, at: SigmaRuleLocation) -> Node:
+        """Return what one line of a selection asks for."""
+        if key is not None and not isinstance(key, str):
+            raise SigmaDetectionError(f"the field {key!r} is not text: quote it", source=at)
+        item = read_item(key, value if isinstance(value, list) else [value], at)
+        values: Sequence[SigmaType] = item.value or [SigmaNull()]
+        groups = [[one] for one in values] if item.value_linking is ConditionAND else [values]
+        if item.field is None:
+            node = all_of(_keywords(selection, group, at) for group in groups)
+        else:
+            names = self.names(item.field)
+            node = all_of(
+                any_of(_field(selection, name, group, at) for name in names) for group in groups
+            )
+        return Not(node) if item.negated else node
+
+
+def _field(selection: str, field: str, values: Sequence[SigmaType], at: SigmaRuleLocation) -> Node:
+    nodes: list[Node] = []
+    predicates: list[Predicate] = []
+    for value in _expanded(values):
+        if isinstance(value, AboutField):
+            nodes.append(_about(selection, field, value))
+        else:
+            predicates.append(predicate_of(value, at, anywhere=False))
+    return any_of([*nodes, match_field(selection, field, predicates)] if predicates else nodes)
+
+
+def _about(selection: str, field: str, value: AboutField) -> Node:
+    match value:
+        case SigmaExists():
+            return FieldExists(selection, field, expected=value.exists)
+        case SigmaFieldReference():
+            starts, ends = value.starts_with, value.ends_with
+            return FieldReference(selection, field, value.field, starts, ends)
+    return FieldIsNull(selection, field)
+
+
+def _keywords(selection: str, values: Sequence[SigmaType], at: SigmaRuleLocation) -> Node:
+    expanded = _expanded(values)
+    if any(isinstance(value, AboutField) for value in expanded):
+        raise SigmaDetectionError("null, exists and fieldref need a field", source=at)
+    return Keyword(selection, merge(predicate_of(value, at, anywhere=True) for value in expanded))
+
+
+def _is_plain(values: Iterable[object]) -> bool:
+    return not any(isinstance(value, Mapping | list) for value in values)
+
+
+def _expanded(values: Iterable[SigmaType]) -> list[SigmaType]:
+    """Return *values*, each that a modifier made several of as these: any of them will do."""
+    flat: list[SigmaType] = []
+    for value in values:
+        flat += _expanded(value.values) if isinstance(value, SigmaExpansion) else [value]
+    return flat

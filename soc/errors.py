@@ -1,0 +1,136 @@
+"""Every error the suite raises on purpose.
+
+SocError
+├── AccessDenied      the caller may not do this
+├── ContentError      files that people write have mistakes
+├── ExpressionError   a ${{ }} expression cannot be evaluated
+├── Fenced            another worker holds this run now
+├── HomeError         the home directory cannot be used
+├── Illegal           the thing is not in a state that allows this
+├── LogError          the event store is damaged or cannot be written
+├── NotFound          there is no such thing
+├── PluginError       two plug-ins claim one name
+├── QueryError        a search or SQL query is refused
+├── Refused           input that cannot be taken, and what to send instead
+├── SettingsError     settings are wrong
+└── WindowTaken       another worker moved a window first
+
+The class name is the code, the first line of its docstring the message, its attributes the facts.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake in a file: where it is, what it is, and what to write instead."""
+
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class SocError(Exception):
+    """Something went wrong that the suite foresaw."""
+
+    def __str__(self) -> str:
+        message = (type(self).__doc__ or type(self).__name__).partition("\n")[0]
+        facts = ", ".join(f"{name}={value}" for name, value in vars(self).items())
+        return f"{message} ({facts})" if facts else message
+
+
+class _Reasoned(SocError):
+    """An error whose message is written where it is raised."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class AccessDenied(_Reasoned):
+    """The caller may not do this; the reason says what is missing."""
+
+
+class ContentError(SocError):
+    """A file has mistakes; str() gives them a line each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+class ExpressionError(_Reasoned):
+    """An expression is not allowed, or has no value; the reason names it."""
+
+
+class Fenced(SocError):
+    """Another worker holds this run now: what was done here does not count."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        super().__init__(run)
+
+
+class HomeError(_Reasoned):
+    """The home directory cannot be used; the reason says what to do."""
+
+
+class Illegal(_Reasoned):
+    """What was asked does not fit the state of the thing; nothing was changed."""
+
+
+class LogError(_Reasoned):
+    """The event store is damaged or cannot be written; the reason names the file."""
+
+
+class NotFound(SocError):
+    """There is no such thing."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(kind, name)
+
+    def __str__(self) -> str:
+        return f"there is no {self.kind} {self.name}"
+
+
+class PluginError(SocError):
+    """Two installed distributions offer the same name: uninstall one."""
+
+    def __init__(self, group: str, name: str) -> None:
+        self.group = group
+        self.name = name
+        super().__init__(group, name)
+
+
+class QueryError(_Reasoned):
+    """A query is refused; the reason says what to write instead."""
+
+
+class Refused(_Reasoned):
+    """Input that cannot be taken; the reason says what to send instead."""
+
+
+class SettingsError(_Reasoned):
+    """Settings are wrong; the reason lists each with its place."""
+
+
+class WindowTaken(SocError):
+    """Another worker moved this window first: its results stand, these are dropped."""
+
+    def __init__(self, detector: str, hwm: int) -> None:
+        self.detector = detector
+        self.hwm = hwm
+        super().__init__(detector, hwm)

@@ -1,0 +1,153 @@
+"""What may become of an incident, and who may say so."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from sqlmodel import Session, col, select
+
+from soc.audit import Act, record
+from soc.errors import Illegal, NotFound
+from soc.incidents.alerts import AlertState
+from soc.store.tables import Alert, Incident, IncidentEntity, IncidentNote
+
+
+class IncidentState(StrEnum):
+    """Where an incident is.
+
+    new: nobody works it. in_progress: somebody does. on_hold: it waits for something outside.
+    resolved: nothing is left to do but the verdict's review. closed: decided, with a verdict.
+    """
+
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Verdict(StrEnum):
+    """What an incident was, decided by a person when it is closed.
+
+    true_positive: it happened. benign_positive: it happened and was allowed. false_positive: it
+    did not. duplicate: another incident has it. test: we did it. insufficient_data: cannot tell.
+    """
+
+    TRUE_POSITIVE = "true_positive"
+    BENIGN_POSITIVE = "benign_positive"
+    FALSE_POSITIVE = "false_positive"
+    DUPLICATE = "duplicate"
+    TEST = "test"
+    INSUFFICIENT_DATA = "insufficient_data"
+
+
+S = IncidentState
+OPEN = (S.NEW, S.IN_PROGRESS, S.ON_HOLD)
+NEXT = MappingProxyType(
+    {
+        S.NEW: frozenset({S.IN_PROGRESS, S.ON_HOLD, S.RESOLVED, S.CLOSED}),
+        S.IN_PROGRESS: frozenset({S.ON_HOLD, S.RESOLVED, S.CLOSED}),
+        S.ON_HOLD: frozenset({S.IN_PROGRESS, S.RESOLVED, S.CLOSED}),
+        S.RESOLVED: frozenset({S.IN_PROGRESS, S.CLOSED}),
+        S.CLOSED: frozenset(),
+    }
+)
+
+
+def number_of(text: str) -> int:
+    """Return the number in ``INC-12`` or ``12``; raises NotFound for anything else."""
+    digits = text.upper().removeprefix("INC-")
+    if not digits.isascii() or not digits.isdigit():
+        raise NotFound("incident", text)
+    return int(digits)
+
+
+def get(session: Session, number: int) -> Incident:
+    """Return an incident; raises NotFound."""
+    incident = session.get(Incident, number)
+    if incident is None:
+        raise NotFound("incident", f"INC-{number}")
+    return incident
+
+
+def move(session: Session, number: int, state: IncidentState, actor: str, now: datetime) -> None:
+    """Put an incident into *state*; raises Illegal where the life cycle has no such step."""
+    if state is IncidentState.CLOSED:
+        raise Illegal("close an incident with a verdict and a note")
+    incident = get(session, number)
+    _step(incident, state, now)
+    # A resolved incident takes no further alerts: the same finding again is a new one.
+    settled = state is IncidentState.RESOLVED
+    for alert in alerts_of(session, number):
+        alert.state = AlertState.CLOSED if settled else AlertState.IN_INCIDENT
+    _act(session, incident, f"incident.{state}", actor, now)
+
+
+def assign(session: Session, number: int, owner: str, actor: str, now: datetime) -> None:
+    """Give an incident to *owner*, who then works it."""
+    incident = get(session, number)
+    if incident.state not in OPEN:
+        raise Illegal(f"INC-{number} is {incident.state}: reopen it first")
+    incident.owner, incident.changed = owner, now
+    if incident.state == IncidentState.NEW:
+        incident.state = IncidentState.IN_PROGRESS
+    _act(session, incident, "incident.assign", actor, now, owner)
+
+
+def close(
+    session: Session, number: int, verdict: str, note: str, actor: str, now: datetime
+) -> None:
+    """Close an incident and its alerts; raises Illegal without a known verdict and a note."""
+    if verdict not in set(Verdict):
+        raise Illegal(f"a verdict is needed: {', '.join(Verdict)}")
+    if not note.strip():
+        raise Illegal("a note is needed: say in one line what happened")
+    incident = get(session, number)
+    _step(incident, IncidentState.CLOSED, now)
+    incident.verdict, incident.verdict_note, incident.closed = verdict, note.strip(), now
+    for alert in alerts_of(session, number):
+        alert.state, alert.changed = AlertState.CLOSED, now
+    _act(session, incident, "incident.close", actor, now, f"{verdict}: {note.strip()}")
+
+
+def annotate(
+    session: Session, number: int, text: str, actor: str, now: datetime, key: str | None = None
+) -> None:
+    """Write a note on an incident; a second one with the same *key* changes nothing."""
+    get(session, number)
+    if not text.strip():
+        raise Illegal("an empty note says nothing: write a line")
+    if key and session.exec(select(IncidentNote).where(col(IncidentNote.key) == key)).first():
+        return
+    session.add(IncidentNote(incident=number, at=now, author=actor, text=text.strip(), key=key))
+    incident = get(session, number)
+    _act(session, incident, "incident.note", actor, now)
+
+
+def alerts_of(session: Session, number: int) -> Sequence[Alert]:
+    """Return the alerts of an incident, oldest first."""
+    return session.exec(
+        select(Alert).where(col(Alert.incident) == number).order_by(col(Alert.id))
+    ).all()
+
+
+def entities_of(session: Session, number: int) -> list[str]:
+    """Return who is named in an incident."""
+    found = select(IncidentEntity.entity).where(col(IncidentEntity.incident) == number)
+    return sorted(session.exec(found))
+
+
+def _step(incident: Incident, state: IncidentState, now: datetime) -> None:
+    allowed = NEXT[IncidentState(incident.state)]
+    if state not in allowed:
+        ways = ", ".join(sorted(allowed)) or "nothing"
+        raise Illegal(f"INC-{incident.id} is {incident.state} and may become {ways}")
+    incident.state, incident.changed = state, now
+
+
+def _act(
+    session: Session, incident: Incident, action: str, actor: str, now: datetime, why: str = ""
+) -> None:
+    session.add(incident)
+    record(session, Act(at=now, actor=actor, action=action, object=f"incident:{incident.id}", reason=why))

@@ -1,0 +1,141 @@
+"""Put alerts that share an entity into one incident, and say why each is there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from soc.incidents import alerts
+from soc.incidents.alerts import AlertState, Evidence
+from soc.incidents.lifecycle import OPEN
+from soc.model.finding import Finding
+from soc.model.value import Entity, EntityKind, Severity
+from soc.settings import Incidents
+from soc.store.tables import Alert, Incident, IncidentEntity
+
+SUITE = "soc-"
+"""Slugs of findings about the suite itself begin so."""
+JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP, EntityKind.HOST})
+"""Sharing a source joins nothing: everything that comes from there would be one incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An incident that was opened, or gained an alert or entities, in this window."""
+
+    incident: int
+    opened: bool
+    monitor: bool
+
+
+def record(
+    session: Session,
+    findings: Iterable[Finding],
+    events: Mapping[int, Evidence],
+    now: datetime,
+    settings: Incidents,
+) -> tuple[Change, ...]:
+    """Count *findings* into alerts and incidents; return which incidents changed.
+
+    *events* are what stands behind the findings, by number: copied, so that they outlive the log.
+    """
+    changes: dict[int, Change] = {}
+    for finding in findings:
+        alert, added = alerts.count(session, finding, events, now)
+        incident, opened = _place(session, alert, finding, now, settings)
+        if incident is None or not (added or opened):
+            continue
+        assert incident.id is not None  # noqa: S101 - flushed when placed
+        known = changes.get(incident.id)
+        opened = opened or bool(known and known.opened)
+        changes[incident.id] = Change(incident.id, opened, incident.monitor)
+    return tuple(changes[id_] for id_ in sorted(changes))
+
+
+def _place(
+    session: Session, alert: Alert, finding: Finding, now: datetime, settings: Incidents
+) -> tuple[Incident | None, bool]:
+    """Return the incident of *alert*, and whether it was opened for it."""
+    entities = [finding.entity, *finding.entities]
+    if alert.incident is not None:
+        incident = session.get(Incident, alert.incident)
+        _join(session, incident, alert, entities, now, alert.joined_by)
+        return incident, False
+    found = _sharing(session, finding, entities, now, settings)
+    if found:
+        incident, shared = found
+        _join(session, incident, alert, entities, now, f"shares {shared} with this incident")
+        return incident, False
+    if finding.severity.severity_id < settings.open_from.severity_id:
+        return None, False
+    incident = _open(session, finding, now)
+    _join(session, incident, alert, entities, now, "opened this incident")
+    return incident, True
+
+
+def _sharing(
+    session: Session, finding: Finding, entities: list[Entity], now: datetime, settings: Incidents
+) -> tuple[Incident, str] | None:
+    """Return the oldest open incident that names one of *entities*, and which one."""
+    if finding.entity.kind is EntityKind.INCIDENT:
+        named = session.get(Incident, int(finding.entity.value.removeprefix("INC-")))
+        return (named, str(finding.entity)) if named else None
+    names = [str(entity) for entity in entities if entity.kind in JOINING]
+    query = (
+        select(Incident, IncidentEntity.entity)
+        .join(IncidentEntity, col(IncidentEntity.incident) == col(Incident.id))
+        .where(
+            col(IncidentEntity.entity).in_(names),
+            col(Incident.state).in_(OPEN),
+            col(Incident.monitor) == finding.monitor,
+            col(Incident.operations) == finding.rule.startswith(SUITE),
+            col(Incident.changed) > now - settings.join_within,
+        )
+        .order_by(col(Incident.id), col(IncidentEntity.entity))
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def _open(session: Session, finding: Finding, now: datetime) -> Incident:
+    incident = Incident(
+        title=finding.title,
+        severity=finding.severity,
+        state="new",
+        operations=finding.rule.startswith(SUITE),
+        monitor=finding.monitor,
+        first=finding.first,
+        created=now,
+        changed=now,
+    )
+    session.add(incident)
+    session.flush()
+    return incident
+
+
+def _join(
+    session: Session,
+    incident: Incident | None,
+    alert: Alert,
+    entities: list[Entity],
+    now: datetime,
+    why: str,
+) -> None:
+    if incident is None:
+        return
+    assert incident.id is not None  # noqa: S101 - it was read or flushed
+    alert.incident, alert.state, alert.joined_by = incident.id, AlertState.IN_INCIDENT, why
+    worse = max(Severity(incident.severity), Severity(alert.severity), key=_rank)
+    incident.severity, incident.changed = worse, now
+    incident.first = min(incident.first, alert.first)
+    if alert.joined_by.startswith("opened"):
+        incident.title = alert.title
+    for entity in sorted({str(entity) for entity in entities}):
+        if session.get(IncidentEntity, (incident.id, entity)) is None:
+            session.add(IncidentEntity(incident=incident.id, entity=entity, added=now))
+    session.flush()
+
+
+def _rank(severity: Severity) -> int:
+    return severity.severity_id

@@ -1,0 +1,1 @@
+"""Bytes in, rows out: sources, parsers and the classes of what arrives."""

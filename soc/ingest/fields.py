@@ -1,0 +1,81 @@
+"""Read the fields of an event, nested or dotted, as the text that columns hold."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from soc.errors import Refused
+from soc.model.value import EPOCH
+
+MAX_TEXT = 1024
+MAX_DEPTH = 64
+
+
+def find(document: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what *document* holds at dotted *name*, written nested, dotted or mixed; else None."""
+    if name in document:
+        return document[name]
+    head, dot, rest = name.partition(".")
+    while dot:
+        inner = document.get(head)
+        if isinstance(inner, Mapping) and (found := find(inner, rest)) is not None:
+            return found
+        more, dot, rest = rest.partition(".")
+        head = f"{head}.{more}"
+    return None
+
+
+def text(document: Mapping[str, Any], *names: str) -> str | None:
+    """Return the first of *names* that holds something, as text; a list gives its first item."""
+    for name in names:
+        value = find(document, name)
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str | int | float) and str(value).strip() not in {"", "-"}:
+            return str(value)[:MAX_TEXT]
+    return None
+
+
+def address(document: Mapping[str, Any], *names: str) -> str | None:
+    """Return a wallet address in its one spelling."""
+    found = text(document, *names)
+    return found.lower() if found else None
+
+
+def whole_number(document: Mapping[str, Any], *names: str) -> str | None:
+    """Return an amount as integer text; None for what is no whole number: never a rounded one."""
+    found = text(document, *names)
+    return found if found and found.isascii() and found.isdigit() else None
+
+
+def moment(value: object, name: str = "@timestamp") -> datetime:
+    """Return *value*, RFC 3339 text or milliseconds since 1970, as a moment in UTC.
+
+    Text without a zone is taken as UTC. Raises Refused for anything else.
+    """
+    try:
+        if isinstance(value, str):
+            read = datetime.fromisoformat(value.strip())
+            return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return EPOCH + timedelta(milliseconds=value)
+    except (ValueError, OverflowError) as wrong:
+        raise Refused(f"{name} is no time: write RFC 3339, as 2026-11-23T12:00:00Z") from wrong
+    raise Refused(f"no {name}: write RFC 3339, as 2026-11-23T12:00:00Z")
+
+
+def depth_of(value: object) -> int:
+    """Return how deep *value* is nested, looking no deeper than the limit."""
+    level, layer = 0, [value]
+    while layer and level <= MAX_DEPTH:
+        inner: list[object] = []
+        for item in layer:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item
+        layer = inner
+        level += 1
+    return level

@@ -1,0 +1,88 @@
+"""Lines in, rows out: what no parser takes becomes a reject with its reason, never an exception."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from soc.errors import Refused
+from soc.ingest.fields import MAX_DEPTH, depth_of
+from soc.model.event import Reject, Row
+
+MAX_LINE = 1024 * 1024
+SHALLOW = 32
+BASE64 = "base64:"
+
+
+class Intake:
+    """All parsers, asked in turn.
+
+    *parsers* by name: those of JSON have ``parse(line, document)``, those of text ``parse(line)``;
+    a parser's ``text`` attribute is not needed, its ``claims`` tells.
+    """
+
+    JSON = ("windows", "ecs")
+    TEXT = ("syslog", "nginx")
+
+    def __init__(self, parsers: Mapping[str, Any]) -> None:
+        others = sorted(set(parsers) - {*self.JSON, *self.TEXT})
+        self._json = {n: parsers[n] for n in (*others, *self.JSON) if n in parsers}
+        self._text = {n: parsers[n] for n in self.TEXT if n in parsers}
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Return the names that ``--format`` takes, besides auto."""
+        return (*self._json, *self._text)
+
+    def read(
+        self, lines: Iterable[tuple[bytes, str | None]], form: str = "auto"
+    ) -> list[Row | Reject]:
+        """Return a row or a reject for each (line, id); the id is the shipper's, or None."""
+        return [self._line(line, event_id, form) for line, event_id in lines]
+
+    def _line(self, line: bytes, event_id: str | None, form: str) -> Row | Reject:
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as wrong:
+            kept = BASE64 + base64.b64encode(line).decode()
+            return Reject(kept, f"not UTF-8 at byte {wrong.start}: send UTF-8", event_id)
+        try:
+            row = self._row(text.strip(), form)
+        except Refused as refused:
+            return Reject(text, refused.reason, event_id)
+        return row._replace(event_id=event_id) if event_id else row
+
+    def _row(self, text: str, form: str) -> Row:
+        if len(text) > MAX_LINE:
+            raise Refused(f"longer than {MAX_LINE} characters: split the event")
+        if form in self._text:
+            return self._text[form].parse(text)  # type: ignore[no-any-return]  # a plug-in
+        if form != "auto" or text.startswith("{"):
+            return self._object(text, form)
+        for parser in self._text.values():
+            if parser.claims(text):
+                return parser.parse(text)  # type: ignore[no-any-return]  # a plug-in
+        known = ", ".join(self.formats)
+        raise Refused(f"no parser knows this line: send JSON objects, or one of {known}")
+
+    def _object(self, text: str, form: str) -> Row:
+        try:
+            document = orjson.loads(text)
+        except orjson.JSONDecodeError as wrong:
+            raise Refused(f"not JSON at character {wrong.pos}: {wrong.msg}") from wrong
+        if not isinstance(document, dict):
+            raise Refused("JSON, but no object: send one object a line")
+        if text.count("{") + text.count("[") > SHALLOW and depth_of(document) > MAX_DEPTH:
+            raise Refused(f"nested deeper than {MAX_DEPTH}: flatten it")
+        for parser in [self._json[form]] if form in self._json else self._json.values():
+            if parser.claims(document):
+                return parser.parse(text, document)  # type: ignore[no-any-return]  # a plug-in
+        raise Refused("an object without @timestamp: add one, RFC 3339")
+
+
+def restore(reject: str) -> bytes:
+    """Return the bytes that were sent, from what a reject keeps of them."""
+    if reject.startswith(BASE64):
+        return base64.b64decode(reject.removeprefix(BASE64))
+    return reject.encode()

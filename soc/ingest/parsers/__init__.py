@@ -1,0 +1,1 @@
+"""Parsers: each turns the lines it claims into rows, and knows no store."""

@@ -1,0 +1,1 @@
+"""The event store: what was acknowledged is durable, numbered without gaps, and never lost."""

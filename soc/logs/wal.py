@@ -1,0 +1,120 @@
+"""The write-ahead file: a frame per append, and its ``fdatasync`` is the acknowledgement.
+
+A frame is magic, first number, rows, length, CRC-32 (of the four before it and the payload), then
+zstd over an Arrow IPC stream. The first frame that does not check out ends the file: it was never
+acknowledged.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import zstandard
+
+HEAD = struct.Struct("<4sQIII")
+MAGIC = b"CWF1"
+SUFFIX = ".wal"
+MAX_FRAME = 1 << 30
+
+
+class Frame(NamedTuple):
+    """One append as it was written: its first number, its rows, and where it ends in the file."""
+
+    first: int
+    table: pa.Table
+    end: int
+
+
+def name_of(first: int) -> str:
+    """Return the name of the file that begins with number *first*; names sort as numbers do."""
+    return f"{first:020d}{SUFFIX}"
+
+
+def encode(first: int, table: pa.Table) -> bytes:
+    """Return *table*, whose rows are numbered from *first*, as one frame."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    payload = zstandard.ZstdCompressor(level=1).compress(sink.getvalue().to_pybytes())
+    head = struct.pack("<QII", first, table.num_rows, len(payload))
+    return HEAD.pack(MAGIC, first, table.num_rows, len(payload), zlib.crc32(head + payload)) + payload
+
+
+def frames(data: bytes, start: int = 0) -> Iterator[Frame]:
+    """Yield the whole frames in *data* from offset *start* on."""
+    at = start
+    while (frame := _frame(data, at)) is not None:
+        yield frame
+        at = frame.end
+
+
+def _frame(data: bytes, at: int) -> Frame | None:
+    begin = at + HEAD.size
+    if len(data) < begin:
+        return None
+    magic, first, rows, length, crc = HEAD.unpack_from(data, at)
+    end = begin + length
+    if magic != MAGIC or length > MAX_FRAME or len(data) < end:
+        return None
+    payload = data[begin:end]
+    if zlib.crc32(struct.pack("<QII", first, rows, length) + payload) != crc:
+        return None
+    stream = zstandard.ZstdDecompressor().decompress(payload)
+    return Frame(first, pa.ipc.open_stream(stream).read_all(), end)
+
+
+class WalFile:
+    """The file that is written to; only the holder of the store's lock makes one."""
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        self.path = path
+        self._size = size
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        self._file.truncate(size)
+        self._file.seek(size)
+
+    def append(self, frame: bytes) -> None:
+        """Write *frame* and return when it is on the disk; raise OSError, and leave no part of it."""
+        try:
+            written = 0
+            while written < len(frame):
+                written += self._file.write(frame[written:]) or 0
+            os.fdatasync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
+            raise
+        self._size += len(frame)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class WalReader:
+    """What stands in the write-ahead files, for any process; whole frames are read only once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: dict[Path, list[Frame]] = {}
+
+    def read(self) -> list[Frame]:
+        """Return every whole frame, in the order of numbers.
+
+        What is returned was synced first, so that no reader knows more than the disk. Raises
+        FileNotFoundError if a file went away meanwhile: it was sealed, look again.
+        """
+        paths = sorted(self._folder.glob(f"*{SUFFIX}"))
+        self._seen = {path: self._seen.get(path, []) for path in paths}
+        for path, known in self._seen.items():
+            start = known[-1].end if known else 0
+            with path.open("rb") as file:
+                os.fdatasync(file.fileno())
+                file.seek(start)
+                rest = file.read()
+            known += [f._replace(end=start + f.end) for f in frames(rest)]
+        return [frame for known in self._seen.values() for frame in known]

@@ -1,0 +1,1 @@
+"""The values that travel between stages: frozen, legal from birth, in UTC."""

@@ -1,0 +1,110 @@
+"""Events as columns: on the way in and on the way to detectors no event becomes an object."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import orjson
+import pyarrow as pa
+
+MOMENT = pa.timestamp("us", tz="UTC")
+
+SCHEMA = pa.schema(
+    [
+        ("seq", pa.int64()),
+        ("ts", MOMENT),
+        ("ingested", MOMENT),
+        *(
+            (name, pa.string())
+            for name in (
+                "source", "class", "parser", "dataset", "action", "outcome", "wallet",
+                "counterparty", "user_name", "src_ip", "host", "project", "round", "amount",
+                "tx_hash", "event_id", "message", "reason", "raw",
+            )
+        ),
+    ]
+)  # fmt: skip
+"""The columns of the event store. ``raw`` is the event as one JSON object; ``reason`` is set on
+rejects alone, whose ``raw`` is what was sent."""
+
+REJECTS = "rejects"
+"""The class of what no parser takes: kept and numbered like events, but no row of the view."""
+
+
+class Row(NamedTuple):
+    """One event between its parser and its batch; None where the event says nothing.
+
+    ts: ``@timestamp``. amount: integer text. raw: the whole event as one JSON object.
+    """
+
+    ts: datetime
+    raw: str
+    parser: str
+    dataset: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    wallet: str | None = None
+    counterparty: str | None = None
+    user_name: str | None = None
+    src_ip: str | None = None
+    host: str | None = None
+    project: str | None = None
+    round: str | None = None
+    amount: str | None = None
+    tx_hash: str | None = None
+    event_id: str | None = None
+    message: str | None = None
+
+
+class Reject(NamedTuple):
+    """What no parser takes, and why."""
+
+    raw: str
+    reason: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events of one window, in the order of their numbers.
+
+    table: columns of SCHEMA. upto: the last number looked at, which may lie past the last row.
+    """
+
+    table: pa.Table
+    upto: int
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column as Python values."""
+        return self.table.column(name).to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
+
+    @cached_property
+    def documents(self) -> list[dict[str, Any]]:
+        """Return every event as parsed JSON: for the plain paths, not for the hot one."""
+        return [orjson.loads(raw) for raw in self.column("raw")]
+
+
+def empty() -> pa.Table:
+    """Return a table of no events."""
+    return SCHEMA.empty_table()
+
+
+def to_table(
+    rows: Sequence[Row | Reject], source: str, ingested: datetime, classes: Sequence[str]
+) -> pa.Table:
+    """Return *rows* as a table without numbers yet, each in the class at its place."""
+    size = len(rows)
+    columns: dict[str, list[Any]] = {
+        name: [getattr(row, name, None) for row in rows]
+        for name in SCHEMA.names
+        if name in Row._fields or name in Reject._fields
+    }
+    columns["ts"] = [moment or ingested for moment in columns["ts"]]
+    columns |= {"seq": [None] * size, "ingested": [ingested] * size, "source": [source] * size}
+    columns["class"] = list(classes)
+    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in SCHEMA})

@@ -1,0 +1,1 @@
+"""Incidents in, effects out: decide first, act later, and undo on time."""

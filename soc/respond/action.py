@@ -1,0 +1,96 @@
+"""What every action is: typed parameters that can plan, run and undo."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from soc.model.value import Value
+
+
+class Risk(StrEnum):
+    """What an action can do to the world. Guards look at this, never at names.
+
+    read: look. notify: reach people. contain: hold somebody back, until it is undone.
+    destroy: what cannot be undone.
+    """
+
+    READ = "read"
+    NOTIFY = "notify"
+    CONTAIN = "contain"
+    DESTROY = "destroy"
+
+
+class Repeat(StrEnum):
+    """What to do when a crash leaves open whether an action happened.
+
+    local: nothing, it committed with its step or not at all. safe: do it again. key: do it again
+    under the same key. check: look first. never: ask a person.
+    """
+
+    LOCAL = "local"
+    SAFE = "safe"
+    KEY = "key"
+    CHECK = "check"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """What an action would put in force. rate: requests a minute. burst: requests at once."""
+
+    subject: str
+    kind: str
+    rate: int = 0
+    burst: int = 0
+
+
+class World(Protocol):
+    """All that an action can reach. key: the same step of the same run always has the same."""
+
+    @property
+    def key(self) -> str:
+        """Return the idempotency key of this step."""
+
+    @property
+    def until(self) -> datetime | None:
+        """Return when the effect of this step ends."""
+
+    def enforce(self, hold: Hold) -> None:
+        """Put *hold* in force until the end of this step's effect."""
+
+    def lift(self) -> None:
+        """End the effect of this step; do nothing if it ended already."""
+
+    def note(self, text: str) -> None:
+        """Write *text* on the incident, once."""
+
+    def notify(self, to: tuple[str, ...], title: str, text: str) -> None:
+        """Send a message to people or channels; raises OSError if it cannot be handed over."""
+
+
+class Action(Value):
+    """One thing a playbook may do. The fields of a subclass are what stands under ``with``.
+
+    An action never asks whether it may: dry run, budgets and approvals are settled before it.
+    """
+
+    name: ClassVar[str]
+    risk: ClassVar[Risk]
+    repeat: ClassVar[Repeat]
+    undoes: ClassVar[bool] = False
+    example: ClassVar[str]
+
+    def plan(self) -> Hold | None:
+        """Return what it would put in force, and touch nothing."""
+        return None
+
+    @abstractmethod
+    def run(self, world: World) -> Mapping[str, object]:
+        """Do it, and return what later steps may read."""
+
+    def undo(self, world: World) -> None:
+        """Take it back; a second time changes nothing."""
+        raise NotImplementedError(f"{self.name} cannot be undone")

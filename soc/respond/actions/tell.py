@@ -1,0 +1,42 @@
+"""Reach people: messages, and notes on the incident."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from soc.respond.action import Action, Repeat, Risk, World
+
+
+class Notify(Action):
+    """Send a message to roles, persons or channels."""
+
+    name = "notify.send"
+    risk = Risk.NOTIFY
+    repeat = Repeat.KEY
+    example = '{"to": ["role:admin"], "title": "Twelve wallets share a funder"}'
+
+    to: Annotated[tuple[str, ...], Field(min_length=1, description="role:…, user:… or channel:…")]
+    title: Annotated[str, Field(min_length=1, max_length=200, description="one sentence")]
+    text: Annotated[str, Field(max_length=4_000, description="what to know before acting")] = ""
+
+    def run(self, world: World) -> Mapping[str, object]:
+        """Hand the message over."""
+        world.notify(self.to, self.title, self.text)
+        return {"to": list(self.to)}
+
+
+class Note(Action):
+    """Write a note on the incident."""
+
+    name = "incident.note"
+    risk = Risk.NOTIFY
+    repeat = Repeat.LOCAL
+    example = '{"text": "The indexer is behind."}'
+
+    text: Annotated[str, Field(min_length=1, max_length=4_000, description="what people will read")]
+
+    def run(self, world: World) -> Mapping[str, object]:
+        """Write the note."""
+        world.note(self.text)
+        return {}

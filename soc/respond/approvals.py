@@ -1,0 +1,164 @@
+"""Questions to people, bound to exactly what will be done."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import orjson
+from sqlmodel import Session, col, select
+
+from soc.access.permissions import Permission, Principal
+from soc.audit import Act, record
+from soc.content.digest import digest_of
+from soc.errors import AccessDenied, Illegal, NotFound
+from soc.incidents import lifecycle
+from soc.respond.action import Hold
+from soc.respond.playbook import Ask
+from soc.store.tables import Approval, ApprovalVote, Run
+
+PENDING = "pending"
+
+
+def ask(
+    session: Session, run: Run, path: str, question: Ask, plan: Sequence[Hold], now: datetime
+) -> Approval:
+    """Ask people whether *plan* may be done; the run waits for the answer, or the end."""
+    things = [_plain(hold) for hold in plan]
+    approval = Approval(
+        run=run.id or 0,
+        path=path,
+        incident=run.incident,
+        ask=question.ask,
+        approvers_json=orjson.dumps(question.approvers).decode(),
+        need=question.need,
+        plan_json=orjson.dumps(things).decode(),
+        digest=digest_of({"run": run.id, "path": path, "playbook": run.digest, "plan": things}),
+        state=PENDING,
+        asked=now,
+        expires=now + question.expires,
+    )
+    session.add(approval)
+    run.state, run.wake_at = "waiting", approval.expires
+    _record(session, approval, "soc", "approval.ask", now, question.ask)
+    return approval
+
+
+def decide(
+    session: Session,
+    number: int,
+    who: Principal,
+    *,
+    approve: bool,
+    digest: str,
+    reason: str,
+    now: datetime,
+) -> Approval:
+    """Count a person's answer and wake the run if it settles the question.
+
+    The run's row is locked first, so that an answer given while the run lies down is not lost.
+    Raises Illegal for an ended question or another digest, AccessDenied for who has no vote.
+    """
+    approval = get(session, number)
+    run = session.get(Run, approval.run, with_for_update=True)
+    session.refresh(approval)
+    if approval.state != PENDING or approval.expires <= now:
+        raise Illegal(f"approval {number} is no longer open: it is {approval.state}")
+    if digest != approval.digest:
+        raise Illegal("the digest is not that of what will be done: read the plan again")
+    if not approve and not reason.strip():
+        raise Illegal("a reason is needed to reject")
+    _may_vote(session, approval, run, who)
+    voted = ApprovalVote(
+        approval=number, person=who.person or "", approve=approve, reason=reason.strip(), at=now
+    )
+    session.add(voted)
+    session.flush()
+    votes = votes_on(session, number)
+    if not approve or sum(vote.approve for vote in votes) >= approval.need:
+        approval.state = "approved" if approve else "rejected"
+        approval.decided = now
+        if run and run.state == "waiting":
+            run.wake_at = now
+            session.add(run)
+    session.add(approval)
+    verb = "approval.approve" if approve else "approval.reject"
+    _record(session, approval, who.name, verb, now, reason)
+    return approval
+
+
+def get(session: Session, number: int) -> Approval:
+    """Return an approval; raises NotFound."""
+    approval = session.get(Approval, number)
+    if approval is None:
+        raise NotFound("approval", str(number))
+    return approval
+
+
+def of_step(session: Session, run: int, path: str) -> Approval | None:
+    """Return what was asked at *path* of a run, if anything was."""
+    query = select(Approval).where(col(Approval.run) == run, col(Approval.path) == path)
+    return session.exec(query).first()
+
+
+def votes_on(session: Session, number: int) -> Sequence[ApprovalVote]:
+    """Return the answers so far."""
+    query = select(ApprovalVote).where(col(ApprovalVote.approval) == number)
+    return session.exec(query.order_by(col(ApprovalVote.at))).all()
+
+
+def agreed(session: Session, run: int) -> list[Hold]:
+    """Return everything that people agreed to in a run."""
+    query = select(Approval.plan_json).where(
+        col(Approval.run) == run, col(Approval.state) == "approved"
+    )
+    return [Hold(**plain) for text in session.exec(query) for plain in orjson.loads(text)]
+
+
+def expire(approval: Approval, now: datetime) -> bool:
+    """Mark a question that nobody settled in time; return whether it is over."""
+    if approval.state == PENDING and approval.expires <= now:
+        approval.state, approval.decided = "expired", now
+    return approval.state != PENDING
+
+
+def shortened(question: Ask, longest: timedelta | None) -> Ask:
+    """Return *question* with the site's own end, where it has one."""
+    return question.model_copy(update={"expires": longest}) if longest else question
+
+
+def _may_vote(session: Session, approval: Approval, run: Run | None, who: Principal) -> None:
+    who.require(Permission.APPROVE)
+    names = {f"role:{role}" for role in who.roles} | {f"user:{who.person}"}
+    if not names.intersection(orjson.loads(approval.approvers_json)):
+        raise AccessDenied(f"this asks {', '.join(orjson.loads(approval.approvers_json))}")
+    if who.person is None:
+        raise AccessDenied("only a person approves: use a person's token")
+    if run and run.requested_by == who.name:
+        raise AccessDenied("you asked for this run: somebody else decides")
+    if approval.incident and f"account:{who.person}" in lifecycle.entities_of(
+        session, approval.incident
+    ):
+        raise AccessDenied("you are named in the incident: somebody else decides")
+    if session.get(ApprovalVote, (approval.id, who.person)):
+        raise Illegal("you have voted already")
+
+
+def _plain(hold: Hold) -> dict[str, object]:
+    return {"subject": hold.subject, "kind": hold.kind, "rate": hold.rate, "burst": hold.burst}
+
+
+def _record(
+    session: Session, approval: Approval, actor: str, action: str, now: datetime, why: str
+) -> None:
+    session.flush()
+    detail = {"digest": approval.digest, "run": approval.run, "state": approval.state}
+    record(
+        session,
+        Act(
+            at=now,
+            actor=actor,
+            action=action,
+            object=f"approval:{approval.id}",
+            reason=why,
+            detail=detail,
+        ),
+    )

@@ -1,0 +1,152 @@
+"""``${{ expression }}``: a locked-down subset of Jinja2 expressions.
+
+A whole expression keeps its type; inside text it becomes text. What data says is never evaluated:
+an incident called ``${{ 7 * 7 }}`` stays that. No templates, no calls, no private attributes, no
+``**``; ``*`` and ``%`` are for numbers; only JSON values of at most 64 KiB of text leave.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, nodes
+from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.runtime import Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from soc.errors import ExpressionError
+
+MARK = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+LONGEST = 2_000
+MOST_TEXT = 64 * 1024
+DEEPEST = 20
+ROOTS = frozenset({"incident", "steps", "item", "run"})
+ALLOWED = (
+    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Const, nodes.Name,
+    nodes.Getattr, nodes.Getitem, nodes.List, nodes.Dict, nodes.Pair, nodes.Tuple, nodes.CondExpr,
+    nodes.Filter, nodes.Test, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Mod, nodes.Neg,
+    nodes.Concat,
+)  # fmt: skip
+FILTERS = frozenset(
+    "abs default first float int join last length list lower max min round sort string sum unique upper".split()
+)
+TESTS = frozenset("defined none number string in eq ne lt le gt ge true false boolean".split())
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"*", "%", "+"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Jinja2's signature
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if operator in {"*", "%"} and not numbers:
+            raise SecurityError(f"{operator} is for numbers")
+        if operator == "+" and not numbers and len(left) + len(right) > MOST_TEXT:
+            raise SecurityError("the result is too long")
+        return super().call_binop(context, operator, left, right)
+
+
+def render(value: object, context: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return *value* with every expression in it replaced; raises ExpressionError."""
+    if isinstance(value, Mapping):
+        return {key: render(inner, context) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [render(inner, context) for inner in value]
+    if not isinstance(value, str) or "${{" not in value:
+        return value
+    whole = MARK.fullmatch(value.strip())
+    if whole and value.count("${{") == 1:
+        return _evaluate(whole[1], context)
+    return MARK.sub(lambda found: str(_evaluate(found[1], context)), value)
+
+
+def truth(value: str, context: Mapping[str, Any]) -> bool:
+    """Return what a ``when`` says; raises ExpressionError if it says neither true nor false."""
+    answer = render(value, context)
+    if not isinstance(answer, bool):
+        raise ExpressionError(f"when must give true or false, not {type(answer).__name__}: {value}")
+    return answer
+
+
+def problems(value: object) -> Iterator[str]:
+    """Yield what is wrong with the expressions in *value*, without evaluating any."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from problems(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from problems(inner)
+    elif isinstance(value, str):
+        for found in MARK.finditer(value):
+            try:
+                _compile(found[1])
+            except ExpressionError as wrong:
+                yield wrong.reason
+
+
+def _evaluate(source: str, context: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        result = _compile(source)(**context)
+        if isinstance(result, Undefined):
+            str(result)  # a StrictUndefined says here what is missing
+        return _plain(result, 0)
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as wrong:
+        raise ExpressionError(f"{source.strip()}: {wrong}") from wrong
+
+
+@lru_cache(maxsize=1024)
+def _compile(source: str) -> Callable[..., Any]:
+    text = source.strip()
+    if len(text) > LONGEST:
+        raise ExpressionError(f"an expression is longer than {LONGEST} characters")
+    environment = _environment()
+    try:
+        tree = environment.parse("{{ (" + text + ") }}")
+    except TemplateError as wrong:
+        raise ExpressionError(f"{text}: {wrong}") from wrong
+    output = tree.body[0] if len(tree.body) == 1 else None
+    if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
+        raise ExpressionError(f"{text}: write one expression")
+    for node in (output.nodes[0], *output.nodes[0].find_all(nodes.Node)):
+        if reason := _refusal(node):
+            raise ExpressionError(f"{text}: {reason}")
+    return environment.compile_expression(text, undefined_to_none=False)
+
+
+def _refusal(node: nodes.Node) -> str | None:
+    if not isinstance(node, ALLOWED):
+        return f"{type(node).__name__} is not allowed in an expression"
+    if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+        return "private attributes are not allowed"
+    if isinstance(node, nodes.Name) and node.name not in ROOTS:
+        return f"unknown name {node.name!r}: known are {', '.join(sorted(ROOTS))}"
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        return f"unknown filter {node.name!r}: known are {', '.join(sorted(FILTERS))}"
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        return f"unknown test {node.name!r}: known are {', '.join(sorted(TESTS))}"
+    return None
+
+
+@lru_cache(maxsize=1)
+def _environment() -> _Environment:
+    environment = _Environment(undefined=StrictUndefined, autoescape=False)
+    environment.globals.clear()
+    environment.filters = {k: v for k, v in environment.filters.items() if k in FILTERS}
+    environment.tests = {k: v for k, v in environment.tests.items() if k in TESTS}
+    return environment
+
+
+def _plain(value: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value
+    if depth > DEEPEST:
+        raise ExpressionError("the value is nested too deep")
+    if isinstance(value, str) and len(value) > MOST_TEXT:
+        raise ExpressionError("the value is too long")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(inner, depth + 1) for inner in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
+    raise ExpressionError(f"an expression gave a {type(value).__name__}")
+
+

@@ -1,0 +1,157 @@
+"""What is in force: the one truth that every edge follows.
+
+Each change takes the next version, in the transaction of what caused it, so an edge that knows
+version V asks for what came after V and has missed nothing.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from soc.audit import Act, record
+from soc.errors import Illegal, NotFound
+from soc.model.value import rfc3339
+from soc.respond.action import Hold
+from soc.store.tables import Edge, Effect, LedgerVersion, Run
+
+FOLLOWED = ("active", "lifting")
+
+
+def version(session: Session) -> int:
+    """Return the version of the last change."""
+    row = session.get(LedgerVersion, 1)
+    return row.version if row else 0
+
+
+def enforce(session: Session, effect: Effect, now: datetime) -> None:
+    """Put *effect* in force; one that is in force already stays as it is."""
+    known = session.get(Effect, effect.id)
+    if known and known.state != "proposed":
+        return
+    if known:
+        known.until, effect = effect.until, known
+    effect.state, effect.active, effect.version = "active", now, _next(session)
+    session.add(effect)
+    session.flush()
+
+
+def propose(session: Session, effect: Effect) -> None:
+    """Show *effect* as something that waits for a person."""
+    if session.get(Effect, effect.id) is None:
+        session.add(effect)
+        session.flush()
+
+
+def lift(session: Session, effect_id: str, by: str, now: datetime) -> None:
+    """End an effect; do nothing if it ended already."""
+    effect = session.get(Effect, effect_id)
+    if effect is None or effect.state == "lifted":
+        return
+    effect.state, effect.lifted, effect.lifted_by = "lifted", now, by
+    effect.version = _next(session)
+    session.add(effect)
+    session.flush()
+
+
+def ask_lift(session: Session, effect_id: str, actor: str, reason: str, now: datetime) -> None:
+    """Queue the undo of an active effect, as a run; raises NotFound, or Illegal if it is not active.
+
+    The run's key is that of the effect: an end by time and an end by hand are one undo.
+    """
+    effect = session.get(Effect, effect_id)
+    if effect is None:
+        raise NotFound("effect", effect_id)
+    if effect.state != "active":
+        raise Illegal(f"{effect_id} is {effect.state}: only what is active can be lifted")
+    effect.state = "lifting"
+    session.add(effect)
+    session.add(
+        Run(
+            dedup=f"undo:{effect_id}",
+            kind="undo",
+            playbook=effect.action,
+            effect=effect_id,
+            incident=effect.incident,
+            state="queued",
+            reason=reason,
+            requested_by=actor,
+            created=now,
+        )
+    )
+    act = Act(at=now, actor=actor, action="effect.lift", object=f"effect:{effect_id}", reason=reason)
+    record(session, act)
+
+
+def end_due(session: Session, now: datetime) -> int:
+    """Queue the undo of every effect whose time is over; return how many."""
+    due = select(Effect.id).where(col(Effect.state) == "active", col(Effect.until) <= now)
+    ids = list(session.exec(due.limit(500)))
+    for effect_id in ids:
+        ask_lift(session, effect_id, "soc", "its time is over", now)
+    return len(ids)
+
+
+def rules_after(session: Session, known: int, now: datetime) -> dict[str, Any]:
+    """Return what an edge that knows version *known* must do to be up to date.
+
+    ``full`` is set where it must forget all it knew: at the start, and after a restored backup.
+    """
+    newest = version(session)
+    full = known <= 0 or known > newest
+    changed = select(Effect).order_by(col(Effect.version))
+    if not full:
+        changed = changed.where(col(Effect.version) > known)
+    effects = session.exec(changed).all()
+    live = [e for e in effects if e.state in FOLLOWED and e.until and e.until > now]
+    gone = [] if full else [e.id for e in effects if e.state == "lifted"]
+    return {"version": newest, "full": full, "rules": list(map(rule_of, live)), "removed": gone}
+
+
+def rule_of(effect: Effect) -> dict[str, Any]:
+    """Return *effect* as edges know it."""
+    return {
+        "subject": effect.subject,
+        "kind": effect.kind,
+        "rate": effect.rate,
+        "burst": effect.burst,
+        "until": rfc3339(effect.until) if effect.until else None,
+        "effect": effect.id,
+    }
+
+
+def report(session: Session, edge: Edge) -> None:
+    """Keep what an edge says about itself."""
+    session.merge(edge)
+
+
+def effects(session: Session, *states: str) -> Iterator[Effect]:
+    """Yield the effects in *states*, or all, newest first."""
+    query = select(Effect).order_by(col(Effect.created).desc(), col(Effect.id))
+    yield from session.exec(query.where(col(Effect.state).in_(states)) if states else query)
+
+
+def effect_of(effect_id: str, run: Run, path: str, action: str, hold: Hold, now: datetime) -> Effect:
+    """Return the row that would put *hold* in force."""
+    return Effect(
+        id=effect_id,
+        run=run.id,
+        path=path,
+        incident=run.incident,
+        action=action,
+        subject=hold.subject,
+        kind=hold.kind,
+        rate=hold.rate,
+        burst=hold.burst,
+        state="proposed",
+        created=now,
+    )
+
+
+def _next(session: Session) -> int:
+    row = session.get(LedgerVersion, 1, with_for_update=True) or LedgerVersion(id=1, version=0)
+    row.version += 1
+    session.add(row)
+    session.flush()
+    return row.version

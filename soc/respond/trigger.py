@@ -1,0 +1,123 @@
+"""Start the playbooks that answer a changed incident, in the transaction that changed it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlmodel import Session, col, select
+
+from soc.audit import Act, record
+from soc.content.digest import digest_of
+from soc.incidents import alerts, lifecycle
+from soc.model.value import Entity, EntityKind
+from soc.respond.expression import truth
+from soc.respond.playbook import OnIncident, Playbook
+from soc.store.tables import Alert, Incident, PlaybookVersion, Run
+
+NAMES = {"wallets": EntityKind.WALLET, "accounts": EntityKind.ACCOUNT, "ips": EntityKind.IP}
+
+
+def trigger(
+    session: Session, incidents: Iterable[int], playbooks: Sequence[Playbook], now: datetime
+) -> tuple[int, ...]:
+    """Queue a run of every playbook that answers one of *incidents*; return the runs' numbers.
+
+    Only entities that alerts of the playbook's own rules name count, and only those that no
+    earlier run of it on this incident was given: an incident that grows is answered once for each.
+    """
+    started = []
+    for number in sorted(set(incidents)):
+        incident = lifecycle.get(session, number)
+        for playbook in playbooks:
+            inputs = _inputs(session, incident, playbook.on.incident)
+            if inputs and (run := _queue(session, incident, playbook, inputs, now)):
+                started.append(run)
+    return tuple(started)
+
+
+def inputs_of(session: Session, incident: Incident, counted: Sequence[Alert]) -> dict[str, Any]:
+    """Return what expressions may read of *incident*, with the entities of *counted* alerts."""
+    assert incident.id is not None  # noqa: S101 - it was read from the store
+    named = sorted({name for alert in counted for name in alerts.entities_of(session, alert.id or 0)})
+    entities = [Entity.parse(name) for name in named]
+    by_kind = {
+        name: [entity.value for entity in entities if entity.kind is kind]
+        for name, kind in NAMES.items()
+    }
+    return {
+        "id": f"INC-{incident.id}",
+        "title": incident.title,
+        "severity": incident.severity,
+        "rules": sorted({alert.rule for alert in counted}),
+        "alerts": [alert.id for alert in counted],
+        "round": None,
+        **by_kind,
+    }
+
+
+def pin(session: Session, playbook: Playbook, now: datetime) -> str:
+    """Keep *playbook* as it is now; return its digest."""
+    digest = playbook.digest
+    if session.get(PlaybookVersion, digest) is None:
+        session.add(
+            PlaybookVersion(
+                digest=digest,
+                slug=playbook.name,
+                version=playbook.version,
+                content_json=orjson.dumps(playbook.plain()).decode(),
+                seen=now,
+            )
+        )
+        session.flush()
+    return digest
+
+
+def _inputs(session: Session, incident: Incident, on: OnIncident) -> dict[str, Any] | None:
+    assert incident.id is not None  # noqa: S101 - it was read from the store
+    if incident.monitor or (on.severity and incident.severity not in on.severity):
+        return None
+    counted = [a for a in lifecycle.alerts_of(session, incident.id) if a.rule in on.rules]
+    if not counted:
+        return None
+    inputs = inputs_of(session, incident, counted)
+    if on.when and not truth(on.when, {"incident": inputs}):
+        return None
+    return inputs
+
+
+def _queue(
+    session: Session, incident: Incident, playbook: Playbook, inputs: dict[str, Any], now: datetime
+) -> int | None:
+    earlier = [
+        orjson.loads(text)
+        for text in session.exec(
+            select(Run.inputs_json).where(
+                col(Run.incident) == incident.id, col(Run.playbook) == playbook.name
+            )
+        )
+    ]
+    added = {kind: _beyond(earlier, kind, inputs[kind]) for kind in NAMES}
+    if earlier and not any(added.values()):
+        return None
+    run = Run(
+        dedup=f"{playbook.name}:INC-{incident.id}:{digest_of(added)}",
+        kind="playbook",
+        playbook=playbook.name,
+        digest=pin(session, playbook, now),
+        incident=incident.id,
+        inputs_json=orjson.dumps({**inputs, **added}).decode(),
+        state="queued",
+        requested_by="soc",
+        created=now,
+    )
+    session.add(run)
+    session.flush()
+    act = Act(at=now, actor="soc", action="run.queue", object=f"run:{run.id}", reason=run.dedup)
+    record(session, act)
+    return run.id
+
+
+def _beyond(earlier: Iterable[Mapping[str, Any]], kind: str, names: list[str]) -> list[str]:
+    known = {name for inputs in earlier for name in inputs.get(kind, [])}
+    return [name for name in names if name not in known]

@@ -1,0 +1,203 @@
+"""What a site decides: one frozen object, read from ``settings.yml`` and ``SOC_*`` once."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from soc.content.document import Document, did_you_mean
+from soc.content.kinds import Duration, keys_of
+from soc.errors import SettingsError
+from soc.model.value import Severity, Value
+
+PREFIX = "SOC_"
+OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
+"""Read by the command line itself, not settings."""
+
+
+class Mode(StrEnum):
+    """How far the suite goes unasked.
+
+    plan: it holds nobody back. contain: it does what can be undone. full: it does everything.
+    """
+
+    PLAN = "plan"
+    CONTAIN = "contain"
+    FULL = "full"
+
+
+class Folder(Value):
+    """One more folder of content, and whether its rules may act."""
+
+    path: Path
+    mode: Literal["monitor", "active"] = "monitor"
+
+
+class Tuning(Value):
+    """What a site changes about one detector or rule without copying it."""
+
+    timespan: Duration | None = None
+    bucket: Duration | None = None
+
+
+class Logs(Value):
+    """The event store. seal_rows, seal_after: when the tail becomes a segment."""
+
+    seal_rows: Annotated[int, Field(ge=1)] = 5_000
+    seal_after: Duration = timedelta(minutes=5)
+    remembered_ids: Annotated[int, Field(ge=1)] = 500_000
+
+
+class Detect(Value):
+    """Detection.
+
+    every: how often windows are due. window: events a window takes at most. lateness: how late an
+    event may be and still count. tuning: per rule or detector.
+    """
+
+    every: Annotated[float, Field(gt=0)] = 5.0
+    window: Annotated[int, Field(ge=1)] = 20_000
+    lateness: Duration = timedelta(minutes=10)
+    bucket: Duration = timedelta(hours=1)
+    tuning: Mapping[str, Tuning] = {}
+
+
+class Incidents(Value):
+    """When alerts become incidents.
+
+    open_from: an alert below this joins an incident but opens none. join_within: how long after
+    its last change an open incident takes further alerts.
+    """
+
+    open_from: Severity = Severity.MEDIUM
+    join_within: Duration = timedelta(hours=24)
+
+
+class Respond(Value):
+    """Response.
+
+    budget: subjects that one run holds back unasked. protected: subjects nobody holds back.
+    ttl: per ``playbook/step``, instead of what the playbook says. lease: how long a worker owns a
+    run without a sign of life.
+    """
+
+    mode: Mode = Mode.PLAN
+    budget: Annotated[int, Field(ge=0)] = 50
+    protected: tuple[str, ...] = ()
+    ttl: Mapping[str, Duration] = {}
+    lease: Duration = timedelta(seconds=30)
+    approval_expires: Duration | None = None
+
+
+class Web(Value):
+    """The front door. Only loopback addresses may be served without TLS.
+
+    login_per_minute, api_per_minute: requests per client address that are answered.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8780
+    max_body: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    login_per_minute: Annotated[int, Field(ge=1)] = 30
+    api_per_minute: Annotated[int, Field(ge=1)] = 1_200
+    session_hours: Annotated[int, Field(ge=1)] = 8
+    secure_cookies: bool = False
+
+
+class Groups(Value):
+    """Everything a site decides, as it is checked; each value says what holds out of the box."""
+
+    content: tuple[Folder, ...] = ()
+    logs: Logs = Logs()
+    detect: Detect = Detect()
+    incidents: Incidents = Incidents()
+    respond: Respond = Respond()
+    web: Web = Web()
+
+
+class Settings(BaseSettings):
+    """Everything a site decides, once: nothing asks the environment after this was made."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    content: tuple[Folder, ...]
+    logs: Logs
+    detect: Detect
+    incidents: Incidents
+    respond: Respond
+    web: Web
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what *read* hands over: it joined file and environment, and knows their places."""
+        return (init_settings,)
+
+
+def of(groups: Groups) -> Settings:
+    """Return the settings that *groups* hold."""
+    return Settings(**{name: getattr(groups, name) for name in Groups.model_fields})
+
+
+def read(file: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in *file*, overridden by ``SOC_<GROUP>__<KEY>``.
+
+    Raises SettingsError naming every mistake with its line or variable.
+    """
+    document = Document(file) if file.is_file() else None
+    plain = document.plain if document and document.plain else {}
+    if not isinstance(plain, dict):
+        raise SettingsError(f"{file}:1: write a group and its keys, such as 'web:'")
+    problems = [str(problem) for problem in (document.problems if document else [])]
+    variables = _override(plain, os.environ if environ is None else environ, problems)
+    try:
+        # Strict JSON lets text become a path, an enum or a span, and converts nothing else.
+        settings = of(Groups.model_validate_json(json.dumps(plain)))
+    except ValidationError as invalid:
+        keys = keys_of([Groups])
+        for error in invalid.errors(include_url=False):
+            place = ".".join(map(str, error["loc"]))
+            where = variables.get(place) or _where(file, document, error["loc"])
+            hint = did_you_mean(str(error["loc"][-1]), keys)
+            unknown = error["type"] == "extra_forbidden"
+            problems.append(f"{where}: {f'unknown setting: {hint}' if unknown else error['msg']}")
+        raise SettingsError("\n".join(problems)) from invalid
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _override(
+    plain: dict[str, Any], environ: Mapping[str, str], problems: list[str]
+) -> dict[str, str]:
+    """Put every ``SOC_`` variable in its place; return which place came from which variable."""
+    variables: dict[str, str] = {}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in OUTSIDE:
+            continue
+        group, mark, key = name.removeprefix(PREFIX).lower().partition("__")
+        if not mark or group not in Groups.model_fields or "__" in key:
+            known = (f"{PREFIX}{known.upper()}__…" for known in Groups.model_fields)
+            problems.append(f"{name}: unknown setting: {did_you_mean(name, known)}")
+            continue
+        try:
+            value = json.loads(environ[name])
+        except ValueError:
+            value = environ[name]
+        plain[group] = {**(plain.get(group) or {}), key: value}
+        variables[f"{group}.{key}"] = name
+    return variables
+
+
+def _where(file: Path, document: Document | None, place: tuple[int | str, ...]) -> str:
+    return f"{file}:{document.line(place)}" if document else ".".join(map(str, place))

@@ -1,0 +1,13 @@
+"""Run revisions on the connection that is handed over."""
+
+from alembic import context
+
+from soc.store.tables import SQLModel
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

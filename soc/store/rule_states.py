@@ -1,0 +1,18 @@
+"""Rules that a person switched off, to monitor, or back on."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from soc.store.tables import RuleState
+
+
+def in_force(session: Session, now: datetime) -> dict[str, str]:
+    """Return the mode of every rule whose switch has not run out."""
+    rows = session.exec(select(RuleState))
+    return {row.rule: row.mode for row in rows if row.until is None or row.until > now}
+
+
+def switch(session: Session, state: RuleState) -> None:
+    """Put *state* in the place of any earlier one of its rule."""
+    session.merge(state)

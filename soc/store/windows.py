@@ -1,0 +1,57 @@
+"""Remember how far each detector has read, and let exactly one worker move it on."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+from sqlmodel import Session, col, select, update
+
+from soc.errors import WindowTaken
+from soc.model.value import Value
+from soc.store.tables import DetectorWindow
+
+
+class Window(Value):
+    """How far a detector has read, and what it remembers of that.
+
+    hwm: ``soc.seq`` of the last event read. state: the detector's own, as JSON.
+    """
+
+    detector: str
+    hwm: Annotated[int, Field(ge=0)] = 0
+    state: str = "{}"
+
+
+def register(session: Session, detectors: list[str]) -> None:
+    """Put every detector that is not there yet before the first event."""
+    known = set(session.exec(select(DetectorWindow.detector)))
+    for name in sorted(set(detectors) - known):
+        session.add(DetectorWindow(detector=name, hwm=0, state="{}"))
+
+
+def read(session: Session, detector: str) -> Window:
+    """Return the window of a registered detector."""
+    row = session.get_one(DetectorWindow, detector)
+    return Window(detector=row.detector, hwm=row.hwm, state=row.state)
+
+
+def move(session: Session, old: Window, new: Window, now: datetime) -> None:
+    """Put *new* in the place of *old*; raise WindowTaken if *old* is no longer there."""
+    moved = session.exec(
+        update(DetectorWindow)
+        .where(
+            col(DetectorWindow.detector) == old.detector,
+            col(DetectorWindow.hwm) == old.hwm,
+            col(DetectorWindow.state) == old.state,
+        )
+        .values(hwm=new.hwm, state=new.state, moved=now, failure=None)
+    )
+    if moved.rowcount != 1:
+        raise WindowTaken(old.detector, old.hwm)
+
+
+def fail(session: Session, detector: str, reason: str, now: datetime) -> None:
+    """Record that a detector could not judge its window, which stays where it is."""
+    row = session.get_one(DetectorWindow, detector)
+    row.failure, row.failed = reason[:2_000], now
+    session.add(row)

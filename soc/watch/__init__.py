@@ -1,0 +1,1 @@
+"""Join the stages: windows, hunts and scans; here transactions are opened."""

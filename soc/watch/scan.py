@@ -1,0 +1,241 @@
+"""Scan files of events with Sigma rules: no home, no state."""
+
+import gzip
+import io
+import resource
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+import zstandard
+
+from soc import clock
+from soc.detect.sigma.event import field
+from soc.detect.sigma.load import load_rules
+from soc.detect.sigma.rule import Hit
+from soc.errors import Refused
+from soc.ingest.parsers.evtx import read_evtx
+from soc.ingest.parsers.windows import TIMES, flatten, is_nested, time_of
+from soc.model.value import rfc3339
+
+MAX_LINE = 16 * 1024 * 1024
+MAX_WHOLE = 256 * 1024 * 1024
+"""A file that is one JSON value over several lines may have this many bytes."""
+
+MAX_REPORTED = 100
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".evtx")
+PACKED = (".zst", ".gz")
+
+
+class Seen(NamedTuple):
+    """One event of a file, or the reason why there is none."""
+
+    file: str
+    line: int
+    document: Mapping[str, Any] | Refused
+
+
+class Scan(Iterator[dict[str, Any]]):
+    """The hits of a scan, one for each event and rule, and in the end its figures."""
+
+    def __init__(
+        self, rules: Sequence[Path], events: Sequence[Path], pipelines: Sequence[str] | None
+    ) -> None:
+        self._began = clock.monotonic()
+        self._cpu = _cpu_seconds()
+        self._ruleset = load_rules(rules, pipelines)
+        self._files = [file for path in events for file in _files(path)]
+        self._events = 0
+        self._hits = 0
+        self._rules_hit: set[str] = set()
+        self._failed: list[dict[str, Any]] = []
+        self._failures = 0
+        self._stream = self._scan()
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self._stream)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what was read and found up to now.
+
+        events_failed counts lines that are no events, and rules that could not be evaluated on
+        one; the first hundred are told in events_failed_at.
+        """
+        return {
+            "events": self._events,
+            "events_failed": self._failures,
+            "events_failed_at": self._failed,
+            "rules_loaded": len(self._ruleset.rules) + len(self._ruleset.correlations),
+            "rules_failed": [
+                {"path": str(problem.path), "line": problem.line, "reason": problem.message}
+                for problem in self._ruleset.failed
+            ],
+            "pipelines": list(self._ruleset.pipelines),
+            "hits": self._hits,
+            "rules_hit": len(self._rules_hit),
+            "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
+            "wall_seconds": round(clock.monotonic() - self._began, 3),
+            "peak_rss_mb": round(_peak_rss_mb(), 1),
+        }
+
+    def _scan(self) -> Iterator[dict[str, Any]]:
+        for file in self._files:
+            for seen in _read(file):
+                if isinstance(seen.document, Refused):
+                    self._fail(seen, seen.document.reason)
+                    continue
+                self._events += 1
+                hits, errors = self._ruleset.match(seen.document)
+                for hit in hits:
+                    self._hits += 1
+                    self._rules_hit.add(hit.rule.name)
+                    yield _told(hit, seen, seen.document)
+                for failure in errors:
+                    self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
+
+    def _fail(self, seen: Seen, reason: str) -> None:
+        self._failures += 1
+        if len(self._failed) < MAX_REPORTED:
+            self._failed.append({"file": seen.file, "line": seen.line, "reason": reason})
+
+
+def scan(
+    rules: Sequence[Path], events: Sequence[Path], pipelines: Sequence[str] | None = None
+) -> Scan:
+    """Return the hits of *rules* on *events*, files or folders, as they are found.
+
+    pipelines: names; None are the usual ones, ``none`` is none. Raises Refused for a pipeline or
+    a path that does not exist.
+    """
+    return Scan(rules, events, pipelines)
+
+
+def _told(hit: Hit, seen: Seen, document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "rule_id": hit.rule.id,
+        "rule_title": hit.rule.title,
+        "level": hit.rule.level,
+        "file": seen.file,
+        "line": seen.line,
+        "timestamp": _timestamp(document),
+        "matched": [match.model_dump() for match in hit.matched],
+    }
+
+
+def _timestamp(document: Mapping[str, Any]) -> str | None:
+    """Return when it happened; a time that cannot be read comes as it is written."""
+    try:
+        return rfc3339(time_of(document))
+    except Refused:
+        return next((text for name in TIMES if (text := field(document, name))), None)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return *path*, or the files of events in the folder that it is."""
+    if not path.exists():
+        raise Refused(f"there is no file or folder {path}")
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if _kind(file) in SUFFIXES and file.is_file())
+
+
+def _kind(path: Path) -> str:
+    """Return the ending that tells what is in the file, without that of its packing."""
+    name = Path(path.stem) if path.suffix.lower() in PACKED else path
+    return name.suffix.lower()
+
+
+def _read(path: Path) -> Iterator[Seen]:
+    """Yield the events of a file in turn; what ends it early comes as the last."""
+    name, line = str(path), 0
+    try:
+        for line, document in read_evtx(path) if path.suffix.lower() == ".evtx" else _json(path):
+            yield Seen(name, line, document)
+    except Refused as refused:
+        yield Seen(name, line + 1, refused)
+    except (OSError, EOFError, zstandard.ZstdError) as broken:
+        yield Seen(name, line + 1, Refused(f"the file cannot be read further: {broken}"))
+
+
+def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+    """Yield the objects of a file that has one a line, or is one array or object as a whole."""
+    with _open(path) as stream:
+        first = stream.readline(MAX_LINE)
+        if not _is_whole(first.removeprefix(b"\xef\xbb\xbf")):
+            yield from _lines(first.removeprefix(b"\xef\xbb\xbf"), stream)
+            return
+        text = first.removeprefix(b"\xef\xbb\xbf") + stream.read(MAX_WHOLE)
+        if len(text) >= MAX_WHOLE:
+            raise Refused(f"{path} is one JSON value of more than {MAX_WHOLE} bytes: one a line")
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        yield from _lines(b"", io.BytesIO(text))
+        return
+    for number, document in enumerate(whole if isinstance(whole, list) else [whole], start=1):
+        yield number, _event(document)
+
+
+def _is_whole(first: bytes) -> bool:
+    """Return whether the first line begins a JSON value that goes on in the next ones."""
+    if first.lstrip().startswith(b"["):
+        return True
+    if not first.lstrip().startswith(b"{"):
+        return False
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return True
+    return False
+
+
+def _lines(first: bytes, stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+    number, line = 1, first or stream.readline(MAX_LINE)
+    while line:
+        if len(line) >= MAX_LINE and not line.endswith(b"\n"):
+            while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
+                pass
+            yield number, Refused(f"longer than {MAX_LINE} bytes: split the event")
+        elif not line.isspace():
+            yield number, _parse(line)
+        number, line = number + 1, stream.readline(MAX_LINE)
+
+
+def _parse(line: bytes) -> Mapping[str, Any] | Refused:
+    try:
+        return _event(orjson.loads(line))
+    except orjson.JSONDecodeError as wrong:
+        return Refused(f"not JSON: {wrong}")
+
+
+def _event(document: object) -> Mapping[str, Any] | Refused:
+    if not isinstance(document, Mapping):
+        return Refused("JSON, but no object: write one object a line")
+    return flatten(document) if is_nested(document) else document
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    with path.open("rb") as packed:
+        if path.suffix.lower() == ".gz":
+            with gzip.GzipFile(fileobj=packed) as stream:
+                yield stream  # type: ignore[misc]  # it reads like a BinaryIO
+        elif path.suffix.lower() == ".zst":
+            reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+            with io.BufferedReader(reader, 1 << 20) as stream:
+                yield stream
+        else:
+            yield packed
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _peak_rss_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,140 @@
+"""Move detectors over the log: one window, one transaction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from soc.clock import Clock
+from soc.detect.detector import Detector, Failure, Mode, Observed
+from soc.errors import SocError, WindowTaken
+from soc.incidents.alerts import Evidence
+from soc.incidents.record import Change, record
+from soc.logs.reader import LogReader
+from soc.model.event import Batch
+from soc.model.finding import Finding, NotReady
+from soc.settings import Settings
+from soc.store import rule_states, windows
+from soc.store.session import Database, reading, session
+from soc.store.windows import Window
+
+Follow = Callable[[Session, tuple[Change, ...], datetime], None]
+"""What follows from changed incidents, in the transaction of their window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one look of one detector came to. moved: events it saw. failed: why it saw none."""
+
+    detector: str
+    moved: int = 0
+    findings: int = 0
+    incidents: tuple[int, ...] = ()
+    not_ready: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    failed: str = ""
+
+
+class Watch:
+    """All detectors over one log."""
+
+    def __init__(
+        self,
+        reader: LogReader,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        detectors: Mapping[str, Detector[Any]],
+        modes: Mapping[str, Mode],
+        follow: Follow,
+    ) -> None:
+        self._reader, self._database, self._clock = reader, database, clock
+        self._settings, self._detectors, self._follow = settings, detectors, follow
+        self._modes = modes
+        with session(database) as writing:
+            windows.register(writing, list(detectors))
+
+    def tick(self, upto: int | None = None) -> list[Ticked]:
+        """Let every detector take its next window; return what each came to."""
+        return [self._safely(detector, upto) for detector in self._detectors.values()]
+
+    def drain(self, upto: int | None = None) -> list[Ticked]:
+        """Tick until no detector finds anything new to read."""
+        done = ticks = self.tick(upto)
+        while any(tick.moved for tick in ticks):
+            ticks = self.tick(upto)
+            done = [*done, *ticks]
+        return done
+
+    def advance(self, detector: Detector[Any], upto: int | None = None) -> Ticked:
+        """Show *detector* the events it has not seen; keep all that follows from them, or nothing.
+
+        Reading and judging come before the transaction, so a slow detector holds no lock. Raises
+        WindowTaken if another worker was faster.
+        """
+        with reading(self._database) as looking:
+            old = windows.read(looking, detector.name)
+        batch = self._reader.scan(old.hwm, self._settings.detect.window)
+        if upto is not None and batch.upto > upto:
+            batch = _cut(batch, upto)
+        now = self._clock.now()
+        observed = detector.observe(batch, detector.state.model_validate_json(old.state), now)
+        new = Window(
+            detector=old.detector,
+            hwm=max(batch.upto, old.hwm),
+            state=observed.state.model_dump_json(),
+        )
+        if new == old and not observed.findings:
+            return _ticked(detector.name, observed, 0, ())
+        findings = self._switched(observed.findings, now)
+        evidence = self._evidence(findings)
+        with session(self._database) as writing:
+            windows.move(writing, old, new, now)
+            settings = self._settings.incidents
+            changes = record(writing, findings, evidence, now, settings)
+            self._follow(writing, changes, now)
+        return _ticked(detector.name, observed, new.hwm - old.hwm, changes)
+
+    def _safely(self, detector: Detector[Any], upto: int | None) -> Ticked:
+        try:
+            return self.advance(detector, upto)
+        except WindowTaken:
+            return Ticked(detector.name)
+        except Exception as failed:  # noqa: BLE001 - one of the five edges: a detector that raises has judged nothing
+            reason = (
+                str(failed)
+                if isinstance(failed, SocError)
+                else f"{type(failed).__name__}: {failed}"
+            )
+            with session(self._database) as writing:
+                windows.fail(writing, detector.name, reason, self._clock.now())
+            return Ticked(detector.name, failed=reason)
+
+    def _switched(self, findings: tuple[Finding, ...], now: datetime) -> tuple[Finding, ...]:
+        """Leave out what a person switched off; mark what is only watched."""
+        with reading(self._database) as looking:
+            switched = rule_states.in_force(looking, now)
+        kept = []
+        for finding in findings:
+            mode = switched.get(finding.rule, self._modes.get(finding.rule, Mode.ACTIVE))
+            if mode != Mode.DISABLED:
+                kept.append(finding.model_copy(update={"monitor": mode == Mode.MONITOR}))
+        return tuple(kept)
+
+    def _evidence(self, findings: tuple[Finding, ...]) -> dict[int, Evidence]:
+        seqs = sorted({seq for finding in findings for seq in finding.seqs})
+        rows = self._reader.events(seqs).select(["seq", "ts", "source", "raw"]).to_pylist()
+        return {row["seq"]: Evidence(**row) for row in rows}
+
+
+def _ticked(name: str, observed: Observed[Any], moved: int, changes: tuple[Change, ...]) -> Ticked:
+    waiting = tuple(a.reason for a in observed.answers if isinstance(a, NotReady))
+    numbers = tuple(change.incident for change in changes)
+    return Ticked(name, moved, len(observed.findings), numbers, waiting, observed.failures)
+
+
+def _cut(batch: Batch, upto: int) -> Batch:
+    rows = sum(seq <= upto for seq in batch.column("seq"))
+    return Batch(batch.table.slice(0, rows), upto)

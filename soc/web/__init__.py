@@ -1,0 +1,1 @@
+"""The front door: HTTP for shippers, edges, people and scripts. It alone writes the event store."""

@@ -1,0 +1,298 @@
+"""``/api/v1``: the JSON twins of the console's pages, for scripts and people with tokens."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import col, func, select
+from starlette.concurrency import run_in_threadpool
+
+from soc.access.permissions import Permission, Principal
+from soc.app.taking import counts_of
+from soc.errors import AccessDenied, NotFound
+from soc.incidents import lifecycle
+from soc.ingest.parse import restore
+from soc.logs import query
+from soc.logs.embedded import Appended
+from soc.model.event import Row
+from soc.model.value import rfc3339
+from soc.respond import approvals, ledger
+from soc.store.tables import Alert, Approval, Effect, Incident, Run
+from soc.web import views
+from soc.web.bulk import body_of
+from soc.web.front import Front, address_of
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Plain = dict[str, Any]
+NOTHING = Appended(None, None, (), 0)
+
+
+class Body(BaseModel):
+    """What every request body keeps to."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=4_000)
+
+
+class Decision(Body):
+    """An answer to an approval; the digest is that of what was shown."""
+
+    decision: Literal["approve", "reject"]
+    digest: str
+    reason: str = ""
+
+
+class Closing(Body):
+    """A verdict, and what happened in one line."""
+
+    verdict: str
+    note: str
+
+
+class Reason(Body):
+    """Why."""
+
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class NoteText(Body):
+    """A note."""
+
+    text: Annotated[str, Field(min_length=1)]
+
+
+class Owner(Body):
+    """Who works it; nobody named means the one who asks."""
+
+    owner: str | None = None
+
+
+class Moving(Body):
+    """A state of the life cycle."""
+
+    state: lifecycle.IncidentState
+
+
+def router(front: Front) -> APIRouter:
+    """Return the routes; each names the permission it needs."""
+    limit = front.suite.settings.web.api_per_minute
+
+    def limited(request: Request) -> None:
+        if not front.allows("api", address_of(request), limit):
+            raise AccessDenied("too many requests: wait a minute")
+
+    routes = APIRouter(prefix="/api/v1", dependencies=[Depends(limited)])
+    _lists(routes, front)
+    _incidents(routes, front)
+    _response(routes, front)
+    _events(routes, front)
+    return routes
+
+
+def needs(front: Front, permission: Permission) -> Any:  # noqa: ANN401 - FastAPI's own dependency
+    """Return a dependency that gives who asks, if that one holds *permission*."""
+
+    def check(request: Request) -> Principal:
+        return front.require(request, permission)
+
+    return Depends(check)
+
+
+def _lists(routes: APIRouter, front: Front) -> None:
+    reads = needs(front, Permission.READ)
+
+    @routes.get("/incidents", tags=["incidents"])
+    def incidents(who: Principal = reads, state: str | None = None, limit: Limit = 100) -> Plain:
+        """Return incidents, newest first."""
+        found = select(Incident).order_by(col(Incident.id).desc()).limit(limit)
+        with front.reading() as looking:
+            rows = looking.exec(found.where(col(Incident.state) == state) if state else found)
+            return {"items": [views.incident(row) for row in rows]}
+
+    @routes.get("/alerts", tags=["alerts"])
+    def alerts(who: Principal = reads, rule: str | None = None, limit: Limit = 100) -> Plain:
+        """Return alerts, newest first."""
+        found = select(Alert).order_by(col(Alert.id).desc()).limit(limit)
+        with front.reading() as looking:
+            rows = looking.exec(found.where(col(Alert.rule) == rule) if rule else found)
+            return {"items": [views.alert(row) for row in rows]}
+
+    @routes.get("/runs", tags=["runs"])
+    def runs(who: Principal = reads, state: str | None = None, limit: Limit = 100) -> Plain:
+        """Return runs, newest first."""
+        found = select(Run).order_by(col(Run.id).desc()).limit(limit)
+        with front.reading() as looking:
+            rows = looking.exec(found.where(col(Run.state) == state) if state else found)
+            return {"items": [views.run(row) for row in rows]}
+
+    @routes.get("/approvals", tags=["approvals"])
+    def approvals_(who: Principal = reads, state: str | None = None, limit: Limit = 100) -> Plain:
+        """Return questions to people, newest first."""
+        found = select(Approval).order_by(col(Approval.id).desc()).limit(limit)
+        with front.reading() as looking:
+            rows = looking.exec(found.where(col(Approval.state) == state) if state else found)
+            return {"items": [views.approval(looking, row) for row in rows]}
+
+    @routes.get("/effects", tags=["effects"])
+    def effects(who: Principal = reads, state: str | None = None, limit: Limit = 1000) -> Plain:
+        """Return what is, was or may come in force, newest first."""
+        found = select(Effect).order_by(col(Effect.created).desc(), col(Effect.id)).limit(limit)
+        with front.reading() as looking:
+            rows = looking.exec(found.where(col(Effect.state) == state) if state else found)
+            return {"items": [views.effect(row) for row in rows]}
+
+
+def _incidents(routes: APIRouter, front: Front) -> None:
+    reads, triages = needs(front, Permission.READ), needs(front, Permission.TRIAGE)
+    clock = front.suite.clock
+
+    @routes.get("/incidents/{name}", tags=["incidents"])
+    def incident(name: str, who: Principal = reads) -> Plain:
+        """Return one incident with its alerts, runs, effects, approvals and notes."""
+        with front.reading() as looking:
+            return views.incident_whole(looking, lifecycle.number_of(name))
+
+    @routes.post("/incidents/{name}/close", tags=["incidents"])
+    def close(name: str, given: Closing, who: Principal = triages) -> Plain:
+        """Close an incident with a verdict; 422 without one, 409 where it is closed already."""
+        number = lifecycle.number_of(name)
+        with front.writing() as writing:
+            lifecycle.close(writing, number, given.verdict, given.note, who.name, clock.now())
+            return views.incident_whole(writing, number)
+
+    @routes.post("/incidents/{name}/move", tags=["incidents"])
+    def move(name: str, given: Moving, who: Principal = triages) -> Plain:
+        """Put an incident into another open state."""
+        number = lifecycle.number_of(name)
+        with front.writing() as writing:
+            lifecycle.move(writing, number, given.state, who.name, clock.now())
+            return views.incident_whole(writing, number)
+
+    @routes.post("/incidents/{name}/assign", tags=["incidents"])
+    def assign(name: str, given: Owner, who: Principal = triages) -> Plain:
+        """Give an incident to somebody."""
+        number = lifecycle.number_of(name)
+        with front.writing() as writing:
+            owner = given.owner or who.person or who.name
+            lifecycle.assign(writing, number, owner, who.name, clock.now())
+            return views.incident_whole(writing, number)
+
+    @routes.post("/incidents/{name}/notes", tags=["incidents"])
+    def note(name: str, given: NoteText, who: Principal = triages) -> Plain:
+        """Write a note on an incident."""
+        number = lifecycle.number_of(name)
+        with front.writing() as writing:
+            lifecycle.annotate(writing, number, given.text, who.name, clock.now())
+            return views.incident_whole(writing, number)
+
+    @routes.get("/alerts/{number}", tags=["alerts"])
+    def alert(number: int, who: Principal = reads) -> Plain:
+        """Return one alert with the copies of its events."""
+        with front.reading() as looking:
+            row = looking.get(Alert, number)
+            if row is None:
+                raise NotFound("alert", str(number))
+            return views.alert_whole(looking, row)
+
+
+def _response(routes: APIRouter, front: Front) -> None:
+    reads = needs(front, Permission.READ)
+    clock = front.suite.clock
+
+    @routes.get("/runs/{number}", tags=["runs"])
+    def run(number: int, who: Principal = reads) -> Plain:
+        """Return one run with its journal."""
+        with front.reading() as looking:
+            row = looking.get(Run, number)
+            if row is None:
+                raise NotFound("run", str(number))
+            return views.run_whole(looking, row)
+
+    @routes.get("/approvals/{number}", tags=["approvals"])
+    def approval(number: int, who: Principal = reads) -> Plain:
+        """Return one question, with its digest and exactly what would be done."""
+        with front.reading() as looking:
+            return views.approval(looking, approvals.get(looking, number))
+
+    @routes.post("/approvals/{number}/decide", tags=["approvals"])
+    def decide(
+        number: int, given: Decision, who: Principal = needs(front, Permission.APPROVE)
+    ) -> Plain:
+        """Answer a question; 409 if it is no longer open or the digest is another."""
+        with front.writing() as writing:
+            decided = approvals.decide(
+                writing,
+                number,
+                who,
+                approve=given.decision == "approve",
+                digest=given.digest,
+                reason=given.reason,
+                now=clock.now(),
+            )
+            return views.approval(writing, decided)
+
+    @routes.post("/effects/{name}/lift", tags=["effects"], status_code=202)
+    def lift(name: str, given: Reason, who: Principal = needs(front, Permission.RESPOND)) -> Plain:
+        """Queue the undo of an active effect."""
+        with front.writing() as writing:
+            ledger.ask_lift(writing, name, who.name, given.reason, clock.now())
+            return views.effect(writing.get_one(Effect, name))
+
+
+def _events(routes: APIRouter, front: Front) -> None:
+    reads, ingests = needs(front, Permission.READ), needs(front, Permission.INGEST)
+    reader = front.log.reader
+
+    @routes.get("/rejects", tags=["events"])
+    def rejects(who: Principal = reads, after: int = 0, limit: Limit = 100) -> Plain:
+        """Return what no parser took, with the reason."""
+        rows = reader.rejects(after, limit).select(["seq", "ingested", "source", "reason", "raw"])
+        items = [{**row, "ingested": rfc3339(row["ingested"])} for row in rows.to_pylist()]
+        return {"items": items}
+
+    @routes.post("/rejects/replay", tags=["events"])
+    def replay(who: Principal = ingests, after: int = 0, limit: Limit = 1000) -> Plain:
+        """Ask the parsers again; what one takes now becomes an event, once."""
+        rows = reader.rejects(after, limit).select(["seq", "source", "raw"]).to_pylist()
+        lines = [(restore(row["raw"]), f"reject:{row['seq']}") for row in rows]
+        again = front.suite.intake.read(lines)
+        taken = [(r["source"], n) for r, n in zip(rows, again, strict=True) if isinstance(n, Row)]
+        stored = front.store(taken) if taken else None
+        return {
+            "asked": len(rows),
+            "accepted": stored.accepted if stored else 0,
+            "duplicates": stored.duplicates if stored else 0,
+        }
+
+    @routes.post("/ingest", tags=["events"])
+    async def ingest(
+        request: Request,
+        who: Principal = ingests,
+        source: str = "http",
+        form: Annotated[str, Query(alias="format")] = "auto",
+    ) -> Plain:
+        """Store lines of any known format; what no parser takes is kept as a reject."""
+        body = await body_of(request, front.suite.settings.web.max_body)
+        lines = [(line, None) for line in body.split(b"\n") if line.strip()]
+
+        def append() -> Plain:
+            rows = front.suite.intake.read(lines, form)
+            return counts_of(front.store([(source, row) for row in rows]))
+
+        return await run_in_threadpool(append) if lines else counts_of(NOTHING)
+
+    @routes.get("/events/stats", tags=["events"])
+    def stats(who: Principal = reads) -> Plain:
+        """Return how much is stored, and what comes from where."""
+        sources = query.sql(
+            reader,
+            "SELECT source, count(*) AS events, max(ingested) AS last_seen FROM events GROUP BY 1 ORDER BY 1",
+        )
+        view = reader.view()
+        with front.reading() as looking:
+            open_ = select(func.count()).where(col(Incident.state).in_(lifecycle.OPEN))
+            return {
+                "last_seq": view.upto,
+                "rejects": reader.rejects(0, 1_000_000).num_rows,
+                "sources": [{**row, "last_seen": rfc3339(row["last_seen"])} for row in sources],
+                "open_incidents": looking.exec(open_).one(),
+            }

@@ -1,0 +1,82 @@
+"""Put the routes together, and answer errors as what they are."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.responses import RedirectResponse, Response
+
+from soc.errors import (
+    AccessDenied,
+    HomeError,
+    Illegal,
+    LogError,
+    NotFound,
+    QueryError,
+    Refused,
+    SocError,
+)
+from soc.web import api, bulk, edges
+from soc.web.front import Front
+
+STATUS = (
+    (bulk.TooLarge, 413),
+    (NotFound, 404),
+    (Illegal, 409),
+    (Refused, 400),
+    (QueryError, 400),
+    (LogError, 503),
+    (HomeError, 500),
+)
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def build(front: Front) -> FastAPI:
+    """Return the whole application."""
+    app = FastAPI(
+        title="Commonwatch", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.router.routes.extend(bulk.routes(front))
+    app.include_router(edges.router(front))
+    app.include_router(api.router(front))
+    app.add_exception_handler(SocError, _error)
+
+    @app.middleware("http")
+    async def secure(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    def root(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/queue", 303)
+        return bulk.greeting()
+
+    @app.get("/healthz", include_in_schema=False)
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    def readyz() -> dict[str, object]:
+        return {"status": "ok", "last_seq": front.log.reader.view().upto}
+
+    return app
+
+
+async def _error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, AccessDenied):
+        status = 429 if "too many" in error.reason else 401 if "token" in error.reason else 403
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004 - RFC 9110's number
+        return JSONResponse({"error": type(error).__name__, "reason": str(error)}, status, headers)
+    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    return JSONResponse({"error": type(error).__name__, "reason": str(error)}, status)

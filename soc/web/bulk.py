@@ -1,0 +1,126 @@
+"""``_bulk`` as shippers speak it, and the few questions they ask before."""
+
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from soc.access.permissions import Permission
+from soc.clock import monotonic
+from soc.errors import AccessDenied, LogError, Refused
+from soc.ingest import bulk
+from soc.web.front import Front
+
+PRODUCT = {"X-elastic-product": "Elasticsearch"}
+VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
+
+
+class TooLarge(Refused):
+    """A body beyond what the settings allow."""
+
+
+class Bulk:
+    """Takes events; answers when they are on the disk. One bare ASGI application."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except TooLarge as refused:
+            response = refusal(413, refused.reason)
+        except Refused as refused:
+            response = refusal(400, refused.reason)
+        except AccessDenied as denied:
+            response = refusal(401 if "token" in denied.reason else 403, denied.reason)
+        except LogError as full:
+            response = refusal(503, full.reason)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        started = monotonic()
+        await run_in_threadpool(self._front.require, request, Permission.INGEST)
+        body = await body_of(request, self._front.suite.settings.web.max_body)
+        return await run_in_threadpool(self._store, request, body, started)
+
+    def _store(self, request: Request, body: bytes, started: float) -> Response:
+        items = bulk.parse(body, str(request.path_params.get("index", "")))
+        taken = [item for item in items if item.line is not None]
+        known: list[bool] = []
+        if taken:
+            rows = self._front.suite.intake.read((item.line or b"", item.id) for item in taken)
+            named = [(item.index, row) for item, row in zip(taken, rows, strict=True)]
+            known = [not kept for kept in self._front.store(named).kept]
+        took = round((monotonic() - started) * 1000)
+        return Response(bulk.answer(items, known, took), media_type="application/json", headers=PRODUCT)
+
+
+def refusal(status: int, reason: str) -> Response:
+    """Return an error as OpenSearch clients read it."""
+    body = {"error": {"type": "soc_exception", "reason": reason}, "status": status}
+    headers = PRODUCT | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004 - RFC 9110's number
+    return JSONResponse(body, status, headers)
+
+
+def routes(front: Front) -> Iterator[Route]:
+    """Yield the routes that shippers use."""
+    endpoint: Any = Bulk(front)
+    for path in ("/_bulk", "/{index}/_bulk"):
+        yield Route(path, endpoint, methods=["POST", "PUT"])
+    answers: dict[str, Any] = {
+        "/_cluster/health": {"cluster_name": "commonwatch", "status": "green", "timed_out": False},
+        "/_license": {"license": {"status": "active", "type": "basic"}},
+        "/_nodes/http": {"nodes": {}},
+    }
+    for path, answer in answers.items():
+        yield Route(path, partial(_json, answer), methods=["GET", "HEAD"])
+    yield Route("/_cat/health", _cat_health, methods=["GET", "HEAD"])
+    for path in ("/_index_template/{name}", "/_template/{name}", "/_ilm/policy/{name}"):
+        yield Route(path, partial(_json, {"acknowledged": True}), methods=["GET", "HEAD", "PUT"])
+
+
+def greeting() -> Response:
+    """Return what a client asks first of all."""
+    body = {"name": "commonwatch", "cluster_name": "commonwatch", "cluster_uuid": "commonwatch", "version": VERSION}
+    return JSONResponse(body, headers=PRODUCT)
+
+
+async def _json(answer: Any, _request: Request) -> Response:  # noqa: ANN401 - any JSON value
+    return JSONResponse(answer, headers=PRODUCT)
+
+
+async def _cat_health(_request: Request) -> Response:
+    return PlainTextResponse("commonwatch green 1 1\n", headers=PRODUCT)
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """Return the body, unpacked; raises what says that it is too large or no gzip."""
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding not in {"identity", "gzip"}:
+        raise Refused(f"content-encoding {encoding}: send gzip or none")
+    unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        try:
+            part = unpack.decompress(chunk, most + 1 - size) if unpack else chunk
+        except zlib.error as wrong:
+            raise Refused(f"the body is no gzip: {wrong}") from wrong
+        size += len(part)
+        if size > most or (unpack and unpack.unconsumed_tail):
+            raise TooLarge("the body is too large: send smaller batches")
+        parts.append(part)
+    if unpack and not unpack.eof:
+        raise Refused("the gzip body ends too early")
+    return b"".join(parts)

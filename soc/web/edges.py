@@ -1,0 +1,110 @@
+"""What edges ask: which rules are in force, and whether a subject may act."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from soc.access.permissions import Permission
+from soc.clock import monotonic
+from soc.edge import Refusal, Rule, Snapshot
+from soc.respond import ledger
+from soc.store.tables import Edge
+from soc.web.front import Front
+
+LOOK_EVERY = 0.1
+MAX_WAIT = 30.0
+
+
+class Report(BaseModel):
+    """What an edge says about itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    edge: Annotated[str, Field(min_length=1, max_length=128)]
+    version: int
+    skew_ms: int
+    applied: int
+    failed: int
+
+
+class Gate:
+    """The front door's own edge, for proxies that ask about each request."""
+
+    def __init__(self, front: Front) -> None:
+        self._front, self._snapshot, self._version = front, Snapshot(), 0
+
+    def refusal(self, subject: str, now: datetime) -> Refusal | None:
+        """Return why *subject* may not act, or None."""
+        with self._front.reading() as looking:
+            changes = ledger.rules_after(looking, self._version, now)
+        rules = [Rule.parse(rule) for rule in changes["rules"]]
+        if changes["full"]:
+            self._snapshot.replace(rules)
+        elif changes["version"] != self._version:
+            self._snapshot.change(rules, changes["removed"], now)
+        self._version = changes["version"]
+        return self._snapshot.refusal([subject], now)
+
+
+def router(front: Front) -> APIRouter:
+    """Return the routes of edges; all need a token of scope authz."""
+
+    def authorised(request: Request) -> None:
+        front.require(request, Permission.AUTHZ)
+
+    routes = APIRouter(dependencies=[Depends(authorised)], tags=["edges"])
+    gate = Gate(front)
+
+    @routes.get("/v1/edge/rules")
+    async def rules(
+        after: Annotated[int, Query(ge=0)] = 0, wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0
+    ) -> dict[str, Any]:
+        """Return what changed after version *after*; hold the answer up to *wait* seconds."""
+        end = monotonic() + wait
+        while True:
+            changes = await run_in_threadpool(_changes, front, after)
+            if changes["version"] != after or (changes["full"] and after) or monotonic() >= end:
+                return changes
+            await asyncio.sleep(LOOK_EVERY)
+
+    @routes.post("/v1/edge/report", status_code=204)
+    def report(said: Report) -> Response:
+        """Keep what an edge says about itself."""
+        with front.writing() as writing:
+            row = Edge(name=said.edge, reported=front.suite.clock.now(), **said.model_dump(exclude={"edge"}))
+            ledger.report(writing, row)
+        return Response(status_code=204)
+
+    @routes.get("/authz")
+    def authz(
+        request: Request,
+        x_soc_subject: Annotated[str | None, Header()] = None,
+        deny: Annotated[int, Query()] = 429,
+    ) -> Response:
+        """Answer 200, 403 or 429 for the subject that the proxy names."""
+        if len(request.headers.getlist("x-soc-subject")) != 1 or not x_soc_subject:
+            return JSONResponse({"reason": "send exactly one X-Soc-Subject"}, 403)
+        now = front.suite.clock.now()
+        refused = gate.refusal(x_soc_subject.strip(), now)
+        if refused is None:
+            return JSONResponse({"allowed": True})
+        headers = {
+            "X-Soc-Effect": refused.effect,
+            "Retry-After": str(refused.seconds),
+        }
+        status = refused.status
+        if status == 429 and deny == 403:  # noqa: PLR2004 - HTTP's numbers; nginx knows only 401 and 403
+            headers["X-Soc-Status"], status = "429", 403
+        return JSONResponse({"allowed": False, "effect": refused.effect}, status, headers)
+
+    return routes
+
+
+def _changes(front: Front, after: int) -> dict[str, Any]:
+    with front.reading() as looking:
+        return ledger.rules_after(looking, after, front.suite.clock.now())

@@ -1,0 +1,132 @@
+"""What all routes share: the wired suite, the open event store, and who is asking."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
+
+import orjson
+import pyarrow as pa
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from sqlmodel import Session
+from starlette.requests import HTTPConnection
+
+from soc.access import keys
+from soc.access.permissions import LOCAL, Permission, Principal
+from soc.app.suite import Suite
+from soc.errors import AccessDenied
+from soc.logs.embedded import Appended, EmbeddedLog
+from soc.model.event import REJECTS, Reject, Row, to_table
+from soc.model.value import rfc3339
+from soc.store.session import reading, session
+
+COOKIE = "soc_session"
+SOURCE = "soc"
+"""Where the suite's own events come from."""
+
+@dataclass
+class Front:
+    """The front door of one process."""
+
+    suite: Suite
+    log: EmbeddedLog
+    limiter: MovingWindowRateLimiter = field(
+        default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
+    )
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a look at the store."""
+        with reading(self.suite.database) as looking:
+            yield looking
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a transaction."""
+        with session(self.suite.database) as writing:
+            yield writing
+
+    def who(self, connection: HTTPConnection) -> Principal | None:
+        """Return who asks: by token, by session, or, on the home's own socket, its owner.
+
+        None for nobody; raises AccessDenied for a token that is no good.
+        """
+        scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() in {"bearer", "apikey"}:
+            with self.reading() as looking:
+                return keys.of_token(looking, secret.strip())
+        if scheme:
+            raise AccessDenied("write Authorization: Bearer and a token")
+        if is_local(connection):
+            return Principal(name=f"os:{os.getuid()}", permissions=LOCAL)
+        if secret := connection.cookies.get(COOKIE, ""):
+            with self.reading() as looking:
+                return keys.of_session(looking, secret, self.suite.clock.now())
+        return None
+
+    def require(self, connection: HTTPConnection, permission: Permission) -> Principal:
+        """Return who asks, if that one holds *permission*; raises AccessDenied."""
+        who = self.who(connection)
+        if who is None:
+            raise AccessDenied("send Authorization: Bearer and a token")
+        who.require(permission)
+        return who
+
+    def store(self, found: Sequence[tuple[str, Row | Reject]]) -> Appended:
+        """Append rows, each with its source; return when they are on the disk."""
+        now = self.suite.clock.now()
+        parts = []
+        for source, group in groupby(found, key=itemgetter(0)):
+            rows = [row for _, row in group]
+            classes = [REJECTS if isinstance(r, Reject) else self.suite.classify(r) for r in rows]
+            parts.append(to_table(rows, source, now, classes))
+        return self.log.append(pa.concat_tables(parts))
+
+    def tell(self, action: str, outcome: str, key: str, **facts: str) -> None:
+        """Append an event of the suite's own: a log-in, or a limit that was hit."""
+        now = self.suite.clock.now()
+        document = {
+            "@timestamp": rfc3339(now),
+            "event": {"id": key, "dataset": "soc.access", "action": action, "outcome": outcome},
+            "user": {"name": facts.get("user")},
+            "source": {"ip": facts.get("address")},
+            "message": facts.get("message"),
+        }
+        row = Row(
+            ts=now,
+            raw=orjson.dumps(document).decode(),
+            parser="soc",
+            dataset="soc.access",
+            action=action,
+            outcome=outcome,
+            user_name=facts.get("user"),
+            src_ip=facts.get("address"),
+            event_id=key,
+            message=facts.get("message"),
+        )
+        self.store([(SOURCE, row)])
+
+    def allows(self, what: str, address: str, per_minute: int) -> bool:
+        """Count a request of *address*; return whether it is within *per_minute*."""
+        return self.limiter.hit(RateLimitItemPerMinute(per_minute), what, address)
+
+    @property
+    def session_lasts(self) -> timedelta:
+        """Return how long a log-in lasts."""
+        return timedelta(hours=self.suite.settings.web.session_hours)
+
+
+def is_local(connection: HTTPConnection) -> bool:
+    """Return whether the request came through the home's socket, which only its owner can open."""
+    server = connection.scope.get("server")
+    return bool(server) and server[1] is None
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Return the peer's address."""
+    return connection.client.host if connection.client else "local"

@@ -1,0 +1,190 @@
+"""What the API and the console say about things: rows of the store as JSON values."""
+
+from typing import Any
+
+import orjson
+from sqlmodel import Session, col, select
+
+from soc.incidents import alerts, lifecycle
+from soc.model.value import rfc3339
+from soc.respond import approvals
+from soc.store.tables import (
+    Alert,
+    AlertEvent,
+    Approval,
+    Effect,
+    Incident,
+    IncidentNote,
+    Run,
+    Step,
+)
+
+Plain = dict[str, Any]
+
+
+def incident(row: Incident) -> Plain:
+    """Return an incident as a list shows it."""
+    return {
+        "id": f"INC-{row.id}",
+        "title": row.title,
+        "severity": row.severity,
+        "state": row.state,
+        "kind": "operations" if row.operations else "security",
+        "monitor": row.monitor,
+        "owner": row.owner,
+        "verdict": row.verdict,
+        "note": row.verdict_note,
+        "first": rfc3339(row.first),
+        "created": rfc3339(row.created),
+        "changed": rfc3339(row.changed),
+        "closed": rfc3339(row.closed) if row.closed else None,
+    }
+
+
+def incident_whole(session: Session, number: int) -> Plain:
+    """Return an incident with all that belongs to it."""
+    row = lifecycle.get(session, number)
+    runs = session.exec(select(Run).where(col(Run.incident) == number).order_by(col(Run.id))).all()
+    held = select(Effect).where(col(Effect.incident) == number)
+    asked = select(Approval).where(col(Approval.incident) == number)
+    notes = select(IncidentNote).where(col(IncidentNote.incident) == number)
+    return {
+        **incident(row),
+        "entities": lifecycle.entities_of(session, number),
+        "alerts": [alert(a) for a in lifecycle.alerts_of(session, number)],
+        "runs": [run(r) for r in runs],
+        "effects": [effect(e) for e in session.exec(held.order_by(col(Effect.id)))],
+        "approvals": [approval(session, a) for a in session.exec(asked.order_by(col(Approval.id)))],
+        "notes": [
+            {"at": rfc3339(n.at), "author": n.author, "text": n.text}
+            for n in session.exec(notes.order_by(col(IncidentNote.id)))
+        ],
+    }
+
+
+def alert(row: Alert) -> Plain:
+    """Return an alert as a list shows it."""
+    return {
+        "id": row.id,
+        "rule": row.rule,
+        "rule_digest": row.rule_digest,
+        "title": row.title,
+        "severity": row.severity,
+        "entity": row.entity,
+        "state": row.state,
+        "monitor": row.monitor,
+        "count": row.count,
+        "first": rfc3339(row.first),
+        "last": rfc3339(row.last),
+        "created": rfc3339(row.created),
+        "incident": f"INC-{row.incident}" if row.incident else None,
+        "joined_by": row.joined_by,
+        "matched": orjson.loads(row.matched_json),
+        "score": row.score,
+        "reasons": orjson.loads(row.reasons_json),
+        "author": row.author,
+        "licence": row.licence,
+    }
+
+
+def alert_whole(session: Session, row: Alert) -> Plain:
+    """Return an alert with its entities and the copies of its events."""
+    number = row.id or 0
+    return {
+        **alert(row),
+        "entities": alerts.entities_of(session, number),
+        "events": [event(e) for e in alerts.events_of(session, number)],
+    }
+
+
+def event(row: AlertEvent) -> Plain:
+    """Return a copied event."""
+    return {
+        "seq": row.seq,
+        "ts": rfc3339(row.ts),
+        "source": row.source,
+        "digest": row.digest,
+        "raw": row.raw,
+    }
+
+
+def run(row: Run) -> Plain:
+    """Return a run as a list shows it."""
+    return {
+        "id": row.id,
+        "playbook": row.playbook,
+        "kind": row.kind,
+        "digest": row.digest,
+        "incident": f"INC-{row.incident}" if row.incident else None,
+        "effect": row.effect,
+        "state": row.state,
+        "reason": row.reason,
+        "requested_by": row.requested_by,
+        "created": rfc3339(row.created),
+        "finished": rfc3339(row.finished) if row.finished else None,
+        "wake_at": rfc3339(row.wake_at) if row.wake_at else None,
+    }
+
+
+def run_whole(session: Session, row: Run) -> Plain:
+    """Return a run with its journal."""
+    steps = session.exec(select(Step).where(col(Step.run) == row.id).order_by(col(Step.order)))
+    return {**run(row), "inputs": orjson.loads(row.inputs_json), "steps": [step(s) for s in steps]}
+
+
+def step(row: Step) -> Plain:
+    """Return one entry of a journal."""
+    return {
+        "path": row.path,
+        "use": row.use,
+        "state": row.state,
+        "attempt": row.attempt,
+        "input": orjson.loads(row.input_json),
+        "output": orjson.loads(row.output_json) if row.output_json else None,
+        "error": row.error,
+        "started": rfc3339(row.started),
+        "finished": rfc3339(row.finished) if row.finished else None,
+    }
+
+
+def approval(session: Session, row: Approval) -> Plain:
+    """Return a question with the answers so far and exactly what it is about."""
+    return {
+        "id": row.id,
+        "run": row.run,
+        "incident": f"INC-{row.incident}" if row.incident else None,
+        "step": row.path,
+        "ask": row.ask,
+        "approvers": orjson.loads(row.approvers_json),
+        "need": row.need,
+        "state": row.state,
+        "digest": row.digest,
+        "plan": orjson.loads(row.plan_json),
+        "asked_at": rfc3339(row.asked),
+        "expires_at": rfc3339(row.expires),
+        "decided_at": rfc3339(row.decided) if row.decided else None,
+        "votes": [
+            {"person": v.person, "approve": v.approve, "reason": v.reason, "at": rfc3339(v.at)}
+            for v in approvals.votes_on(session, row.id or 0)
+        ],
+    }
+
+
+def effect(row: Effect) -> Plain:
+    """Return what is, was or may come in force."""
+    return {
+        "id": row.id,
+        "run": row.run,
+        "incident": f"INC-{row.incident}" if row.incident else None,
+        "action": row.action,
+        "subject": row.subject,
+        "kind": row.kind,
+        "rate": row.rate,
+        "burst": row.burst,
+        "state": row.state,
+        "reason": row.reason,
+        "active": rfc3339(row.active) if row.active else None,
+        "until": rfc3339(row.until) if row.until else None,
+        "lifted": rfc3339(row.lifted) if row.lifted else None,
+        "lifted_by": row.lifted_by,
+    }

@@ -1,0 +1,195 @@
+"""Counting hits in sliding windows."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soc.detect.sigma.correlate import MAX_KEPT, Correlated, Counts, Seen, correlate, see
+from soc.detect.sigma.rule import Correlation, CountKind
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+LATENESS = 5 * MINUTE
+
+
+def rule(kind: CountKind = CountKind.EVENT_COUNT, needs: int = 3, **keys: object) -> Correlation:
+    """Return a correlation over ten minutes."""
+    about = {"id": "", "name": "many", "title": "", "level": "", "status": "", "tags": ()}
+    more = {"author": "", "licence": "", "digest": "", "path": Path("many.yml"), "line": 1}
+    what = {"kind": kind, "rules": ("one",), "group_by": ("w",), "timespan": 10 * MINUTE}
+    return Correlation(**(about | more | what | {"needs": needs} | keys))  # type: ignore[arg-type]
+
+
+def seen(*minutes: float, group: str = "a", values: str = "", begin: int = 0) -> list[Seen]:
+    """Return a hit at each of *minutes* after noon, in this order of arrival."""
+    return [
+        Seen(NOON + minute * MINUTE, begin + seq, (group,), values[seq : seq + 1])
+        for seq, minute in enumerate(minutes)
+    ]
+
+
+def run(one: Correlation, *batches: list[Seen]) -> tuple[list[Correlated], Counts]:
+    """Return all results and the last state."""
+    results: list[Correlated] = []
+    state = Counts()
+    for batch in batches:
+        more, state = correlate(one, batch, state, lateness=LATENESS)
+        results += more
+        state = Counts.model_validate_json(state.model_dump_json())
+    return results, state
+
+
+def shown(results: list[Correlated]) -> list[tuple[float, float, int, tuple[int, ...]]]:
+    """Return results as first and last minute, count and seqs."""
+    return [
+        ((one.first - NOON) / MINUTE, (one.last - NOON) / MINUTE, one.count, one.seqs)
+        for one in results
+    ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        pytest.param((0, 1), [], id="too few"),
+        pytest.param((0, 5, 10), [(0, 10, 3, (0, 1, 2))], id="both ends count"),
+        pytest.param((0, 5, 10.001), [], id="too far apart"),
+        pytest.param(
+            (0, 1, 2, 3), [(0, 2, 3, (0, 1, 2)), (0, 3, 4, (0, 1, 2, 3))], id="again while true"
+        ),
+        pytest.param((0, 1, 2, 12), [(0, 2, 3, (0, 1, 2))], id="no more when it slid on"),
+        pytest.param((8, 9, 6), [(6, 9, 3, (2, 0, 1))], id="out of order"),
+        pytest.param((0, 9, 13, 11), [(9, 13, 3, (1, 3, 2))], id="a late one fills a window"),
+        pytest.param(
+            (0, 9, 13, 14, 9.5),
+            [(9, 14, 3, (1, 2, 3)), (9, 14, 4, (1, 4, 2, 3))],
+            id="the fullest window",
+        ),
+        pytest.param((5, 5, 5), [(5, 5, 3, (0, 1, 2))], id="at one time"),
+    ],
+)
+def test_events_are_counted_in_sliding_windows(
+    minutes: tuple[float, ...], expected: list[tuple[float, float, int, tuple[int, ...]]]
+) -> None:
+    results, _ = run(rule(), seen(*minutes))
+
+    assert shown(results) == expected
+
+
+def test_groups_are_counted_apart() -> None:
+    hits = [*seen(0, 1, group="a"), *seen(0, 1, 2, group="b", begin=2)]
+
+    results, _ = run(rule(), hits)
+
+    assert [one.group for one in results] == [("b",)]
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        pytest.param("xyz", [3], id="different"),
+        pytest.param("xyx", [], id="two alike"),
+        pytest.param("xyzx", [3, 3], id="again with one alike"),
+    ],
+)
+def test_different_values_are_counted(values: str, counts: list[int]) -> None:
+    hits = seen(*range(len(values)), values=values)
+
+    results, _ = run(rule(CountKind.VALUE_COUNT), hits)
+
+    assert [one.count for one in results] == counts
+
+
+def test_what_is_later_than_the_lateness_is_counted_not_looked_at() -> None:
+    results, state = run(rule(), seen(10, 9, 4.9))
+
+    assert results == []
+    assert state.too_late == 1
+
+
+def test_a_hit_from_the_future_makes_no_other_late() -> None:
+    future = Seen(NOON + timedelta(days=900), 0, ("b",), "", NOON)
+
+    results, state = run(rule(), [future], seen(0, 1, 2, begin=1))
+
+    assert len(results) == 1
+    assert state.too_late == 0
+
+
+def test_what_no_window_can_need_is_forgotten() -> None:
+    _, state = run(rule(), seen(0, 1), seen(17, group="b", begin=2))
+
+    assert list(state.groups) == ['["b"]']
+
+
+def test_what_is_kept_and_told_is_bounded() -> None:
+    results, state = run(rule(), seen(*[0] * (MAX_KEPT + 50)))
+
+    assert len(state.groups['["a"]']) == MAX_KEPT
+    assert results[-1].count == MAX_KEPT
+    assert len(results[-1].seqs) == 200
+
+
+HITS = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from("ab"), st.sampled_from("xyz")), max_size=40
+)
+KINDS = st.sampled_from(CountKind)
+
+
+@given(HITS, KINDS, st.lists(st.integers(0, 40)), st.randoms(use_true_random=False))
+def test_the_cut_of_batches_does_not_matter(
+    events: list[tuple[int, str, str]], kind: CountKind, cuts: list[int], random: Random
+) -> None:
+    """One batch shows what any batches show, in whatever order each of them is."""
+    hits = [Seen(NOON + m * MINUTE, seq, (g,), v) for seq, (m, g, v) in enumerate(events)]
+    ends = sorted({0, len(hits), *(min(cut, len(hits)) for cut in cuts)})
+    batches = [hits[start:end] for start, end in pairwise(ends)]
+    for batch in batches:
+        random.shuffle(batch)
+
+    assert run(rule(kind), hits) == run(rule(kind), *batches)
+
+
+@given(HITS, KINDS)
+def test_a_group_has_a_result_if_a_window_has_enough(
+    events: list[tuple[int, str, str]], kind: CountKind
+) -> None:
+    """Whatever the order of arrival, so long as nothing is too late."""
+    hits = [Seen(NOON + m * MINUTE, seq, (g,), v) for seq, (m, g, v) in enumerate(events)]
+
+    results, _ = correlate(rule(kind), hits, Counts(), lateness=timedelta(days=1))
+
+    expected = set()
+    for start in hits:
+        inside = [
+            hit
+            for hit in hits
+            if hit.group == start.group and start.ts <= hit.ts <= start.ts + 10 * MINUTE
+        ]
+        values = inside if kind is CountKind.EVENT_COUNT else {hit.value for hit in inside}
+        if len(values) >= 3:
+            expected.add(start.group)
+    assert {one.group for one in results} == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "group", "value"),
+    [
+        pytest.param({"w": "0xab", "amount": "7"}, ("0xab",), '["7"]', id="whole"),
+        pytest.param({"w": ["0xab", "0xcd"], "amount": 7}, ("0xab",), '["7"]', id="first of list"),
+        pytest.param({"amount": 7}, None, None, id="no group"),
+        pytest.param({"w": "0xab"}, None, None, id="nothing to count"),
+    ],
+)
+def test_a_hit_is_seen_by_its_fields(
+    document: dict[str, object], group: tuple[str, ...] | None, value: str | None
+) -> None:
+    one = rule(CountKind.VALUE_COUNT, counted=("n",), aliases={"n": {"one": "amount"}})
+
+    hit = see(one, "one", document, ts=NOON, seq=7)
+
+    assert (hit and hit.group, hit and hit.value) == (group, value)
