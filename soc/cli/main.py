@@ -7,6 +7,7 @@ import typer
 from soc.cli import (
     access,
     content,
+    demo,
     events,
     response,
     running,
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (running, events, content, triage, response, access):
+for module in (demo, running, events, content, triage, response, access):
     module.add(app)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from soc.incidents import alerts
 from soc.incidents.alerts import AlertState, Evidence
@@ -17,7 +17,7 @@ from soc.store.tables import Alert, Incident, IncidentEntity
 SUITE = "soc-"
 """Slugs of findings about the suite itself begin so."""
 JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP, EntityKind.HOST})
-"""Sharing a source joins nothing: everything that comes from there would be one incident."""
+"""Sharing a source joins only alerts of one rule: else all that comes from there were one incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,18 @@ def _sharing(
         named = session.get(Incident, int(finding.entity.value.removeprefix("INC-")))
         return (named, str(finding.entity)) if named else None
     names = [str(entity) for entity in entities if entity.kind in JOINING]
+    same = and_(col(Alert.rule) == finding.rule, col(Alert.entity) == str(finding.entity))
     query = (
         select(Incident, IncidentEntity.entity)
         .join(IncidentEntity, col(IncidentEntity.incident) == col(Incident.id))
         .where(
-            col(IncidentEntity.entity).in_(names),
+            or_(
+                col(IncidentEntity.entity).in_(names),
+                and_(
+                    col(IncidentEntity.entity) == str(finding.entity),
+                    col(Incident.id).in_(select(Alert.incident).where(same)),
+                ),
+            ),
             col(Incident.state).in_(OPEN),
             col(Incident.monitor) == finding.monitor,
             col(Incident.operations) == finding.rule.startswith(SUITE),

@@ -1,0 +1,93 @@
+"""Alerts with their evidence, and what no parser understood."""
+
+from typing import Any
+
+from fastapi import APIRouter, Query, Request
+from sqlmodel import col, func, select
+from starlette.responses import Response
+
+from soc.access.permissions import Principal
+from soc.errors import NotFound
+from soc.model.value import rfc3339
+from soc.store.tables import Alert
+from soc.web import views
+from soc.web.console.shell import LAST_NUMBER, PER_PAGE, Console, number_of
+
+Plain = dict[str, Any]
+SHOWN = 4_000
+"""Characters of a reject that the page shows: what nobody understood may be of any size."""
+
+
+def add(routes: APIRouter, console: Console) -> None:
+    """Add the pages."""
+    front, reads = console.front, console.reader()
+
+    @routes.get("/alerts")
+    def alerts(
+        request: Request,
+        who: Principal = reads,
+        rule: str = "",
+        incident: str = "",
+        page: int = Query(1, ge=1, le=10_000),
+    ) -> Response:
+        """Show alerts, newest first."""
+        wanted = [col(Alert.rule) == rule] if rule else []
+        if incident:
+            wanted.append(col(Alert.incident) == number_of("incident", incident))
+        found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
+        with front.reading() as looking:
+            total = looking.exec(select(func.count(col(Alert.id))).where(*wanted)).one()
+            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE))
+            items = [views.alert(row) for row in rows]
+        kept = {"rule": rule, "incident": incident}
+        return console.page(
+            request,
+            "alerts.html",
+            who=who,
+            items=items,
+            total=total,
+            page=page,
+            pages=-(-total // PER_PAGE),
+            kept={key: value for key, value in kept.items() if value},
+            twin="/api/v1/alerts",
+        )
+
+    @routes.get("/alerts/{name}")
+    def alert(request: Request, name: str, who: Principal = reads) -> Response:
+        """Show one alert with the copies of its events."""
+        number = number_of("alert", name)
+        with front.reading() as looking:
+            row = looking.get(Alert, number)
+            if row is None:
+                raise NotFound("alert", name)
+            found = views.alert_whole(looking, row)
+        twin = f"/api/v1/alerts/{number}"
+        return console.page(request, "alert.html", who=who, alert=found, twin=twin)
+
+    @routes.get("/rejects")
+    def rejects(
+        request: Request,
+        who: Principal = reads,
+        after: int = Query(0, ge=0, le=LAST_NUMBER),
+    ) -> Response:
+        """Show what no parser took, with the reason, in the order it came."""
+        names = ["seq", "ingested", "source", "reason", "raw"]
+        rows = front.log.reader.rejects(after, PER_PAGE + 1).select(names).to_pylist()
+        return console.page(
+            request,
+            "rejects.html",
+            who=who,
+            items=[_cut(row) for row in rows[:PER_PAGE]],
+            more=len(rows) > PER_PAGE,
+            after=after,
+            twin=f"/api/v1/rejects?after={after}",
+        )
+
+
+def _cut(row: Plain) -> Plain:
+    return {
+        **row,
+        "ingested": rfc3339(row["ingested"]),
+        "raw": row["raw"][:SHOWN],
+        "size": len(row["raw"]),
+    }

@@ -1,0 +1,122 @@
+"""The queue: what there is to work, the worst first."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, case, col, func, or_, select
+from starlette.responses import Response
+
+from soc.access.permissions import Principal
+from soc.incidents import lifecycle
+from soc.model.value import Severity
+from soc.store.tables import Alert, Approval, Incident, IncidentEntity
+from soc.web import views
+from soc.web.console.shell import PER_PAGE, Console
+
+State = Literal["open", "closed", "all"]
+Kind = Literal["", "security", "operations", "monitor"]
+Plain = dict[str, Any]
+
+VIEWS = (
+    ("All open", "/queue"),
+    ("Mine", "/queue?mine=1"),
+    ("Security", "/queue?kind=security"),
+    ("Operations", "/queue?kind=operations"),
+    ("Monitor", "/queue?kind=monitor"),
+    ("Closed", "/queue?state=closed"),
+    ("All", "/queue?state=all"),
+)
+
+
+def add(routes: APIRouter, console: Console) -> None:
+    """Add the queue."""
+
+    @routes.get("/queue")
+    def queue(  # noqa: PLR0917 - a query string's own keys
+        request: Request,
+        who: Principal = console.reader(),
+        state: State = "open",
+        kind: Kind = "",
+        mine: bool = False,  # noqa: FBT001, FBT002 - a key of the query string
+        q: str = "",
+        page: int = Query(1, ge=1, le=10_000),
+    ) -> Response:
+        """Show incidents."""
+        wanted = [*_in_state(state), *_of_kind(kind), *_matching(q.strip())]
+        if mine:
+            wanted.append(col(Incident.owner) == (who.person or who.name))
+        worst = case({s.value: s.severity_id for s in Severity}, value=col(Incident.severity), else_=0)
+        order = [col(Incident.id).desc()] if state == "closed" else [worst.desc(), col(Incident.id).desc()]
+        with console.front.reading() as looking:
+            found = select(Incident).where(*wanted).order_by(*order)
+            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
+            total = looking.exec(select(func.count(col(Incident.id))).where(*wanted)).one()
+            items = _with_more(looking, [views.incident(row) for row in rows])
+        kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "q": q}
+        return console.page(
+            request,
+            "queue.html",
+            who=who,
+            items=items,
+            total=total,
+            kept={key: value for key, value in kept.items() if value and value != "open"},
+            views=VIEWS,
+            page=page,
+            pages=-(-total // PER_PAGE),
+            twin="/api/v1/incidents",
+        )
+
+
+def _in_state(state: State) -> list[ColumnElement[bool]]:
+    is_open = col(Incident.state).in_(lifecycle.OPEN)
+    return {"open": [is_open], "closed": [~is_open], "all": []}[state]
+
+
+def _of_kind(kind: Kind) -> list[ColumnElement[bool]]:
+    watched, ours = col(Incident.monitor).is_(True), col(Incident.operations).is_(True)
+    wanted = {
+        "": [~watched],
+        "security": [~watched, ~ours],
+        "operations": [ours],
+        "monitor": [watched],
+    }
+    return wanted[kind]
+
+
+def _matching(text: str) -> list[ColumnElement[bool]]:
+    if not text:
+        return []
+    digits = text.upper().removeprefix("INC-")
+    if digits.isascii() and digits.isdigit() and len(digits) < 10:  # noqa: PLR2004 - no row has more
+        return [col(Incident.id) == int(digits)]
+    named = select(IncidentEntity.incident).where(
+        col(IncidentEntity.entity).contains(text.lower(), autoescape=True)
+    )
+    title = col(Incident.title).icontains(text, autoescape=True)
+    return [or_(title, col(Incident.id).in_(named))]
+
+
+def _with_more(looking: Session, items: list[Plain]) -> list[Plain]:
+    """Add to each incident who is named, how many alerts it has, and whether it waits for people."""
+    numbers = [lifecycle.number_of(item["id"]) for item in items]
+    counted = select(Alert.incident, func.count()).where(col(Alert.incident).in_(numbers))
+    alerts = dict(looking.exec(counted.group_by(col(Alert.incident))).all())
+    pending = select(Approval.incident).where(
+        col(Approval.incident).in_(numbers), col(Approval.state) == "pending"
+    )
+    waiting = set(looking.exec(pending))
+    named = select(
+        IncidentEntity.incident, func.min(IncidentEntity.entity), func.count()
+    ).where(col(IncidentEntity.incident).in_(numbers))
+    grouped = looking.exec(named.group_by(col(IncidentEntity.incident)))
+    entities = {number: (first, count - 1) for number, first, count in grouped}
+    return [
+        {
+            **item,
+            "alerts": alerts.get(number, 0),
+            "waiting": number in waiting,
+            "entity": entities.get(number, ("", 0)),
+        }
+        for number, item in zip(numbers, items, strict=True)
+    ]

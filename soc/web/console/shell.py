@@ -1,0 +1,164 @@
+"""What all pages share: templates, the sidebar with its counts, and who is asking."""
+
+from typing import Annotated, Any
+
+import pyarrow.compute as pc
+from fastapi import Depends, Form, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlmodel import Session, col, func, select
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from soc.access.permissions import Permission, Principal
+from soc.errors import AccessDenied, LogError, NotFound
+from soc.incidents import lifecycle
+from soc.model.event import REJECTS
+from soc.respond import approvals, ledger
+from soc.store.tables import Approval, Effect, Incident
+from soc.web.console import words
+from soc.web.front import Front
+
+HOME = "/queue"
+THEME = "soc_theme"
+THEMES = ("system", "light", "dark")
+PER_PAGE = 100
+LAST_NUMBER = 2**63 - 1
+"""No row has a higher number than the store can hold."""
+
+Line = Annotated[str, Form(max_length=200)]
+Text = Annotated[str, Form(max_length=4_000)]
+
+
+class NotSignedIn(AccessDenied):
+    """Nobody is known behind this request; pages lead to the log-in."""
+
+
+class Console:
+    """Draws pages."""
+
+    def __init__(self, front: Front) -> None:
+        self.front = front
+        self._templates = Environment(
+            loader=PackageLoader("soc.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals |= {
+            "held": words.held,
+            "listed": words.listed,
+            "mark": words.mark,
+            "person": words.person,
+            "plain": words.plain,
+            "pretty": words.pretty,
+            "some": words.some,
+            "subject": words.subject,
+            "took": words.took,
+            "verdicts": words.VERDICTS,
+        }
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        who: Principal | None,
+        status: int = 200,
+        **data: object,
+    ) -> HTMLResponse:
+        """Return the page *template* makes of *data*, with sidebar if *who* may read."""
+        theme = request.cookies.get(THEME, "")
+        shared = {
+            "who": who,
+            "may": who.permissions if who else frozenset(),
+            "nav": self._nav() if who and Permission.READ in who.permissions else [],
+            "path": request.url.path,
+            "here": here(request),
+            "theme": theme if theme in THEMES else "system",
+            "at": words.Times(self.front.suite.clock.now()),
+            "twin": None,
+        }
+        text = self._templates.get_template(template).render(shared | data)
+        return HTMLResponse(text, status)
+
+    def reader(self) -> Any:  # noqa: ANN401 - FastAPI's own dependency
+        """Return a dependency that gives who asks, if that one may read."""
+
+        def check(request: Request) -> Principal:
+            who = self.front.who(request)
+            if who is None:
+                raise NotSignedIn("sign in, or send Authorization: Bearer and a token")
+            who.require(Permission.READ)
+            return who
+
+        return Depends(check)
+
+    def _nav(self) -> list[tuple[str, list[tuple[str, str, int | None, str]]]]:
+        """Return groups of label, address, count and what is counted."""
+        with self.front.reading() as looking:
+            waiting = _count(looking, col(Approval.state) == approvals.PENDING)
+            in_force = _count(looking, col(Effect.state).in_(ledger.FOLLOWED))
+            in_queue = _count(
+                looking, col(Incident.state).in_(lifecycle.OPEN), col(Incident.monitor).is_(False)
+            )
+        return [
+            (
+                "Work",
+                [
+                    ("Queue", "/queue", in_queue, "open incidents"),
+                    ("Approvals", "/approvals", waiting, "waiting"),
+                    ("Alerts", "/alerts", None, ""),
+                ],
+            ),
+            (
+                "Respond",
+                [
+                    ("Effects", "/effects", in_force, "in force"),
+                    ("Runs", "/runs", None, ""),
+                ],
+            ),
+            ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
+        ]
+
+    def _rejects(self) -> int | None:
+        """Return how many events no parser took; None while the event store cannot be read."""
+        try:
+            view = self.front.log.reader.view()
+        except LogError:
+            return None
+        sealed = sum(part.rows for part in view.segments if part.data_class == REJECTS)
+        in_tail = pc.sum(pc.equal(view.tail.column("class"), REJECTS)).as_py()
+        return sealed + (in_tail or 0)
+
+
+def number_of(kind: str, text: str) -> int:
+    """Return the number *text* is; raises NotFound for what no row can have as its number."""
+    digits = text.upper().removeprefix("INC-") if kind == "incident" else text
+    if not digits.isascii() or not digits.isdigit() or int(digits[:20]) > LAST_NUMBER:
+        raise NotFound(kind, text)
+    return int(digits)
+
+
+def local(target: str, otherwise: str = HOME) -> str:
+    """Return *target* if it is a path of our own, else *otherwise*."""
+    strange = any(sign <= " " or sign == "\\" for sign in target)
+    if strange or not target.startswith("/") or target.startswith("//"):
+        return otherwise
+    return target
+
+
+def here(request: Request) -> str:
+    """Return the path and query a person may come back to."""
+    if request.method != "GET":
+        return HOME
+    query = f"?{request.url.query}" if request.url.query else ""
+    return local(request.url.path + query)
+
+
+def go(target: str) -> RedirectResponse:
+    """Lead to a page of our own, with GET."""
+    return RedirectResponse(target, 303)
+
+
+def _count(session: Session, *conditions: Any) -> int:  # noqa: ANN401 - SQL
+    return session.exec(select(func.count()).where(*conditions)).one()

@@ -1,0 +1,27 @@
+"""Put the console into the application."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from soc.web import login
+from soc.web.console import detection, incident, problems, queue, response
+from soc.web.console.problems import Answer
+from soc.web.console.shell import Console
+from soc.web.front import Front
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def install(app: FastAPI, front: Front, plain: Answer) -> None:
+    """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
+    console = Console(front)
+    routes = APIRouter(include_in_schema=False)
+    for part in (queue, incident, response, detection):
+        part.add(routes, console)
+    app.include_router(login.router(console))
+    app.include_router(routes)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(login.OwnPagesOnly, console=console)
+    problems.install(app, console, plain)
