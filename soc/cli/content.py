@@ -15,6 +15,7 @@ def add(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     rules = group("Detection rules.")
     rules.command("check")(rules_check)
+    rules.command("test")(rules_test)
     rules.command("enable")(rules_enable)
     rules.command("disable")(rules_disable)
     rules.command("mode")(rules_mode)
@@ -23,6 +24,7 @@ def add(app: typer.Typer) -> None:
     playbooks.command("list")(playbooks_list)
     playbooks.command("check")(playbooks_check)
     playbooks.command("plan")(playbooks_plan)
+    playbooks.command("test")(playbooks_test)
     app.add_typer(playbooks, name="playbooks")
 
 
@@ -42,6 +44,24 @@ def rules_check(paths: Paths = None, as_json: Json = False) -> None:  # noqa: FB
     show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
     if ruleset.failed:
         raise typer.Exit(2)
+
+
+def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Run the samples beside rules; exit with 1 if one comes out otherwise.
+
+    Where there is a home, the results are written to its audit log, as evidence.
+    """
+    from soc.app.testing import test_rules
+    from soc.content.folders import packaged
+
+    results = test_rules(paths or [packaged("rules")], home)
+    failed = [result for result in results if result["problem"]]
+    for result in failed:
+        warn(f"{result['path']}: {result['sample']}: {result['problem']}")
+    summary = {"samples": len(results), "failed": len(failed), "results": results}
+    show(summary, as_json, [f"{len(results)} samples, {len(failed)} failed"])
+    if failed:
+        raise typer.Exit(1)
 
 
 def rules_enable(rule: str, home: HomeOption = HOME, reason: str = "") -> None:
@@ -102,6 +122,21 @@ def playbooks_check(paths: Paths = None) -> None:
                 wrong = True
     if wrong:
         raise typer.Exit(2)
+
+
+def playbooks_test(paths: Paths = None, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """Run the tests beside playbooks, on the real engine; exit with 1 if one fails."""
+    from soc.app.testing import test_playbooks
+    from soc.content.folders import packaged
+
+    results = test_playbooks(paths or [packaged("playbooks")])
+    failed = [result for result in results if result["problem"]]
+    for result in failed:
+        warn(f"{result['path']}: {result['test']}: {result['problem']}")
+    summary = {"tests": len(results), "failed": len(failed), "results": results}
+    show(summary, as_json, [f"{len(results)} tests, {len(failed)} failed"])
+    if failed:
+        raise typer.Exit(1)
 
 
 def playbooks_plan(

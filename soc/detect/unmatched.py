@@ -8,6 +8,8 @@ indexer delays the verdict and does not make one.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+
 from soc.content.digest import digest_of
 from soc.detect.detector import Observed
 from soc.detect.watermark import Progress, advance, watermark
@@ -111,5 +113,6 @@ class Unmatched:
 
 def _of(batch: Batch, prefix: str) -> Batch:
     """Return the events of *batch* whose dataset begins with *prefix*: they keep B's source alive."""
-    rows = [i for i, d in enumerate(batch.column("dataset")) if d and d.startswith(f"{prefix}.")]
-    return Batch(batch.table.take(rows), batch.upto)
+    datasets = batch.column("dataset")
+    mask = pa.array([bool(d) and d.startswith(f"{prefix}.") for d in datasets], pa.bool_())
+    return Batch(batch.table.filter(mask), batch.upto)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from soc import funding
 from soc.clock import Clock
 from soc.detect.detector import Detector, Failure, Mode, Observed
 from soc.errors import SocError, WindowTaken
@@ -14,12 +15,14 @@ from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
 from soc.logs.reader import LogReader
 from soc.model.event import Batch
-from soc.model.finding import Finding, NotReady
+from soc.model.finding import Finding, NotReady, Score
+from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.settings import Settings
 from soc.store import rule_states, windows
 from soc.store.session import Database, reading, session
 from soc.store.windows import Window
 
+PROJECTION = "funding"
 Follow = Callable[[Session, tuple[Change, ...], datetime], None]
 """What follows from changed incidents, in the transaction of their window."""
 
@@ -54,11 +57,13 @@ class Watch:
         self._settings, self._detectors, self._follow = settings, detectors, follow
         self._modes = modes
         with session(database) as writing:
-            windows.register(writing, list(detectors))
+            windows.register(writing, [PROJECTION, *detectors])
 
     def tick(self, upto: int | None = None) -> list[Ticked]:
         """Let every detector take its next window; return what each came to."""
-        return [self._safely(detector, upto) for detector in self._detectors.values()]
+        projected = self._guarded(PROJECTION, lambda: self._project(upto))
+        ticks = [self._safely(detector, upto) for detector in self._detectors.values()]
+        return [projected, *ticks]
 
     def drain(self, upto: int | None = None) -> list[Ticked]:
         """Tick until no detector finds anything new to read."""
@@ -97,20 +102,38 @@ class Watch:
             self._follow(writing, changes, now)
         return _ticked(detector.name, observed, new.hwm - old.hwm, changes)
 
+    def _project(self, upto: int | None) -> Ticked:
+        """Move the projection of rounds and gifts, a window like any other, first of all."""
+        with reading(self._database) as looking:
+            old = windows.read(looking, PROJECTION)
+        batch = self._reader.scan(old.hwm, self._settings.detect.window)
+        if upto is not None and batch.upto > upto:
+            batch = _cut(batch, upto)
+        if batch.upto <= old.hwm:
+            return Ticked(PROJECTION)
+        new = Window(detector=PROJECTION, hwm=batch.upto)
+        with session(self._database) as writing:
+            windows.move(writing, old, new, self._clock.now())
+            funding.project(writing, batch)
+        return Ticked(PROJECTION, new.hwm - old.hwm)
+
     def _safely(self, detector: Detector[Any], upto: int | None) -> Ticked:
+        return self._guarded(detector.name, lambda: self.advance(detector, upto))
+
+    def _guarded(self, name: str, move: Callable[[], Ticked]) -> Ticked:
         try:
-            return self.advance(detector, upto)
+            return move()
         except WindowTaken:
-            return Ticked(detector.name)
-        except Exception as failed:  # noqa: BLE001 - one of the five edges: a detector that raises has judged nothing
-            reason = (
-                str(failed)
-                if isinstance(failed, SocError)
-                else f"{type(failed).__name__}: {failed}"
-            )
+            return Ticked(name)
+        except Exception as failed:  # noqa: BLE001 - one of the five edges: what raises has judged nothing
+            foreseen = isinstance(failed, SocError)
+            reason = str(failed) if foreseen else f"{type(failed).__name__}: {failed}"
+            now = self._clock.now()
+            told = _failure(name, reason, now, self._settings)
             with session(self._database) as writing:
-                windows.fail(writing, detector.name, reason, self._clock.now())
-            return Ticked(detector.name, failed=reason)
+                windows.fail(writing, name, reason, now)
+                record(writing, [told], {}, now, self._settings.incidents)
+            return Ticked(name, failed=reason)
 
     def _switched(self, findings: tuple[Finding, ...], now: datetime) -> tuple[Finding, ...]:
         """Leave out what a person switched off; mark what is only watched."""

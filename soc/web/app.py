@@ -14,9 +14,9 @@ from soc.errors import (
     NotFound,
     QueryError,
     Refused,
-    SocError,
 )
 from soc.web import api, bulk, edges
+from soc.web.console import site
 from soc.web.front import Front
 
 STATUS = (
@@ -45,7 +45,7 @@ def build(front: Front) -> FastAPI:
     app.router.routes.extend(bulk.routes(front))
     app.include_router(edges.router(front))
     app.include_router(api.router(front))
-    app.add_exception_handler(SocError, _error)
+    site.install(app, front, _error)
 
     @app.middleware("http")
     async def secure(

@@ -48,11 +48,16 @@ def find_files(paths: Sequence[Path]) -> Iterator[Path | Problem]:
         if not path.exists():
             yield Problem(path, 1, "there is no such file or folder")
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        inside = sorted(file for file in path.rglob("*") if is_rule_file(file))
         for file in inside if path.is_dir() else [path]:
             if file.resolve() not in seen and file.is_file():
                 seen.add(file.resolve())
                 yield file
+
+
+def is_rule_file(path: Path) -> bool:
+    """Return whether *path* is named as a rule is; samples beside one are none."""
+    return path.suffix.lower() in SUFFIXES and not path.stem.endswith(".test")
 
 
 def read_file(path: Path) -> Iterator[Source | Problem]:

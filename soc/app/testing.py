@@ -1,0 +1,66 @@
+"""Run what stands beside rules and playbooks to test them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from soc import plugins
+from soc.app.home import Home
+from soc.app.suite import Suite
+from soc.audit import Act, record
+from soc.content import folders
+from soc.ingest.parse import Intake
+from soc.respond import rehearsal
+from soc.store.session import session
+from soc.watch import samples
+
+
+def test_rules(paths: Sequence[Path], home: Path) -> list[dict[str, Any]]:
+    """Return what became of every sample; put it on the record of *home*, if there is one."""
+    intake = Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
+    results = [
+        result for path in paths for file in samples.files(path) for result in samples.run(file, intake)
+    ]
+    if (Home(home).path / "format").is_file():
+        _keep(Suite(home), results)
+    return [
+        {"rule": r.rule, "sample": r.sample, "path": str(r.path), "problem": r.problem}
+        for r in results
+    ]
+
+
+def test_playbooks(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return what became of every test beside a playbook."""
+    actions = plugins.load("soc.actions")
+    results = [
+        result
+        for path in paths
+        for file in ([path] if path.is_file() else sorted(path.rglob(f"*{samples.SUFFIX}")))
+        for result in rehearsal.run(file, actions)
+    ]
+    untested = [
+        rehearsal.Result(file.stem, "", file, f"has no {file.stem}{samples.SUFFIX} beside it")
+        for path in paths
+        for file in folders.files(path)
+        if not file.with_name(file.stem + samples.SUFFIX).is_file()
+    ]
+    return [
+        {"playbook": r.playbook, "test": r.test, "path": str(r.path), "problem": r.problem}
+        for r in [*results, *untested]
+    ]
+
+
+def _keep(suite: Suite, results: Sequence[samples.Result]) -> None:
+    now = suite.clock.now()
+    with session(suite.database) as writing:
+        for slug in sorted({result.rule for result in results if result.rule}):
+            wrong = [r.problem for r in results if r.rule == slug and r.problem]
+            act = Act(
+                at=now,
+                actor="soc",
+                action="rules.test",
+                object=f"rule:{slug}",
+                outcome="failed" if wrong else "done",
+                reason="; ".join(wrong)[:500],
+            )
+            record(writing, act)
