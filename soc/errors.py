@@ -2,6 +2,8 @@
 
 SocError
 ├── AccessDenied      the caller may not do this
+│   ├── NotAuthenticated   nobody knows who the caller is
+│   └── TooManyRequests    the caller asks too often
 ├── ContentError      files that people write have mistakes
 ├── ExpressionError   a ${{ }} expression cannot be evaluated
 ├── Fenced            another worker holds this run now
@@ -57,6 +59,14 @@ class _Reasoned(SocError):
 
 class AccessDenied(_Reasoned):
     """The caller may not do this; the reason says what is missing."""
+
+
+class NotAuthenticated(AccessDenied):
+    """Nobody knows who the caller is; the reason says what to send."""
+
+
+class TooManyRequests(AccessDenied):
+    """The caller asks too often; the reason says how long to wait."""
 
 
 class ContentError(SocError):

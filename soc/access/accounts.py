@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from soc.access.permissions import Principal, Role, of_roles
 from soc.clock import nonce
-from soc.errors import AccessDenied, Illegal, NotFound
+from soc.errors import AccessDenied, Illegal, NotFound, TooManyRequests
 from soc.store.tables import LoginFailure, User
 
 SHORTEST = 12
@@ -56,7 +56,7 @@ def check(
     ).one()
     if failures >= FAILURES:
         minutes = LOCKED_FOR // timedelta(minutes=1)
-        return AccessDenied(f"too many failures: wait {minutes} minutes")
+        return TooManyRequests(f"too many failures: wait {minutes} minutes")
     user = session.get(User, name)
     right = argon2.verify(password, user.password if user else _nobody())
     if not user or user.disabled or not right:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, delete, select
 from soc.access import accounts
 from soc.access.permissions import PERSONAL, SCOPES, Principal
 from soc.clock import nonce
-from soc.errors import AccessDenied, Illegal, NotFound
+from soc.errors import Illegal, NotAuthenticated, NotFound
 from soc.store.tables import LoginSession, Token, User
 
 PREFIX = "soc_"
@@ -54,13 +54,13 @@ def create_token(
 
 
 def of_token(session: Session, secret: str) -> Principal:
-    """Return who holds the token *secret*; raises AccessDenied if it is unknown or revoked.
+    """Return who holds the token *secret*; raises NotAuthenticated if it is unknown or revoked.
 
     A person's token allows what both its scope and the person's roles allow.
     """
     row = session.exec(select(Token).where(col(Token.hash) == _hash(secret))).first()
     if not row or row.revoked:
-        raise AccessDenied("the token is unknown or revoked")
+        raise NotAuthenticated("the token is unknown or revoked")
     scope = SCOPES[row.scope]
     if row.user is None:
         return Principal(name=f"token:{row.name}", permissions=scope - PERSONAL)

@@ -85,25 +85,26 @@ class LogReader:
         return rows.filter(pc.is_in(rows.column("seq"), wanted)).sort_by("seq")
 
     def _scan(self, view: View, after: int, limit: int) -> Batch:
-        tables, rows, upto = [empty()], 0, view.upto
+        tables, rows, cut = [empty()], 0, False
         for segment in view.segments:
             if segment.last <= after or segment.data_class == REJECTS:
                 continue
             if rows >= limit and segment.first > upto_of(tables):
+                cut = True
                 break
             part = self._segment(segment)
             part = part.filter(pc.greater(part.column("seq"), after))
             tables.append(part)
             rows += part.num_rows
-        else:
+        if not cut:
             tail = view.tail
             keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
             tables.append(tail.filter(keep))
         found = pa.concat_tables(tables).select(SCHEMA.names).sort_by("seq")
-        if found.num_rows > limit:
+        if cut or found.num_rows > limit:
             found = found.slice(0, limit)
-            upto = found.column("seq")[-1].as_py()
-        return Batch(found, max(upto, after))
+            return Batch(found, found.column("seq")[-1].as_py())
+        return Batch(found, max(view.upto, after))
 
 
 def upto_of(tables: list[pa.Table]) -> int:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
 from soc.app.taking import counts_of
-from soc.errors import AccessDenied, NotFound
+from soc.errors import NotFound, TooManyRequests
 from soc.incidents import lifecycle
 from soc.ingest.parse import restore
 from soc.logs import query
@@ -78,7 +78,7 @@ def router(front: Front) -> APIRouter:
 
     def limited(request: Request) -> None:
         if not front.allows("api", address_of(request), limit):
-            raise AccessDenied("too many requests: wait a minute")
+            raise TooManyRequests("too many requests: wait a minute")
 
     routes = APIRouter(prefix="/api/v1", dependencies=[Depends(limited)])
     _lists(routes, front)

@@ -11,15 +11,20 @@ from soc.errors import (
     HomeError,
     Illegal,
     LogError,
+    NotAuthenticated,
     NotFound,
     QueryError,
     Refused,
+    TooManyRequests,
 )
 from soc.web import api, bulk, edges
 from soc.web.console import site
 from soc.web.front import Front
 
 STATUS = (
+    (NotAuthenticated, 401),
+    (TooManyRequests, 429),
+    (AccessDenied, 403),
     (bulk.TooLarge, 413),
     (NotFound, 404),
     (Illegal, 409),
@@ -74,9 +79,6 @@ def build(front: Front) -> FastAPI:
 
 
 async def _error(_request: Request, error: Exception) -> Response:
-    if isinstance(error, AccessDenied):
-        status = 429 if "too many" in error.reason else 401 if "token" in error.reason else 403
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004 - RFC 9110's number
-        return JSONResponse({"error": type(error).__name__, "reason": str(error)}, status, headers)
     status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-    return JSONResponse({"error": type(error).__name__, "reason": str(error)}, status)
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else {}
+    return JSONResponse({"error": type(error).__name__, "reason": str(error)}, status, headers)

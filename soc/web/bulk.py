@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from soc.access.permissions import Permission
 from soc.clock import monotonic
-from soc.errors import AccessDenied, LogError, Refused
+from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused
 from soc.ingest import bulk
 from soc.web.front import Front
 
@@ -41,7 +41,7 @@ class Bulk:
         except Refused as refused:
             response = refusal(400, refused.reason)
         except AccessDenied as denied:
-            response = refusal(401 if "token" in denied.reason else 403, denied.reason)
+            response = refusal(401 if isinstance(denied, NotAuthenticated) else 403, denied.reason)
         except LogError as full:
             response = refusal(503, full.reason)
         except ClientDisconnect:

@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 from soc.access import keys
 from soc.access.permissions import LOCAL, Permission, Principal
 from soc.app.suite import Suite
-from soc.errors import AccessDenied
+from soc.errors import NotAuthenticated
 from soc.logs.embedded import Appended, EmbeddedLog
 from soc.model.event import REJECTS, Reject, Row, to_table
 from soc.model.value import rfc3339
@@ -54,14 +54,14 @@ class Front:
     def who(self, connection: HTTPConnection) -> Principal | None:
         """Return who asks: by token, by session, or, on the home's own socket, its owner.
 
-        None for nobody; raises AccessDenied for a token that is no good.
+        None for nobody; raises NotAuthenticated for a token that is no good.
         """
         scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() in {"bearer", "apikey"}:
             with self.reading() as looking:
                 return keys.of_token(looking, secret.strip())
         if scheme:
-            raise AccessDenied("write Authorization: Bearer and a token")
+            raise NotAuthenticated("write Authorization: Bearer and a token")
         if is_local(connection):
             return Principal(name=f"os:{os.getuid()}", permissions=LOCAL)
         if secret := connection.cookies.get(COOKIE, ""):
@@ -73,7 +73,7 @@ class Front:
         """Return who asks, if that one holds *permission*; raises AccessDenied."""
         who = self.who(connection)
         if who is None:
-            raise AccessDenied("send Authorization: Bearer and a token")
+            raise NotAuthenticated("send Authorization: Bearer and a token")
         who.require(permission)
         return who
 

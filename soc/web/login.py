@@ -1,4 +1,4 @@
-"""Log in and out, and believe a browser's request to change something only if our own page sent it."""
+"""Log in and out, and believe a browser only what our own pages sent."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -14,7 +14,7 @@ from soc.access import accounts, keys
 from soc.access.permissions import Principal
 from soc.audit import Act, record
 from soc.clock import nonce
-from soc.errors import AccessDenied
+from soc.errors import AccessDenied, TooManyRequests
 from soc.web.console import problems
 from soc.web.console.shell import HOME, THEME, THEMES, Console, Line, go, local
 from soc.web.front import COOKIE, Front, address_of, is_local
@@ -58,7 +58,7 @@ def router(console: Console) -> APIRouter:
             return gate(request, 429, "Too many tries from here: wait a minute.", user, after)
         found = _check(front, request, user, password)
         if isinstance(found, AccessDenied):
-            status = 429 if "too many" in found.reason else 403
+            status = 429 if isinstance(found, TooManyRequests) else 403
             return gate(request, status, problems.sentence(found.reason), user, after)
         answer = go(after)
         lasts = int(front.session_lasts.total_seconds())
@@ -81,6 +81,11 @@ def router(console: Console) -> APIRouter:
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
         return answer
 
+    _theme(routes)
+    return routes
+
+
+def _theme(routes: APIRouter) -> None:
     @routes.post("/theme")
     def theme(theme: Line = "", back: Line = HOME) -> Response:
         """Keep the choice of light or dark."""
@@ -89,8 +94,6 @@ def router(console: Console) -> APIRouter:
             lasts = int(THEME_LASTS.total_seconds())
             answer.set_cookie(THEME, theme, max_age=lasts, path="/", httponly=True, samesite="lax")
         return answer
-
-    return routes
 
 
 def _check(front: Front, request: Request, user: str, password: str) -> str | AccessDenied:
@@ -102,7 +105,9 @@ def _check(front: Front, request: Request, user: str, password: str) -> str | Ac
         if isinstance(found, Principal):
             keys.close_session(writing, request.cookies.get(COOKIE, ""))
             secret = keys.open_session(writing, user, now, front.session_lasts)
-            act = Act(at=now, actor=found.name, action="login.done", object=found.name, detail=detail)
+            act = Act(
+                at=now, actor=found.name, action="login.done", object=found.name, detail=detail
+            )
         else:
             act = Act(
                 at=now,

@@ -27,7 +27,7 @@ class Syslog:
 
     def claims(self, line: str) -> bool:
         """Return whether *line* begins like syslog."""
-        return line.startswith("<") and ">1 " in line[:6]
+        return line.startswith("<") and ">1 " in line[:7]
 
     def parse(self, line: str) -> Row:
         """Return the message as an event; raises Refused for what is not RFC 5424."""

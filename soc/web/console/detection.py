@@ -1,6 +1,6 @@
 """Alerts with their evidence, and what no parser understood."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from sqlmodel import col, func, select
@@ -11,7 +11,7 @@ from soc.errors import NotFound
 from soc.model.value import rfc3339
 from soc.store.tables import Alert
 from soc.web import views
-from soc.web.console.shell import LAST_NUMBER, PER_PAGE, Console, number_of
+from soc.web.console.shell import LAST_NUMBER, PER_PAGE, Console, PageNumber, number_of
 
 Plain = dict[str, Any]
 SHOWN = 4_000
@@ -20,6 +20,11 @@ SHOWN = 4_000
 
 def add(routes: APIRouter, console: Console) -> None:
     """Add the pages."""
+    _alerts(routes, console)
+    _rejects(routes, console)
+
+
+def _alerts(routes: APIRouter, console: Console) -> None:
     front, reads = console.front, console.reader()
 
     @routes.get("/alerts")
@@ -28,7 +33,7 @@ def add(routes: APIRouter, console: Console) -> None:
         who: Principal = reads,
         rule: str = "",
         incident: str = "",
-        page: int = Query(1, ge=1, le=10_000),
+        page: PageNumber = 1,
     ) -> Response:
         """Show alerts, newest first."""
         wanted = [col(Alert.rule) == rule] if rule else []
@@ -64,11 +69,15 @@ def add(routes: APIRouter, console: Console) -> None:
         twin = f"/api/v1/alerts/{number}"
         return console.page(request, "alert.html", who=who, alert=found, twin=twin)
 
+
+def _rejects(routes: APIRouter, console: Console) -> None:
+    front, reads = console.front, console.reader()
+
     @routes.get("/rejects")
     def rejects(
         request: Request,
         who: Principal = reads,
-        after: int = Query(0, ge=0, le=LAST_NUMBER),
+        after: Annotated[int, Query(ge=0, le=LAST_NUMBER)] = 0,
     ) -> Response:
         """Show what no parser took, with the reason, in the order it came."""
         names = ["seq", "ingested", "source", "reason", "raw"]

@@ -1,9 +1,11 @@
 """The incident page: why, evidence, what was done, and what a person decides."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
@@ -15,17 +17,20 @@ from soc.respond import approvals
 from soc.store.tables import AuditRow
 from soc.web import views
 from soc.web.console import timeline
-from soc.web.console.response import question
+from soc.web.console.inbox import question
+from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
 
 Plain = dict[str, Any]
+Change = Callable[..., None]
+"""A change of the life cycle, waiting for session, number, actor and moment."""
 SHOWN = 50
 """Alerts and effects that the page itself lists; the rest is one click away."""
 CHANGES = ("open", "assign", "close", *IncidentState)
 
 
-class Trouble(NamedTuple):
-    """Why a form was not taken, and what was typed into it."""
+class Filled(NamedTuple):
+    """A form as it was sent. problems: why it is not taken, with the status that says so."""
 
     form: str
     status: int
@@ -35,51 +40,12 @@ class Trouble(NamedTuple):
 
 def add(routes: APIRouter, console: Console) -> None:
     """Add the page and its forms."""
-    front, reads = console.front, console.reader()
-
-    def show(request: Request, who: Principal, number: int, trouble: Trouble | None = None) -> Response:
-        now = front.suite.clock.now()
-        with front.reading() as looking:
-            found = views.incident_whole(looking, number)
-            shown = found["alerts"][:SHOWN]
-            events = {
-                alert["id"]: [views.event(e) for e in alerts.events_of(looking, alert["id"])]
-                for alert in shown
-            }
-            asked = [question(looking, approvals.get(looking, a["id"]), who, now) for a in found["approvals"]]
-            changes = _changes(looking, number)
-        return console.page(
-            request,
-            "incident.html",
-            who=who,
-            status=trouble.status if trouble else 200,
-            incident=found,
-            shown=shown,
-            events=events,
-            most=SHOWN,
-            asked=[a for a in asked if a["open"]],
-            timeline=timeline.of(found, changes),
-            moves=_moves(found["state"]),
-            trouble=trouble,
-            twin=f"/api/v1/incidents/{found['id']}",
-        )
-
-    def change(request: Request, who: Principal, number: int, asked: Trouble, act: Any) -> Response:  # noqa: ANN401 - a call
-        """Do *act* in a transaction and come back, or show the page with what was typed."""
-        who.require(Permission.TRIAGE)
-        if asked.problems:
-            return show(request, who, number, asked)
-        try:
-            with front.writing() as writing:
-                act(writing, front.suite.clock.now())
-        except Illegal as refused:
-            return show(request, who, number, asked._replace(status=409, problems=(refused.reason,)))
-        return go(f"/incidents/INC-{number}#{asked.form}")
+    desk, reads = Desk(console), console.reader()
 
     @routes.get("/incidents/{name}")
     def page(request: Request, name: str, who: Principal = reads) -> Response:
         """Show one incident."""
-        return show(request, who, number_of("incident", name))
+        return desk.show(request, who, number_of("incident", name))
 
     @routes.post("/incidents/{name}/close")
     def close(
@@ -91,44 +57,86 @@ def add(routes: APIRouter, console: Console) -> None:
             *(() if verdict else ("Verdict: choose one. It is what the rules are judged by.",)),
             *(() if note.strip() else ("What happened: write one line.",)),
         )
-        asked = Trouble("close", 422, missing, {"verdict": verdict, "note": note})
-        return change(
-            request, who, number, asked,
-            lambda writing, now: lifecycle.close(writing, number, verdict, note, who.name, now),
-        )  # fmt: skip
+        form = Filled("close", 422, missing, {"verdict": verdict, "note": note})
+        act = partial(lifecycle.close, verdict=verdict, note=note)
+        return desk.change(request, who, number, form, act)
 
     @routes.post("/incidents/{name}/notes")
-    def note(request: Request, name: str, who: Principal = reads, text: Text = "") -> Response:
+    def annotate(request: Request, name: str, who: Principal = reads, text: Text = "") -> Response:
         """Write a note on it."""
-        number = number_of("incident", name)
         missing = () if text.strip() else ("Note: write a line.",)
-        asked = Trouble("note", 422, missing, {"text": text})
-        return change(
-            request, who, number, asked,
-            lambda writing, now: lifecycle.annotate(writing, number, text, who.name, now),
-        )  # fmt: skip
+        form = Filled("note", 422, missing, {"text": text})
+        act = partial(lifecycle.annotate, text=text)
+        return desk.change(request, who, number_of("incident", name), form, act)
 
     @routes.post("/incidents/{name}/assign")
     def assign(request: Request, name: str, who: Principal = reads, owner: Line = "") -> Response:
         """Give it to somebody; nobody named means the one who asks."""
-        number = number_of("incident", name)
-        chosen = owner.strip() or who.person or who.name
-        asked = Trouble("work", 422, (), {"owner": owner})
-        return change(
-            request, who, number, asked,
-            lambda writing, now: lifecycle.assign(writing, number, chosen, who.name, now),
-        )  # fmt: skip
+        form = Filled("work", 422, (), {"owner": owner})
+        act = partial(lifecycle.assign, owner=owner.strip() or who.person or who.name)
+        return desk.change(request, who, number_of("incident", name), form, act)
 
     @routes.post("/incidents/{name}/move")
-    def move(request: Request, name: str, who: Principal = reads, state: Line = "") -> Response:
+    def move(
+        request: Request,
+        name: str,
+        state: Annotated[IncidentState, Form()],
+        who: Principal = reads,
+    ) -> Response:
         """Put it into another open state."""
-        number = number_of("incident", name)
-        missing = () if state in set(IncidentState) else ("State: choose one.",)
-        asked = Trouble("work", 422, missing, {})
-        return change(
-            request, who, number, asked,
-            lambda writing, now: lifecycle.move(writing, number, IncidentState(state), who.name, now),
-        )  # fmt: skip
+        act = partial(lifecycle.move, state=state)
+        form = Filled("work", 422, (), {})
+        return desk.change(request, who, number_of("incident", name), form, act)
+
+
+class Desk:
+    """Shows incidents, and changes them as forms ask."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._front = console, console.front
+
+    def show(
+        self, request: Request, who: Principal, number: int, refused: Filled | None = None
+    ) -> Response:
+        """Return the page; *refused* is the form that was not taken."""
+        with self._front.reading() as looking:
+            found = views.incident_whole(looking, number)
+            shown = found["alerts"][:SHOWN]
+            copies = {a["id"]: alerts.events_of(looking, a["id"]) for a in shown}
+            asked = [approvals.get(looking, a["id"]) for a in found["approvals"]]
+            now = self._front.suite.clock.now()
+            questions = [question(looking, row, who, now) for row in asked]
+            changes = _changes(looking, number)
+        return self._console.page(
+            request,
+            "incident.html",
+            who=who,
+            status=refused.status if refused else 200,
+            incident=found,
+            shown=shown,
+            events={alert: list(map(views.event, events)) for alert, events in copies.items()},
+            most=SHOWN,
+            asked=[one for one in questions if one["open"]],
+            timeline=timeline.of(found, changes),
+            moves=_moves(found["state"]),
+            refused=refused,
+            twin=f"/api/v1/incidents/{found['id']}",
+        )
+
+    def change(
+        self, request: Request, who: Principal, number: int, form: Filled, act: Change
+    ) -> Response:
+        """Do *act* in a transaction and come back, or show the page with what was typed."""
+        who.require(Permission.TRIAGE)
+        if form.problems:
+            return self.show(request, who, number, form)
+        try:
+            with self._front.writing() as writing:
+                act(writing, number, actor=who.name, now=self._front.suite.clock.now())
+        except Illegal as illegal:
+            form = form._replace(status=409, problems=(sentence(illegal.reason),))
+            return self.show(request, who, number, form)
+        return go(f"/incidents/INC-{number}#{form.form}")
 
 
 def _changes(looking: Session, number: int) -> list[Plain]:

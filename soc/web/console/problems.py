@@ -18,7 +18,18 @@ from soc.web.console.shell import HOME, Console, NotSignedIn, go, here
 Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 PAGES = frozenset(
-    {"alerts", "approvals", "effects", "incidents", "login", "logout", "queue", "rejects", "runs", "theme"}
+    {
+        "alerts",
+        "approvals",
+        "effects",
+        "incidents",
+        "login",
+        "logout",
+        "queue",
+        "rejects",
+        "runs",
+        "theme",
+    }
 )
 """First parts of the paths that are pages, whatever the client says it takes."""
 MACHINES = frozenset({"api", "v1", "authz"})

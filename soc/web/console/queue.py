@@ -1,8 +1,9 @@
 """The queue: what there is to work, the worst first."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, case, col, func, or_, select
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from soc.incidents import lifecycle
 from soc.model.value import Severity
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
-from soc.web.console.shell import PER_PAGE, Console
+from soc.web.console.shell import PER_PAGE, Console, PageNumber
 
 State = Literal["open", "closed", "all"]
 Kind = Literal["", "security", "operations", "monitor"]
@@ -31,23 +32,34 @@ VIEWS = (
 
 def add(routes: APIRouter, console: Console) -> None:
     """Add the queue."""
+    reads = console.reader()
 
     @routes.get("/queue")
     def queue(  # noqa: PLR0917 - a query string's own keys
         request: Request,
-        who: Principal = console.reader(),
+        who: Principal = reads,
         state: State = "open",
         kind: Kind = "",
         mine: bool = False,  # noqa: FBT001, FBT002 - a key of the query string
         q: str = "",
-        page: int = Query(1, ge=1, le=10_000),
+        page: PageNumber = 1,
     ) -> Response:
         """Show incidents."""
-        wanted = [*_in_state(state), *_of_kind(kind), *_matching(q.strip())]
+        wanted: list[ColumnElement[bool]] = [
+            *_in_state(state),
+            *_of_kind(kind),
+            *_matching(q.strip()),
+        ]
         if mine:
             wanted.append(col(Incident.owner) == (who.person or who.name))
-        worst = case({s.value: s.severity_id for s in Severity}, value=col(Incident.severity), else_=0)
-        order = [col(Incident.id).desc()] if state == "closed" else [worst.desc(), col(Incident.id).desc()]
+        worst = case(
+            {s.value: s.severity_id for s in Severity}, value=col(Incident.severity), else_=0
+        )
+        order = (
+            [col(Incident.id).desc()]
+            if state == "closed"
+            else [worst.desc(), col(Incident.id).desc()]
+        )
         with console.front.reading() as looking:
             found = select(Incident).where(*wanted).order_by(*order)
             rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
@@ -68,12 +80,12 @@ def add(routes: APIRouter, console: Console) -> None:
         )
 
 
-def _in_state(state: State) -> list[ColumnElement[bool]]:
+def _in_state(state: State) -> Sequence[ColumnElement[bool]]:
     is_open = col(Incident.state).in_(lifecycle.OPEN)
     return {"open": [is_open], "closed": [~is_open], "all": []}[state]
 
 
-def _of_kind(kind: Kind) -> list[ColumnElement[bool]]:
+def _of_kind(kind: Kind) -> Sequence[ColumnElement[bool]]:
     watched, ours = col(Incident.monitor).is_(True), col(Incident.operations).is_(True)
     wanted = {
         "": [~watched],
@@ -84,7 +96,7 @@ def _of_kind(kind: Kind) -> list[ColumnElement[bool]]:
     return wanted[kind]
 
 
-def _matching(text: str) -> list[ColumnElement[bool]]:
+def _matching(text: str) -> Sequence[ColumnElement[bool]]:
     if not text:
         return []
     digits = text.upper().removeprefix("INC-")
@@ -98,7 +110,7 @@ def _matching(text: str) -> list[ColumnElement[bool]]:
 
 
 def _with_more(looking: Session, items: list[Plain]) -> list[Plain]:
-    """Add to each incident who is named, how many alerts it has, and whether it waits for people."""
+    """Add to each who is named, how many alerts it has, and whether it waits for people."""
     numbers = [lifecycle.number_of(item["id"]) for item in items]
     counted = select(Alert.incident, func.count()).where(col(Alert.incident).in_(numbers))
     alerts = dict(looking.exec(counted.group_by(col(Alert.incident))).all())
@@ -106,9 +118,9 @@ def _with_more(looking: Session, items: list[Plain]) -> list[Plain]:
         col(Approval.incident).in_(numbers), col(Approval.state) == "pending"
     )
     waiting = set(looking.exec(pending))
-    named = select(
-        IncidentEntity.incident, func.min(IncidentEntity.entity), func.count()
-    ).where(col(IncidentEntity.incident).in_(numbers))
+    named = select(IncidentEntity.incident, func.min(IncidentEntity.entity), func.count()).where(
+        col(IncidentEntity.incident).in_(numbers)
+    )
     grouped = looking.exec(named.group_by(col(IncidentEntity.incident)))
     entities = {number: (first, count - 1) for number, first, count in grouped}
     return [

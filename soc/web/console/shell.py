@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import pyarrow.compute as pc
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Form, Query, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlmodel import Session, col, func, select
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -26,6 +26,7 @@ LAST_NUMBER = 2**63 - 1
 
 Line = Annotated[str, Form(max_length=200)]
 Text = Annotated[str, Form(max_length=4_000)]
+PageNumber = Annotated[int, Query(ge=1, le=10_000)]
 
 
 class NotSignedIn(AccessDenied):

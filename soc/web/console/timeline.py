@@ -22,7 +22,7 @@ class Entry(NamedTuple):
 
 
 def of(incident: Plain, changes: Sequence[Plain]) -> list[Entry]:
-    """Return what happened around *incident*, as views tell it; *changes* are acts of the audit log."""
+    """Return what happened around *incident*; *changes* are acts of the audit log."""
     entries = [
         *map(_alert, incident["alerts"]),
         *_runs(incident["runs"]),
@@ -42,7 +42,11 @@ def _alert(alert: Plain) -> Entry:
 def _runs(runs: Sequence[Plain]) -> Iterator[Entry]:
     for run in runs:
         name, link = f"RUN-{run['id']}", (f"/runs/{run['id']}", f"RUN-{run['id']}")
-        what = f"the undo of {run['effect']}" if run["kind"] == "undo" else f"playbook {run['playbook']}"
+        what = (
+            f"the undo of {run['effect']}"
+            if run["kind"] == "undo"
+            else f"playbook {run['playbook']}"
+        )
         asked = words.person(run["requested_by"])
         yield Entry(run["created"], "Run", f"{asked} queued {what}.", link=link)
         if run["finished"]:
@@ -65,7 +69,14 @@ def _approvals(asked: Sequence[Plain]) -> Iterator[Entry]:
 def _effects(effects: Sequence[Plain]) -> Iterator[Entry]:
     """Yield one entry for all effects of a run and a kind that changed in the same second."""
     moments = [
-        (effect[moment][:SECOND], effect[moment], effect["run"] or 0, verb, words.held(effect), effect["subject"])
+        (
+            effect[moment][:SECOND],
+            effect[moment],
+            effect["run"] or 0,
+            verb,
+            words.held(effect),
+            effect["subject"],
+        )
         for effect in effects
         for moment, verb in (("active", "came into force"), ("lifted", "was lifted"))
         if effect[moment]

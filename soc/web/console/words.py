@@ -69,7 +69,15 @@ class Times:
     def clock(self, text: str) -> str:
         """Return ``07:51:10 UTC``, with the date if it was not today."""
         moment = _moment(text)
-        return f"{moment:%H:%M:%S} UTC" if self.is_today(text) else f"{self.day(text)} {moment:%H:%M} UTC"
+        return (
+            f"{moment:%H:%M:%S} UTC"
+            if self.is_today(text)
+            else f"{self.day(text)} {moment:%H:%M} UTC"
+        )
+
+    def exact(self, text: str) -> str:
+        """Return ``07:51:10``, with the date if it was not today, for lists that say UTC."""
+        return f"{'' if self.is_today(text) else self.day(text) + ' '}{_moment(text):%H:%M:%S}"
 
     def short(self, text: str) -> str:
         """Return ``07:51``, with the date if it was not today, for columns that say UTC."""

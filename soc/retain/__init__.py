@@ -1,0 +1,1 @@
+"""How long what is kept is kept, why, and what is due to be forgotten."""

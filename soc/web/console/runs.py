@@ -1,0 +1,87 @@
+"""Runs, with their journals."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from sqlmodel import col, func, select
+from starlette.responses import Response
+
+from soc.access.permissions import Principal
+from soc.errors import NotFound
+from soc.store.tables import Approval, Effect, Run
+from soc.web import views
+from soc.web.console.shell import PER_PAGE, Console, PageNumber, number_of
+
+Plain = dict[str, Any]
+
+VIEWS = {
+    "": (),
+    "waiting": ("queued", "running", "waiting"),
+    "trouble": ("failed", "needs_human"),
+    "done": ("done", "cancelled"),
+}
+
+
+def add(routes: APIRouter, console: Console) -> None:
+    """Add the list, and the page of one run."""
+    front, reads = console.front, console.reader()
+
+    @routes.get("/runs")
+    def runs(
+        request: Request,
+        who: Principal = reads,
+        state: Literal["", "waiting", "trouble", "done"] = "",
+        page: PageNumber = 1,
+    ) -> Response:
+        """Show runs, newest first."""
+        wanted = [col(Run.state).in_(VIEWS[state])] if state else []
+        found = select(Run).where(*wanted).order_by(col(Run.id).desc())
+        with front.reading() as looking:
+            total = looking.exec(select(func.count(col(Run.id))).where(*wanted)).one()
+            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE))
+            items = [views.run(row) for row in rows]
+        return console.page(
+            request,
+            "runs.html",
+            who=who,
+            items=items,
+            total=total,
+            page=page,
+            pages=-(-total // PER_PAGE),
+            kept={"state": state} if state else {},
+            twin="/api/v1/runs",
+        )
+
+    @routes.get("/runs/{name}")
+    def run(request: Request, name: str, who: Principal = reads) -> Response:
+        """Show one run with its journal."""
+        number = number_of("run", name)
+        with front.reading() as looking:
+            row = looking.get(Run, number)
+            if row is None:
+                raise NotFound("run", name)
+            found = views.run_whole(looking, row)
+            effects = select(Effect).where(col(Effect.run) == number).order_by(col(Effect.id))
+            held = [views.effect(effect) for effect in looking.exec(effects)]
+            asked = select(Approval).where(col(Approval.run) == number).order_by(col(Approval.id))
+            questions = [views.approval(looking, one) for one in looking.exec(asked)]
+        return console.page(
+            request,
+            "run.html",
+            who=who,
+            run=found,
+            steps=_nested(found["steps"]),
+            effects=held,
+            asked=questions,
+            twin=f"/api/v1/runs/{number}",
+        )
+
+
+def _nested(steps: list[Plain]) -> list[Plain]:
+    """Return the steps, each with its items: the entries of a ``for_each``."""
+    items = [step for step in steps if "[" in step["path"]]
+    return [
+        {**step, "items": [one for one in items if one["path"].partition("[")[0] == step["path"]]}
+        for step in steps
+        if "[" not in step["path"]
+    ]

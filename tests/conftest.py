@@ -1,0 +1,87 @@
+"""What many tests share: real things, made small; and no network beyond this machine."""
+
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from soc.app import home as homes
+from soc.app.suite import Suite
+from soc.clock import SettableClock
+from soc.model.finding import Finding
+from soc.model.value import Entity, Severity, bucket_of
+from soc.store.session import Database, connect
+
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_alone() -> Iterator[None]:
+    """Refuse every connection that would leave this machine."""
+    connect_to = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+            raise PermissionError(f"a test tried to reach {address[0]}")
+        connect_to(self, address)  # type: ignore[arg-type]
+
+    socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
+    yield
+    socket.socket.connect = connect_to  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock(NOON)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    engine = connect(f"sqlite:///{tmp_path}/store.db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty installation."""
+    return homes.create(tmp_path / "home").path
+
+
+@pytest.fixture
+def suite(home: Path, clock: SettableClock) -> Iterator[Suite]:
+    made = Suite(home, clock)
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture
+def finding() -> Callable[..., Finding]:
+    """A way to make findings about an entity, at noon unless told otherwise."""
+    return _finding
+
+
+def _finding(entity: str = "wallet:0xbad", rule: str = "some-rule", **more: object) -> Finding:
+    """Return a finding about *entity*, at noon unless *more* says otherwise."""
+    named = Entity.parse(entity)
+    at = more.pop("at", NOON)
+    assert isinstance(at, datetime)
+    given = {
+        "rule": rule,
+        "rule_digest": "sha256:0",
+        "title": f"{entity} did it",
+        "severity": Severity.HIGH,
+        "entity": named,
+        "entities": (named,),
+        "bucket": bucket_of(at, timedelta(hours=1)),
+        "first": at,
+        "last": at,
+    }
+    return Finding(**{**given, **more})

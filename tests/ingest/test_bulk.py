@@ -1,0 +1,50 @@
+"""A ``_bulk`` body is read as shippers write it, or refused as a whole with its line."""
+
+import pytest
+
+from soc.errors import Refused
+from soc.ingest import bulk
+from soc.ingest.bulk import Item
+
+TAKEN = {
+    "pairs": (b'{"create":{"_id":"a"}}\n{"x":1}\n', [Item("create", "i", "a", b'{"x":1}')]),
+    "a blank line after each": (b'{"index":{}}\n{"x":1}\n\n\n', [Item("index", "i", None, b'{"x":1}')]),
+    "an index of its own": (b'{"index":{"_index":"o"}}\r\n{}\r\n', [Item("index", "o", None, b"{}")]),
+    "a document that is none": (b'{"index":{}}\nnope', [Item("index", "i", None, b"nope")]),
+    "a delete has no document": (b'{"delete":{"_id":"a"}}\n{"index":{}}\n{}', [Item("delete", "i", "a", None), Item("index", "i", None, b"{}")]),
+    "an update is refused alone": (b'{"update":{"_id":"a"}}\n{"doc":{}}\n', [Item("update", "i", "a", None)]),
+    "nothing": (b"\n\n", []),
+}  # fmt: skip
+REFUSED = {
+    "no action": (b"nope\n{}\n", "line 1"),
+    "an unknown action": (b'{"upsert":{}}\n{}\n', "line 1"),
+    "two actions": (b'{"index":{},"create":{}}\n{}\n', "line 1"),
+    "an action that is a list": (b'{"index":[]}\n{}\n', "must be an object"),
+    "an odd end": (b'{"index":{}}\n{}\n{"index":{}}\n', "no document"),
+    "a number as id": (b'{"index":{"_id":7}}\n{}\n', "_id must be text"),
+}
+
+
+@pytest.mark.parametrize(("body", "items"), TAKEN.values(), ids=TAKEN)
+def test_what_is_taken(body: bytes, items: list[Item]) -> None:
+    assert bulk.parse(body, "i") == items
+
+
+@pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused(body: bytes, reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
+        bulk.parse(body, "i")
+
+
+def test_an_index_must_be_named() -> None:
+    with pytest.raises(Refused, match="no index"):
+        bulk.parse(b'{"index":{}}\n{}\n', "")
+
+
+def test_the_answer_has_the_keys_in_the_order_that_shippers_look_for() -> None:
+    items = bulk.parse(b'{"create":{"_id":"a"}}\n{}\n{"create":{"_id":"b"}}\n{}\n', "i")
+
+    assert bulk.answer(items, [False, True], 3) == (
+        b'{"took":3,"errors":false,"items":[{"create":{"_index":"i","_id":"a","status":201}},'
+        b'{"create":{"_index":"i","_id":"b","status":200,"result":"noop"}}]}'
+    )

@@ -1,0 +1,51 @@
+"""Analysts may ask anything about events, and reach nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from soc.clock import SettableClock
+from soc.errors import QueryError
+from soc.logs import query
+from soc.logs.embedded import EmbeddedLog
+from soc.model.event import Reject, Row, to_table
+from soc.settings import Logs
+
+REFUSED = {
+    "two statements": "SELECT 1; SELECT 2",
+    "a copy into the folder": "COPY (SELECT 1) TO '{root}/seg/x.parquet'",
+    "another file": "SELECT * FROM read_csv('/etc/passwd')",
+    "a file beside": "SELECT * FROM read_text('{root}/LOCK')",
+    "an attached database": "ATTACH '{root}/x.db'",
+    "a setting": "SET enable_external_access = true",
+    "a table": "CREATE TABLE t (a int)",
+    "no SQL": "SELEC 1",
+}
+
+
+@pytest.fixture
+def log(tmp_path: Path, clock: SettableClock) -> Iterator[EmbeddedLog]:
+    log = EmbeddedLog(tmp_path / "events", Logs(seal_rows=2), clock)
+    now = clock.now()
+    given = [Row(now, "{}", "ecs", dataset="a"), Row(now, "{}", "ecs", dataset="b"), Reject("?", "no")]
+    log.append(to_table(given, "src", now, ["default", "default", "rejects"]))
+    log.append(to_table([Row(now, "{}", "ecs", dataset="a")], "src", now, ["default"]))
+    yield log
+    log.close()
+
+
+def test_segments_and_tail_are_one_view_without_rejects(log: EmbeddedLog) -> None:
+    rows = query.sql(log.reader, "SELECT dataset, count(*) AS n FROM events GROUP BY 1 ORDER BY 1")
+
+    assert rows == [{"dataset": "a", "n": 2}, {"dataset": "b", "n": 1}]
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+def test_what_is_not_one_select_on_events_is_refused(log: EmbeddedLog, text: str) -> None:
+    before = sorted(log.reader.root.rglob("*"))
+
+    with pytest.raises(QueryError):
+        query.sql(log.reader, text.format(root=log.reader.root))
+
+    assert sorted(log.reader.root.rglob("*")) == before
