@@ -123,8 +123,7 @@ def _at(document: Mapping[str, Any], path: str) -> Mapping[str, Any]:
         found = found.get(name) if isinstance(found, Mapping) else None
     if isinstance(found, Mapping):
         return found
-    dotted = {k.removeprefix(f"{path}."): v for k, v in document.items() if k.startswith(f"{path}.")}
-    return dotted
+    return {k.removeprefix(f"{path}."): v for k, v in document.items() if k.startswith(f"{path}.")}
 
 
 APPLY: Mapping[str, Callable[[Session, Mapping[str, Any], datetime], None]] = MappingProxyType(

@@ -18,9 +18,7 @@ def open_session(session: Session, person: str, now: datetime, lasts: timedelta)
     """Begin a log-in session of *person*; return its secret. Ended ones are forgotten."""
     session.exec(delete(LoginSession).where(col(LoginSession.expires) <= now))
     secret = nonce()
-    session.add(
-        LoginSession(hash=_hash(secret), name=person, created=now, expires=now + lasts)
-    )
+    session.add(LoginSession(hash=_hash(secret), name=person, created=now, expires=now + lasts))
     return secret
 
 
@@ -38,9 +36,7 @@ def close_session(session: Session, secret: str) -> None:
     session.exec(delete(LoginSession).where(col(LoginSession.hash) == _hash(secret)))
 
 
-def create_token(
-    session: Session, name: str, scope: str, user: str | None, now: datetime
-) -> str:
+def create_token(session: Session, name: str, scope: str, user: str | None, now: datetime) -> str:
     """Make a token; return it, shown once. Raises Illegal, or NotFound for an unknown user."""
     if scope not in SCOPES:
         raise Illegal(f"no scope {scope}: known are {', '.join(SCOPES)}")

@@ -1,18 +1,24 @@
 """Join an installation with its threat model and its policy of retention; write reports."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 from sqlmodel import Session, col, func, select
 
+from soc import plugins
+from soc.app import content
 from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.content import folders
 from soc.content.kinds import duration_text
+from soc.detect.detector import Detector, Mode
+from soc.detect.rules import Rules
+from soc.detect.sigma.load import load_rules
 from soc.errors import ContentError, NotFound, Problem
 from soc.logs import query
 from soc.model.value import EPOCH
@@ -21,6 +27,7 @@ from soc.retain.load import read_policy
 from soc.retain.plan import Plan
 from soc.retain.plan import plan as plan_of
 from soc.retain.policy import DataClass, Policy, Store
+from soc.settings import read as read_settings
 from soc.store.session import reading
 from soc.store.tables import Alert, AuditRow, DetectorWindow, Incident, Run
 from soc.threats.assess import Assessment, assess
@@ -41,13 +48,12 @@ class Written:
     files: tuple[Path, ...]
 
 
-def content_files(home: homes.Home | None, kind: str) -> tuple[Path, ...]:
+def content_files(home: homes.Home, kind: str) -> tuple[Path, ...]:
     """Return the files of *kind* that count: what is packaged, with the site's own over it."""
-    site = [home.content(kind)] if home else []
-    return folders.overlay([folders.packaged(kind), *site])[0]
+    return folders.overlay([folders.packaged(kind), home.content(kind)])[0]
 
 
-def content_file(home: homes.Home | None, kind: str, name: str) -> Path:
+def content_file(home: homes.Home, kind: str, name: str) -> Path:
     """Return the file called *name*; raises NotFound."""
     for path in content_files(home, kind):
         if path.stem == name:
@@ -55,22 +61,34 @@ def content_file(home: homes.Home | None, kind: str, name: str) -> Path:
     raise NotFound(kind.replace("_", " "), name)
 
 
-def check_model(path: Path, suite: Suite) -> list[Problem]:
-    """Return every mistake in the threat model at *path*, its references among them."""
-    try:
-        read_model(path, Known(described(resolvers()), things(suite)))
-    except ContentError as wrong:
-        return list(wrong.problems)
-    return []
+def check_models(home: homes.Home, paths: Sequence[Path] | None) -> list[Problem]:
+    """Return every mistake in threat models, references to what is not there among them.
+
+    Without a home at that place, what is packaged counts.
+    """
+    known = Known(described(resolvers()), things(home))
+    return _mistakes(_chosen(home, "threat_model", paths), lambda path: read_model(path, known))
 
 
-def things(suite: Suite) -> dict[str, frozenset[str]]:
-    """Return what a threat model may refer to in this installation."""
-    policy, _ = policy_of(suite)
+def check_policies(home: homes.Home, paths: Sequence[Path] | None) -> list[Problem]:
+    """Return every mistake and contradiction in policies of retention."""
+    return _mistakes(_chosen(home, "retention", paths), read_policy)
+
+
+def things(home: homes.Home) -> dict[str, frozenset[str]]:
+    """Return what a threat model may refer to."""
+    policy, _ = policy_of(home)
+    settings = read_settings(home.settings)
+    files, _ = content.rule_files(home)
+    further = [content.monitored(settings, home, mode) for mode in ("active", "monitor")]
+    ruleset = load_rules([*files, *further[0], *further[1]])
+    detectors = {n: kind(settings.detect) for n, kind in plugins.load("soc.detectors").items()}
+    rules = rules_of(Rules(ruleset, settings.detect), detectors, {})
+    playbooks = content.playbooks(home, plugins.load("soc.actions")).usable
     known = {
-        "rule": frozenset(loaded_rules(suite)),
-        "playbook": frozenset(playbook.name for playbook in suite.playbooks.usable),
-        "setting": frozenset(flat(suite.settings)),
+        "rule": frozenset(rules),
+        "playbook": frozenset(playbook.name for playbook in playbooks),
+        "setting": frozenset(flat(settings)),
     }
     # A policy that does not load is named by its own check, not once for each reference to it.
     return known | ({"retention": frozenset(c.id for c in policy.classes)} if policy else {})
@@ -96,12 +114,12 @@ def assessed(suite: Suite, as_of: datetime, name: str = MODEL) -> Assessment:
 def look(suite: Suite, session: Session, now: datetime) -> Sight:
     """Return the installation as of *now*."""
     newest = newest_events(suite, now)
-    policy, why = policy_of(suite)
+    policy, why = policy_of(suite.home)
     return Sight(
         session=session,
         now=now,
         alive=alive(session, newest, now),
-        rules=loaded_rules(suite),
+        rules=rules_of(suite.rules, suite.models, suite.modes),
         playbooks={playbook.name: playbook for playbook in suite.playbooks.usable},
         settings=flat(suite.settings),
         newest=newest,
@@ -110,15 +128,14 @@ def look(suite: Suite, session: Session, now: datetime) -> Sight:
     )
 
 
-def loaded_rules(suite: Suite) -> dict[str, LoadedRule]:
+def rules_of(
+    sigma: Rules, detectors: Mapping[str, Detector[Any]], modes: Mapping[str, str]
+) -> dict[str, LoadedRule]:
     """Return every rule that is loaded: Sigma rules, and those of detectors."""
-    ruleset = suite.rules.ruleset
-    found = {
-        rule: LoadedRule(name) for name, detector in suite.models.items() for rule in detector.rules
-    }
+    found = {rule: LoadedRule(n) for n, detector in detectors.items() for rule in detector.rules}
     return found | {
-        rule.name: LoadedRule(suite.rules.name, suite.modes.get(rule.name, "active"), rule.digest)
-        for rule in (*ruleset.rules, *ruleset.correlations)
+        rule.name: LoadedRule(sigma.name, str(modes.get(rule.name, Mode.ACTIVE)), rule.digest)
+        for rule in (*sigma.ruleset.rules, *sigma.ruleset.correlations)
     }
 
 
@@ -127,7 +144,7 @@ def newest_events(suite: Suite, now: datetime) -> dict[str, datetime]:
     if not suite.home.events.is_dir():
         return {}
     upto = (now - EPOCH) // MICROSECOND
-    newest = {}
+    newest: dict[str, datetime] = {}
     for column, prefix in (("dataset", ""), ("source", "source:")):
         rows = query.sql(
             suite.reader,
@@ -143,8 +160,9 @@ def alive(session: Session, newest: Mapping[str, datetime], now: datetime) -> da
     """Return the last sign of life before *now*: an act, a window that moved, a run, an event."""
     signs = list(newest.values())
     for column in (AuditRow.at, DetectorWindow.moved, Run.created, Alert.changed):
-        signs += session.exec(select(func.max(column)).where(col(column) <= now))
-    return max((sign for sign in signs if sign is not None), default=None)
+        newest_first = select(column).where(col(column) <= now).order_by(col(column).desc())
+        signs += [at for at in session.exec(newest_first.limit(1)) if at is not None]
+    return max(signs, default=None)
 
 
 def flat(settings: BaseModel) -> dict[str, str | int | None]:
@@ -158,10 +176,10 @@ def flat(settings: BaseModel) -> dict[str, str | int | None]:
     return found
 
 
-def policy_of(suite: Suite) -> tuple[Policy | None, str]:
+def policy_of(home: homes.Home) -> tuple[Policy | None, str]:
     """Return the policy of retention, or None and why it cannot be used."""
     try:
-        return read_policy(content_file(suite.home, "retention", MODEL)), ""
+        return read_policy(content_file(home, "retention", MODEL)), ""
     except ContentError as wrong:
         return None, f"{len(wrong.problems)} mistakes"
     except NotFound as missing:
@@ -176,6 +194,22 @@ def retention_plan(suite: Suite) -> Plan:
         counted = {one.id: _over_age(looking, one, now) for one in policy.classes}
     view = suite.reader.view()
     return plan_of(policy, view.segments, now, counted)
+
+
+def _chosen(home: homes.Home, kind: str, paths: Sequence[Path] | None) -> list[Path]:
+    if not paths:
+        return list(content_files(home, kind))
+    return [path for folder in paths for path in folders.files(folder)]
+
+
+def _mistakes(paths: Iterable[Path], read: Callable[[Path], object]) -> list[Problem]:
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            read(path)
+        except ContentError as wrong:
+            problems += wrong.problems
+    return sorted(problems)
 
 
 def _over_age(session: Session, one: DataClass, now: datetime) -> int:

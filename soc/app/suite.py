@@ -98,7 +98,11 @@ class Suite:
         """Every rule's slug, by slug and by UUID; detectors' own rules among them."""
         every = [*self.rules.ruleset.rules, *self.rules.ruleset.correlations]
         models = {rule: rule for detector in self.models.values() for rule in detector.rules}
-        return models | {rule.id: rule.name for rule in every if rule.id} | {r.name: r.name for r in every}
+        return (
+            models
+            | {rule.id: rule.name for rule in every if rule.id}
+            | {r.name: r.name for r in every}
+        )
 
     def slug_of(self, rule: str) -> str | None:
         """Return the slug of *rule*, given by slug or UUID; None if there is no such rule."""

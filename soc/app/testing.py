@@ -19,7 +19,10 @@ def test_rules(paths: Sequence[Path], home: Path) -> list[dict[str, Any]]:
     """Return what became of every sample; put it on the record of *home*, if there is one."""
     intake = Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
     results = [
-        result for path in paths for file in samples.files(path) for result in samples.run(file, intake)
+        result
+        for path in paths
+        for file in samples.files(path)
+        for result in samples.run(file, intake)
     ]
     if (Home(home).path / "format").is_file():
         _keep(Suite(home), results)

@@ -23,7 +23,7 @@ def users_add(
     name: str,
     role: Annotated[list[str], typer.Option(help="One of the seven roles; may be repeated.")],
     home: HomeOption = HOME,
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,
 ) -> None:
     """Make a user; show the one-time password once."""
     from soc.access import accounts
@@ -40,12 +40,18 @@ def users_add(
     actor.require(Permission.ADMIN)
     with session(suite.database) as writing:
         password = accounts.add(writing, name, frozenset(map(Role, role)), now)
-        act = Act(at=now, actor=actor.name, action="user.add", object=f"user:{name}", reason=", ".join(sorted(role)))
+        act = Act(
+            at=now,
+            actor=actor.name,
+            action="user.add",
+            object=f"user:{name}",
+            reason=", ".join(sorted(role)),
+        )
         record(writing, act)
     show({"user": name, "password": password}, as_json, [f"{name}: {password}   (shown this once)"])
 
 
-def users_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def users_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List users and their roles."""
     from soc.access import accounts
     from soc.store.session import reading
@@ -60,10 +66,12 @@ def users_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa:
 
 def tokens_create(
     name: Annotated[str, typer.Option(help="What it is called.")],
-    scope: Annotated[str, typer.Option(help="ingest, authz, read, triage, respond, admin or audit.")],
+    scope: Annotated[
+        str, typer.Option(help="ingest, authz, read, triage, respond, admin or audit.")
+    ],
     home: HomeOption = HOME,
     user: Annotated[str | None, typer.Option(help="Whose commands it is for.")] = None,
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,
 ) -> None:
     """Make a token; show it once."""
     from soc.access import keys
@@ -76,7 +84,9 @@ def tokens_create(
     actor.require(Permission.ADMIN)
     with session(suite.database) as writing:
         token = keys.create_token(writing, name, scope, user, now)
-        act = Act(at=now, actor=actor.name, action="token.create", object=f"token:{name}", reason=scope)
+        act = Act(
+            at=now, actor=actor.name, action="token.create", object=f"token:{name}", reason=scope
+        )
         record(writing, act)
     show({"name": name, "scope": scope, "user": user, "token": token}, as_json, [token])
 
@@ -93,5 +103,7 @@ def tokens_revoke(name: str, home: HomeOption = HOME) -> None:
     actor.require(Permission.ADMIN)
     with session(suite.database) as writing:
         keys.revoke_token(writing, name, now)
-        record(writing, Act(at=now, actor=actor.name, action="token.revoke", object=f"token:{name}"))
+        record(
+            writing, Act(at=now, actor=actor.name, action="token.revoke", object=f"token:{name}")
+        )
     typer.echo(f"{name} is revoked")

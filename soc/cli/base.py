@@ -33,7 +33,7 @@ def suite_at(home: Path) -> "Suite":
     return Suite(home)
 
 
-def show(result: object, as_json: bool, lines: Sequence[str] = ()) -> None:  # noqa: FBT001 - the flag of every command
+def show(result: object, as_json: bool, lines: Sequence[str] = ()) -> None:
     """Print *result* as JSON, or *lines* for people."""
     if as_json:
         typer.echo(json.dumps(result, sort_keys=True, ensure_ascii=False, indent=1, default=plain))
@@ -45,7 +45,10 @@ def show(result: object, as_json: bool, lines: Sequence[str] = ()) -> None:  # n
 def table(rows: Sequence[Mapping[str, Any]], *columns: str) -> list[str]:
     """Return *rows* as aligned lines under a head."""
     cells = [[str(row.get(c) if row.get(c) is not None else "-") for c in columns] for row in rows]
-    widths = [max(len(c), *(len(line[i]) for line in cells), 1) if cells else len(c) for i, c in enumerate(columns)]
+    widths = [
+        max(len(c), *(len(line[i]) for line in cells), 1) if cells else len(c)
+        for i, c in enumerate(columns)
+    ]
     heads = [c.replace("_", " ") for c in columns]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -28,7 +28,7 @@ def add(app: typer.Typer) -> None:
     app.add_typer(playbooks, name="playbooks")
 
 
-def rules_check(paths: Paths = None, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def rules_check(paths: Paths = None, as_json: Json = False) -> None:
     """Name every mistake in rules, as path:line: message; exit with 2 if there is one."""
     from soc.content.folders import packaged
     from soc.detect.sigma.load import load_rules  # defers pySigma
@@ -46,7 +46,7 @@ def rules_check(paths: Paths = None, as_json: Json = False) -> None:  # noqa: FB
         raise typer.Exit(2)
 
 
-def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Run the samples beside rules; exit with 1 if one comes out otherwise.
 
     Where there is a home, the results are written to its audit log, as evidence.
@@ -92,7 +92,7 @@ def rules_mode(
     _switch(home, rule, mode, reason, until)
 
 
-def playbooks_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def playbooks_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List the playbooks in use."""
     found = suite_at(home).playbooks
     rows = [
@@ -124,7 +124,7 @@ def playbooks_check(paths: Paths = None) -> None:
         raise typer.Exit(2)
 
 
-def playbooks_test(paths: Paths = None, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def playbooks_test(paths: Paths = None, as_json: Json = False) -> None:
     """Run the tests beside playbooks, on the real engine; exit with 1 if one fails."""
     from soc.app.testing import test_playbooks
     from soc.content.folders import packaged
@@ -143,14 +143,17 @@ def playbooks_plan(
     playbook: str,
     incident: Annotated[str, typer.Argument(help="An incident, such as INC-3.")],
     home: HomeOption = HOME,
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,
 ) -> None:
     """Show what a playbook would do about an incident; do nothing."""
     from soc.app.planning import plan_for
 
     result = plan_for(suite_at(home), playbook, incident)
     steps: list[dict[str, Any]] = result["steps"]
-    lines = [f"digest {result['digest']}", *table(steps, "step", "use", "subjects", "decision", "why")]
+    lines = [
+        f"digest {result['digest']}",
+        *table(steps, "step", "use", "subjects", "decision", "why"),
+    ]
     show(result, as_json, lines)
 
 

@@ -16,8 +16,8 @@ def add(app: typer.Typer) -> None:
 def demo(
     home: Annotated[Path | None, typer.Option(help="A new directory; it is always left.")] = None,
     seed: Annotated[int, typer.Option(help="Which round is played.")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave suite and platform running.")] = False,  # noqa: FBT002 - a flag
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    keep: Annotated[bool, typer.Option("--keep", help="Leave suite and platform running.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Play the main job: a funding round with honest donors and five attacks, in real time."""
     from rich.console import Console
@@ -27,7 +27,12 @@ def demo(
     from soc.demo.table import lines_of
 
     place = home or _unused(Path("demo-home"))
-    columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        TextColumn("{task.percentage:>3.0f} %"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=1.0)
 
@@ -42,8 +47,8 @@ def demo(
         "",
         *(f"{name:7} {path}" for name, path in result["files"].items()),
         "",
-        f"Open the console on it: soc serve --home {place}, then http://127.0.0.1:8780/ in a browser.",
-        f"Make yourself a user first: soc users add you --role admin --role approver --home {place}",
+        f"Open the console: soc serve --home {place}, then http://127.0.0.1:8780/ in a browser.",
+        f"Make a user first: soc users add you --role admin --role approver --home {place}",
     ]
     show(result, as_json, lines)
 

@@ -29,7 +29,7 @@ def ingest(
     home: HomeOption = HOME,
     source: Annotated[str, typer.Option(help="Where the events come from.")] = "file",
     form: Annotated[str, typer.Option("--format", help="auto, or the name of a parser.")] = "auto",
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,
 ) -> None:
     """Store events durably; what no parser takes is kept as a reject."""
     from soc.app.taking import take  # defers all stages
@@ -42,7 +42,7 @@ def ingest(
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT on the view events.")],
     home: HomeOption = HOME,
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,
 ) -> None:
     """Ask with SQL: one SELECT on the view events."""
     from soc.logs import query as queries
@@ -54,8 +54,8 @@ def sql(
 def detect(
     home: HomeOption = HOME,
     until: Annotated[int | None, typer.Option(help="The last soc.seq to look at.")] = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 2 if a rule is broken.")] = False,  # noqa: FBT002 - a flag
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    strict: Annotated[bool, typer.Option(help="Exit with 2 if a rule is broken.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run all due windows now."""
     from soc.app.now import detect_now
@@ -79,13 +79,17 @@ def detect(
 def scan(
     events: Annotated[list[Path], typer.Argument(help="Files of NDJSON or EVTX, or folders.")],
     rules: Annotated[list[Path], typer.Option("--rules", help="Files or folders of Sigma rules.")],
-    pipeline: Annotated[list[str] | None, typer.Option("--pipeline", help="Instead of the defaults.")] = None,
-    summary: Annotated[bool, typer.Option("--summary", help="Print figures instead of hits.")] = False,  # noqa: FBT002 - a flag
+    pipeline: Annotated[
+        list[str] | None, typer.Option("--pipeline", help="Instead of the defaults.")
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print figures instead of hits.")
+    ] = False,
 ) -> None:
     """Scan files with Sigma rules: no home needed; one hit a line."""
-    from soc.watch.scan import scan as start
-
     import orjson
+
+    from soc.watch.scan import scan as start
 
     found = start(rules, events, pipeline)
     for hit in found:
@@ -102,7 +106,7 @@ def rejects_list(
     home: HomeOption = HOME,
     after: Annotated[int, typer.Option(help="List what came after this number.")] = 0,
     limit: int = 1000,
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,
 ) -> None:
     """List what no parser took, with the reason."""
     rows = suite_at(home).reader.rejects(after, limit)
@@ -122,7 +126,7 @@ def rejects_show(seq: int, home: HomeOption = HOME) -> None:
     sys.stdout.buffer.write(restore(rows[0]["raw"]) + b"\n")
 
 
-def rejects_replay(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def rejects_replay(home: HomeOption = HOME, as_json: Json = False) -> None:
     """Ask the parsers again; what one takes now becomes an event, once."""
     from soc.app.taking import replay
 

@@ -9,6 +9,7 @@ from soc.cli import (
     content,
     demo,
     events,
+    governance,
     response,
     running,
     triage,
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, running, events, content, triage, response, access):
+for module in (demo, running, events, content, triage, response, access, governance):
     module.add(app)
 
 

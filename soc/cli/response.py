@@ -27,7 +27,7 @@ def add(app: typer.Typer) -> None:
     app.add_typer(effects, name="effects")
 
 
-def runs_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def runs_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List runs, newest first."""
     from sqlmodel import col, select
 
@@ -41,7 +41,7 @@ def runs_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: 
     show(rows, as_json, table(rows, "id", "playbook", "kind", "incident", "state", "reason"))
 
 
-def runs_show(run: int, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def runs_show(run: int, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show a run with its journal."""
     from soc.errors import NotFound
     from soc.store.session import reading
@@ -59,8 +59,10 @@ def runs_show(run: int, home: HomeOption = HOME, as_json: Json = False) -> None:
 
 def approvals_list(
     home: HomeOption = HOME,
-    state: Annotated[str, typer.Option(help="pending, approved, rejected, expired or all.")] = "pending",
-    as_json: Json = False,  # noqa: FBT002 - a flag
+    state: Annotated[
+        str, typer.Option(help="pending, approved, rejected, expired or all.")
+    ] = "pending",
+    as_json: Json = False,
 ) -> None:
     """List questions to people."""
     from sqlmodel import col, select
@@ -90,7 +92,7 @@ def approvals_reject(
     _decide(approval, home, digest, reason, approve=False)
 
 
-def effects_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def effects_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List what is, was or may come in force."""
     from soc.respond import ledger
     from soc.store.session import reading

@@ -16,7 +16,7 @@ def add(app: typer.Typer) -> None:
     app.command(hidden=True)(front)
 
 
-def init(home: HomeOption = HOME, admin: str = "admin", as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def init(home: HomeOption = HOME, admin: str = "admin", as_json: Json = False) -> None:
     """Make a new home and its first user; show the one-time password once."""
     from soc.access import accounts  # defers SQLAlchemy
     from soc.access.permissions import Role
@@ -78,7 +78,7 @@ def front(
 
 def work(
     home: HomeOption = HOME,
-    supervised: Annotated[bool, typer.Option(hidden=True)] = False,  # noqa: FBT002 - a flag
+    supervised: Annotated[bool, typer.Option(hidden=True)] = False,
     after: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Run one more worker: windows, playbook runs, effects whose time is over."""
@@ -97,7 +97,7 @@ def work(
     work_on(suite, stop_on_signal())
 
 
-def check(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def check(home: HomeOption = HOME, as_json: Json = False) -> None:
     """Check settings, content and store; exit with 2 if content has mistakes."""
     suite = suite_at(home)
     problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems]
@@ -114,5 +114,3 @@ def check(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT0
     show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
     if problems:
         raise typer.Exit(2)
-
-

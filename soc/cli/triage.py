@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+
 from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, who
 
 Id = Annotated[str, typer.Argument(help="An incident, such as INC-3.")]
@@ -32,7 +33,7 @@ def add(app: typer.Typer) -> None:
     app.add_typer(audit, name="audit")
 
 
-def alerts_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def alerts_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:
     """List alerts, newest first."""
     from sqlmodel import col, select
 
@@ -47,7 +48,7 @@ def alerts_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = Fal
     show(rows, as_json, table(rows, *columns))
 
 
-def alerts_show(alert: int, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def alerts_show(alert: int, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show an alert with the copies of its events."""
     from soc.errors import NotFound
     from soc.store.session import reading
@@ -64,7 +65,7 @@ def alerts_show(alert: int, home: HomeOption = HOME, as_json: Json = False) -> N
     show(found, as_json, lines)
 
 
-def incidents_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def incidents_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:
     """List incidents, newest first."""
     from sqlmodel import col, select
 
@@ -78,7 +79,7 @@ def incidents_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = 
     show(rows, as_json, table(rows, "id", "severity", "state", "owner", "verdict", "title"))
 
 
-def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show an incident with its alerts, runs, effects, approvals and notes."""
     from soc.incidents import lifecycle
     from soc.store.session import reading
@@ -91,7 +92,9 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
     for alert in found["alerts"]:
         lines.append(f"alert {alert['id']} {alert['rule']} x{alert['count']}: {alert['joined_by']}")
     lines += [f"run RUN-{run['id']} {run['playbook']}: {run['state']}" for run in found["runs"]]
-    lines += [f"effect {e['id']} {e['kind']} {e['subject']}: {e['state']}" for e in found["effects"]]
+    lines += [
+        f"effect {e['id']} {e['kind']} {e['subject']}: {e['state']}" for e in found["effects"]
+    ]
     show(found, as_json, lines)
 
 
@@ -139,17 +142,19 @@ def incidents_close(
     typer.echo(f"{incident} is closed: {verdict}")
 
 
-def rounds_list(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def rounds_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List funding rounds with what was given."""
     from soc import funding
     from soc.store.session import reading
 
     with reading(suite_at(home).database) as looking:
         rows = funding.rounds(looking)
-    show(rows, as_json, table(rows, "id", "name", "phase", "gifts", "on_chain", "wallets", "amount"))
+    show(
+        rows, as_json, table(rows, "id", "name", "phase", "gifts", "on_chain", "wallets", "amount")
+    )
 
 
-def rounds_show(round_id: str, home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def rounds_show(round_id: str, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show one round with its projects."""
     from soc import funding
     from soc.errors import NotFound
@@ -164,7 +169,7 @@ def rounds_show(round_id: str, home: HomeOption = HOME, as_json: Json = False) -
     show(found, as_json, lines)
 
 
-def audit_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def audit_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:
     """List acts, newest first."""
     from soc import audit
     from soc.store.session import reading
@@ -174,7 +179,7 @@ def audit_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = Fals
     show(rows, as_json, table(rows, "leaf", "at", "actor", "action", "object", "outcome", "reason"))
 
 
-def audit_verify(home: HomeOption = HOME, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def audit_verify(home: HomeOption = HOME, as_json: Json = False) -> None:
     """Check that every act still has the hash of what it says; exit with 1 if not."""
     from soc import audit
     from soc.store.session import session

@@ -35,8 +35,12 @@ class Document:
     def explain(self, invalid: ValidationError, known: Iterable[str]) -> Iterator[Problem]:
         """Yield each mistake that pydantic saw, in the words and lines of the file."""
         words = set(known)
-        for error in invalid.errors(include_url=False):
+        errors = invalid.errors(include_url=False)
+        for error in errors:
             place = error["loc"]
+            inner = (other["loc"] for other in errors if len(other["loc"]) > len(place))
+            if error["type"] == "too_short" and any(loc[: len(place)] == place for loc in inner):
+                continue  # the items are there, and their own mistakes are told
             key = str(place[-1]) if place else "file"
             message = f"{key}: {error['msg'].removeprefix('Value error, ')}"
             if error["type"] == "extra_forbidden":

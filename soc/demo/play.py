@@ -38,14 +38,19 @@ def play(home: Path, seed: int, progress: Progress, *, keep: bool) -> dict[str, 
         address = stages.ready(suite)
         _drain(suite)
         progress(0.0, f"suite at {address}")
-        platform = stack.enter_context(stages.started(_platform(stage, address), home / "platform.log"))
+        platform = stack.enter_context(
+            stages.started(_platform(stage, address), home / "platform.log")
+        )
         site = stages.ready(platform)
         _drain(platform)
         progress(0.0, f"platform at {site}")
         _drive(stack, stage, seed, (site, address), progress)
         result = _settled(home, stage)
         if keep:
-            progress(1.0, f"console {address} (admin / {stage.password}), platform {site}; Ctrl-C ends both")
+            progress(
+                1.0,
+                f"console {address} (admin / {stage.password}), platform {site}; Ctrl-C ends both",
+            )
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
     return result
 

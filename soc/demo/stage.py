@@ -39,7 +39,12 @@ respond:
     qf-sybil-containment/quarantine: {14 * DAY}s
     qf-api-abuse/limit: {3 * DAY}s
 """
-TOKENS = (("platform", "ingest", None), ("edge", "authz", None), ("rhea", "respond", "rhea"), ("viewer", "read", None))
+TOKENS = (
+    ("platform", "ingest", None),
+    ("edge", "authz", None),
+    ("rhea", "respond", "rhea"),
+    ("viewer", "read", None),
+)
 PATIENCE = 30
 
 
@@ -64,7 +69,9 @@ def prepare(home: Path) -> Stage:
     with session(suite.database) as writing:
         password = accounts.add(writing, "admin", frozenset({Role.ADMIN, Role.APPROVER}), now)
         accounts.add(writing, "rhea", frozenset({Role.RESPONDER, Role.APPROVER}), now)
-        secrets = {name: keys.create_token(writing, name, scope, user, now) for name, scope, user in TOKENS}
+        secrets = {
+            name: keys.create_token(writing, name, scope, user, now) for name, scope, user in TOKENS
+        }
     stage = Stage(home, password)
     stage.token("").mkdir(mode=0o700)
     for name, secret in secrets.items():
@@ -85,7 +92,10 @@ def started(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
     """Run *command*, its errors in *log*, until the block ends; wait for its line ``ready``."""
     with log.open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=errors, env=_environment()
+            [sys.executable, "-m", *command],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_environment(),
         )
     try:
         yield process

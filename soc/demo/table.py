@@ -40,17 +40,25 @@ def result_of(session: Session, home: Path, files: Mapping[str, str]) -> dict[st
 
 def lines_of(result: Mapping[str, Any]) -> list[str]:
     """Return the result as people read it."""
-    heads = ("attack", "detected after", "incident", "playbook", "in force", "the platform now answers")
+    heads = (
+        "attack",
+        "detected after",
+        "incident",
+        "playbook",
+        "in force",
+        "the platform now answers",
+    )
     rows = [heads, *(_row(attack) for attack in result["attacks"])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     w = result["wallets"]
+    answers = ", ".join(f"{status} {times} times" for status, times in result["answers"].items())
     return [
         *("  ".join(c.ljust(n) for c, n in zip(row, widths, strict=True)).rstrip() for row in rows),
         "",
-        f"{w['sybil_limited']} of {w['sybil']} sybil wallets were held back, {w['honest_limited']} of "
-        f"{w['honest']} honest ones, {w['payroll_limited']} of the {w['payroll']} on one payroll.",
-        f"{result['incidents']} incidents; answers: "
-        + ", ".join(f"{status} {times} times" for status, times in result["answers"].items()),
+        f"held back: {w['sybil_limited']} of {w['sybil']} sybil wallets, "
+        f"{w['honest_limited']} of {w['honest']} honest ones, "
+        f"{w['payroll_limited']} of {w['payroll']} on one payroll",
+        f"{result['incidents']} incidents; answers: {answers}",
     ]
 
 
@@ -73,13 +81,17 @@ def _attack(
     incident = next((one for one in security if _is(session, one, attack)), None)
     started = datetime.fromisoformat(attack["started"])
     number = incident.id if incident else None
-    runs = session.exec(select(Run.state).where(col(Run.incident) == number, col(Run.kind) == "playbook"))
+    runs = session.exec(
+        select(Run.state).where(col(Run.incident) == number, col(Run.kind) == "playbook")
+    )
     states = list(runs) if number else []
     effects = select(Effect).where(col(Effect.incident) == number, col(Effect.state).in_(HELD))
     return {
         "kind": attack["kind"],
         "started": attack["started"],
-        "detected_after_s": round((incident.created - started).total_seconds(), 1) if incident else None,
+        "detected_after_s": round((incident.created - started).total_seconds(), 1)
+        if incident
+        else None,
         "incident": f"INC-{number}" if number else None,
         "playbook_state": next((s for s in states if s != "done"), "done") if states else None,
         "effects": len(session.exec(effects).all()) if number else 0,

@@ -26,6 +26,7 @@ REMEMBERED = 2_000
 AT_LEAST = 0.995
 KEPT = 3
 SEED = 2015
+LONGEST_NAME = 20
 
 
 class Activity(Value):
@@ -201,4 +202,4 @@ def _with(known: tuple[str, ...], one: object) -> tuple[str, ...]:
 
 
 def _short(name: str) -> str:
-    return f"{name[:6]}…{name[-4:]}" if len(name) > 20 else name
+    return f"{name[:6]}…{name[-4:]}" if len(name) > LONGEST_NAME else name

@@ -45,7 +45,7 @@ class Graph(Value):
 
 
 class CommonFunder:
-    """Judges every root that a new transfer or gift touches; the order of events does not matter."""
+    """Judges every root that a transfer or gift touches; the order of events does not matter."""
 
     name = "common-funder"
     rules = (RULE,)
@@ -77,7 +77,9 @@ class CommonFunder:
         remembered = Graph(funders=funders, gifts=gifts, reported=reported)
         return Observed(answers=tuple(answers), state=remembered)
 
-    def _judge(self, root: str, members: list[str], gifts: Mapping[str, Gifts]) -> Iterator[Finding]:
+    def _judge(
+        self, root: str, members: list[str], gifts: Mapping[str, Gifts]
+    ) -> Iterator[Finding]:
         given: Counter[str] = Counter()
         for wallet in members:
             given.update(gifts[wallet].projects)
@@ -131,9 +133,7 @@ def roots_of(
     return frozenset(roots | set(layer))
 
 
-def _grow(
-    batch: Batch, state: Graph
-) -> tuple[dict[str, tuple[str, ...]], dict[str, Gifts], bool]:
+def _grow(batch: Batch, state: Graph) -> tuple[dict[str, tuple[str, ...]], dict[str, Gifts], bool]:
     funders, gifts, touched = dict(state.funders), dict(state.gifts), False
     names = ("dataset", "wallet", "counterparty", "project", "ts", "seq")
     for dataset, wallet, other, project, ts, seq in zip(*map(batch.column, names), strict=True):

@@ -41,10 +41,10 @@ def distances(rows: Matrix, reference: Matrix, seed: int) -> Matrix:
     Both are scaled already. The same seed gives the same draws. A row is no neighbour of its own
     copy: in a draw that holds it, the next nearest counts.
     """
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     total = np.zeros(len(rows))
     for _ in range(DRAWS):
-        drawn = reference[random.choice(len(reference), min(SAMPLE, len(reference)), replace=False)]
+        drawn = reference[rng.choice(len(reference), min(SAMPLE, len(reference)), replace=False)]
         squares = ((rows[:, None, :] - drawn[None, :, :]) ** 2).sum(axis=2)
         total += np.sqrt(squares.min(axis=1))
     return total / DRAWS

@@ -32,6 +32,7 @@ FIELDS = {
     "host.name": EntityKind.HOST,
 }
 FIRST_SEQS, LAST_SEQS = 20, 5
+LONGEST_NAME = 20
 
 
 class Remembered(Value):
@@ -91,6 +92,8 @@ class Rules:
                     _merge(found, self._finding(hit.rule, line, entity, hit.matched))
         counts = dict(state.counts) if self._correlations else {}
         for one in self._correlations:
+            if not seen[one.name]:
+                continue
             key = f"{one.name}@{one.digest[-16:]}"
             results, counts[key] = correlate(
                 one, seen[one.name], counts.get(key, Counts()), lateness=self._settings.lateness
@@ -152,9 +155,17 @@ class Rules:
         entity = entities[0] if entities else _entity_of(one, line)
         groups = zip(one.group_by, result.group, strict=True)
         matched = [Match(selection="group-by", field=name, value=value) for name, value in groups]
-        counted = Match(selection=str(one.kind), field=", ".join(one.counted) or "events", value=str(result.count))
+        counted = Match(
+            selection=str(one.kind),
+            field=", ".join(one.counted) or "events",
+            value=str(result.count),
+        )
         finding = self._finding(one, line, entity, (*matched, counted))
-        named = {entity, *entities, *(e for seq in result.seqs if seq in lines for e in lines[seq].named)}
+        named = {
+            entity,
+            *entities,
+            *(e for seq in result.seqs if seq in lines for e in lines[seq].named),
+        }
         return finding.model_copy(
             update={
                 "first": result.first,
@@ -186,7 +197,7 @@ def _entity_of(about: About, line: Line) -> Entity:
 
 
 def _merge(found: dict[tuple[str, str, datetime], Finding], one: Finding) -> None:
-    """Add *one* to the finding of the same rule, entity and bucket, keeping first and last events."""
+    """Add *one* to the finding of its rule, entity and bucket, keeping first and last events."""
     key = (one.rule, str(one.entity), one.bucket)
     old = found.get(key)
     if old is None:
@@ -205,4 +216,8 @@ def _merge(found: dict[tuple[str, str, datetime], Finding], one: Finding) -> Non
 
 
 def _short(name: str) -> str:
-    return f"{name[:6]}…{name[-4:]}" if name.startswith("0x") and len(name) > 20 else name[:64]
+    return (
+        f"{name[:6]}…{name[-4:]}"
+        if name.startswith("0x") and len(name) > LONGEST_NAME
+        else name[:64]
+    )

@@ -112,7 +112,7 @@ class Unmatched:
 
 
 def _of(batch: Batch, prefix: str) -> Batch:
-    """Return the events of *batch* whose dataset begins with *prefix*: they keep B's source alive."""
+    """Return the events of *batch* whose dataset begins with *prefix*: B's source is alive."""
     datasets = batch.column("dataset")
     mask = pa.array([bool(d) and d.startswith(f"{prefix}.") for d in datasets], pa.bool_())
     return Batch(batch.table.filter(mask), batch.upto)

@@ -150,4 +150,7 @@ def _act(
     session: Session, incident: Incident, action: str, actor: str, now: datetime, why: str = ""
 ) -> None:
     session.add(incident)
-    record(session, Act(at=now, actor=actor, action=action, object=f"incident:{incident.id}", reason=why))
+    record(
+        session,
+        Act(at=now, actor=actor, action=action, object=f"incident:{incident.id}", reason=why),
+    )

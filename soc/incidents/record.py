@@ -17,7 +17,7 @@ from soc.store.tables import Alert, Incident, IncidentEntity
 SUITE = "soc-"
 """Slugs of findings about the suite itself begin so."""
 JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP, EntityKind.HOST})
-"""Sharing a source joins only alerts of one rule: else all that comes from there were one incident."""
+"""Sharing a source joins only alerts of one rule: else all from there were one incident."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,10 @@ def answer(items: list[Item], known: list[bool], took_ms: int) -> bytes:
         about: dict[str, object] = {"_index": item.index, "_id": item.id or ""}
         if item.line is None:
             errors = True
-            reason = {"type": "illegal_argument_exception", "reason": "events are never changed: use create"}
+            reason = {
+                "type": "illegal_argument_exception",
+                "reason": "events are never changed: use create",
+            }
             about |= {"status": 400, "error": reason}
         elif next(seen):
             about |= {"status": 200, "result": "noop"}

@@ -69,6 +69,7 @@ class EmbeddedLog:
         self._tail_since: datetime | None = None
         self._known: OrderedDict[_Identity, None] = OrderedDict()
         self._wal: wal.WalFile | None = None
+        self._next = 1
         self._recover()
 
     def append(self, table: pa.Table) -> Appended:
@@ -166,7 +167,10 @@ class EmbeddedLog:
         named = {segment.path for segment in self._chain.live()}
         seg = self._root / "seg"
         for path in [*seg.rglob("*.parquet"), *seg.rglob("*.tmp"), *self._root.glob("*/*.tmp")]:
-            if path.relative_to(seg if path.is_relative_to(seg) else self._root).as_posix() not in named:
+            if (
+                path.relative_to(seg if path.is_relative_to(seg) else self._root).as_posix()
+                not in named
+            ):
                 path.unlink(missing_ok=True)
 
     def _remember_stored(self) -> None:

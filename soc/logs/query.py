@@ -37,8 +37,10 @@ def _connect(reader: LogReader) -> duckdb.DuckDBPyConnection:
     parts = [f"SELECT * FROM tail WHERE class <> '{REJECTS}'"]  # noqa: S608 - constants alone
     if files:
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        parts.append(f"SELECT * FROM read_parquet([{listed}]) WHERE class <> '{REJECTS}'")  # noqa: S608 - our own paths, quoted
-    connection.execute(f"CREATE VIEW events AS SELECT {columns} FROM ({' UNION ALL BY NAME '.join(parts)})")  # noqa: S608 - built above
+        stored = f"SELECT * FROM read_parquet([{listed}]) WHERE class <> '{REJECTS}'"  # noqa: S608 - our own paths, quoted
+        parts.append(stored)
+    union = " UNION ALL BY NAME ".join(parts)
+    connection.execute(f"CREATE VIEW events AS SELECT {columns} FROM ({union})")  # noqa: S608 - built above
     connection.execute("SET allowed_paths=?", [files])
     for setting in ("enable_external_access=false", "lock_configuration=true"):
         connection.execute(f"SET {setting}")

@@ -39,7 +39,7 @@ class LogReader:
         """Return what is stored now."""
         for _ in range(TRIES):
             try:
-                # First the files, then the chain: what is sealed meanwhile is seen twice, not never.
+                # Files before chain: what is sealed meanwhile is seen twice, not never.
                 frames = self._wal.read()
             except FileNotFoundError:
                 continue
@@ -54,7 +54,7 @@ class LogReader:
         raise LogError(f"{self.root}: write-ahead files change faster than they can be read")
 
     def scan(self, after: int, limit: int) -> Batch:
-        """Return up to *limit* events with numbers above *after*, up to the first missing number."""
+        """Return up to *limit* events above number *after*, up to the first missing one."""
         for _ in range(TRIES):
             view = self.view()
             try:

@@ -41,9 +41,7 @@ def _write(root: Path, table: pa.Table, data_class: str, day: date) -> Segment:
     path = root / data_class / day.isoformat() / f"s-{first:020d}-{last:020d}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".tmp")
-    pq.write_table(
-        table, draft, compression="zstd", compression_level=3, row_group_size=ROW_GROUP
-    )
+    pq.write_table(table, draft, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
     sync_file(draft)
     draft.rename(path)
     for folder in (path.parent, path.parent.parent, root):

@@ -41,7 +41,9 @@ def encode(first: int, table: pa.Table) -> bytes:
         stream.write_table(table)
     payload = zstandard.ZstdCompressor(level=1).compress(sink.getvalue().to_pybytes())
     head = struct.pack("<QII", first, table.num_rows, len(payload))
-    return HEAD.pack(MAGIC, first, table.num_rows, len(payload), zlib.crc32(head + payload)) + payload
+    return (
+        HEAD.pack(MAGIC, first, table.num_rows, len(payload), zlib.crc32(head + payload)) + payload
+    )
 
 
 def frames(data: bytes, start: int = 0) -> Iterator[Frame]:
@@ -78,7 +80,7 @@ class WalFile:
         self._file.seek(size)
 
     def append(self, frame: bytes) -> None:
-        """Write *frame* and return when it is on the disk; raise OSError, and leave no part of it."""
+        """Write *frame*, return when it is on the disk; raise OSError and leave no part of it."""
         try:
             written = 0
             while written < len(frame):

@@ -150,7 +150,11 @@ def _record(
     session: Session, approval: Approval, actor: str, action: str, now: datetime, why: str
 ) -> None:
     session.flush()
-    detail = {"digest": approval.digest, "run": approval.run, "state": approval.state}
+    detail: dict[str, str | int | bool | None] = {
+        "digest": approval.digest,
+        "run": approval.run,
+        "state": approval.state,
+    }
     record(
         session,
         Act(

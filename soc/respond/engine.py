@@ -51,7 +51,7 @@ class Engine:
         self._actions, self._notifier, self._owner = actions, notifier, owner
 
     def work(self) -> bool:
-        """Claim one run that is due and carry it as far as it goes; return whether there was one."""
+        """Claim a run that is due and carry it as far as it goes; return whether there was one."""
         with session(self._database) as writing:
             claim = self._claim(writing)
         if claim is None:

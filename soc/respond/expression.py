@@ -29,9 +29,45 @@ ALLOWED = (
     nodes.Concat,
 )  # fmt: skip
 FILTERS = frozenset(
-    "abs default first float int join last length list lower max min round sort string sum unique upper".split()
+    [
+        "abs",
+        "default",
+        "first",
+        "float",
+        "int",
+        "join",
+        "last",
+        "length",
+        "list",
+        "lower",
+        "max",
+        "min",
+        "round",
+        "sort",
+        "string",
+        "sum",
+        "unique",
+        "upper",
+    ]
 )
-TESTS = frozenset("defined none number string in eq ne lt le gt ge true false boolean".split())
+TESTS = frozenset(
+    [
+        "defined",
+        "none",
+        "number",
+        "string",
+        "in",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "true",
+        "false",
+        "boolean",
+    ]
+)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -148,5 +184,3 @@ def _plain(value: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, Mapping):
         return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
     raise ExpressionError(f"an expression gave a {type(value).__name__}")
-
-

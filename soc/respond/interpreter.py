@@ -101,7 +101,10 @@ class Interpreter:
             done = journal.rows.get(path)
             if done is None or done.state not in PASSED:
                 return self._item(session, journal, step, path, item, now)
-        outputs = [orjson.loads(journal.rows[f"{step.id}[{i}]"].output_json or "null") for i in range(len(items))]
+        outputs = [
+            orjson.loads(journal.rows[f"{step.id}[{i}]"].output_json or "null")
+            for i in range(len(items))
+        ]
         journal.end(row, "done", outputs if step.for_each else outputs[0], now)
         return Move.ON
 
@@ -118,23 +121,41 @@ class Interpreter:
         holds = self.holds(step, journal)
         row = journal.begin(step.id, step.use, {"items": items}, now)
         agreed = approvals.agreed(session, journal.run.id or 0)
-        decision = decide(self._kind(step).risk, holds, self.policy, agreed, self._held(session, journal.run))
+        decision = decide(
+            self._kind(step).risk, holds, self.policy, agreed, self._held(session, journal.run)
+        )
         if isinstance(decision, NeedsApproval):
             for index, hold in enumerate(holds):
                 path = f"{step.id}[{index}]"
-                effect = ledger.effect_of(key_of(journal.run, path), journal.run, path, step.use or "", hold, now)
+                effect = ledger.effect_of(
+                    key_of(journal.run, path), journal.run, path, step.use or "", hold, now
+                )
                 ledger.propose(session, effect)
-            question = Ask(ask=f"{step.title or step.use} on {len(holds)} subjects? {decision.why}", approvers=("role:approver",))
+            question = Ask(
+                ask=f"{step.title or step.use} on {len(holds)} subjects? {decision.why}",
+                approvers=("role:approver",),
+            )
             return self._ask(session, journal, row, question, holds, now)
         return Move.ON
 
     def _ask(
-        self, session: Session, journal: Journal, row: Row, question: Ask, holds: list[Hold], now: datetime
+        self,
+        session: Session,
+        journal: Journal,
+        row: Row,
+        question: Ask,
+        holds: list[Hold],
+        now: datetime,
     ) -> Move:
         asked = question.model_copy(update={"ask": render(question.ask, journal.context())})
         row.state = "waiting"
         approvals.ask(
-            session, journal.run, row.path, approvals.shortened(asked, self.policy.approval_expires), holds, now
+            session,
+            journal.run,
+            row.path,
+            approvals.shortened(asked, self.policy.approval_expires),
+            holds,
+            now,
         )
         return Move.REST
 
@@ -155,7 +176,11 @@ class Interpreter:
             row.state = "started"
         else:
             journal.end(row, "skipped", {"skipped": True, "why": approval.state}, now)
-            for effect in session.exec(select(Effect).where(col(Effect.run) == journal.run.id, col(Effect.state) == "proposed")):
+            for effect in session.exec(
+                select(Effect).where(
+                    col(Effect.run) == journal.run.id, col(Effect.state) == "proposed"
+                )
+            ):
                 effect.state = "failed"
                 effect.reason = f"approval {approval.state}"
         return Move.ON
@@ -164,7 +189,9 @@ class Interpreter:
         self, session: Session, journal: Journal, step: Step, path: str, item: object, now: datetime
     ) -> Move | Outside:
         action = self._action(step, journal.context(item=item))
-        row = journal.rows.get(path) or journal.begin(path, step.use, action.model_dump(mode="json"), now)
+        row = journal.rows.get(path) or journal.begin(
+            path, step.use, action.model_dump(mode="json"), now
+        )
         hold = action.plan()
         if hold and is_protected(hold.subject, self.policy):
             journal.end(row, "skipped", {"refused": f"{hold.subject} is protected"}, now)
@@ -189,7 +216,13 @@ class Interpreter:
         in_doubt = row.state == "started" and row.attempt > 0
         if in_doubt and action.repeat not in {Repeat.SAFE, Repeat.KEY}:
             row.state = "unknown"
-            finish(session, journal.run, "needs_human", f"nobody knows whether {row.path} happened", now)
+            finish(
+                session,
+                journal.run,
+                "needs_human",
+                f"nobody knows whether {row.path} happened",
+                now,
+            )
             return Move.REST
         row.state = "started"
         row.attempt += 1
@@ -233,7 +266,9 @@ class Interpreter:
             return [None]
         items = render(step.for_each, context)
         if not isinstance(items, list) or len(items) > step.max_items:
-            raise ExpressionError(f"for_each of {step.id} must give a list of at most {step.max_items}")
+            raise ExpressionError(
+                f"for_each of {step.id} must give a list of at most {step.max_items}"
+            )
         return items
 
     def _action(self, step: Step, context: Mapping[str, Any]) -> Action:
@@ -247,7 +282,9 @@ class Interpreter:
         return self.policy.ttl.get(f"{self.playbook.name}/{step.id}", step.ttl or timedelta())
 
     def _held(self, session: Session, run: Run) -> int:
-        query = select(Effect.subject).where(col(Effect.run) == run.id, col(Effect.state) == "active")
+        query = select(Effect.subject).where(
+            col(Effect.run) == run.id, col(Effect.state) == "active"
+        )
         return len(set(session.exec(query)))
 
     def _tolerated(self, step: Step, row: Row) -> bool:

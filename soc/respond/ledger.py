@@ -56,7 +56,7 @@ def lift(session: Session, effect_id: str, by: str, now: datetime) -> None:
 
 
 def ask_lift(session: Session, effect_id: str, actor: str, reason: str, now: datetime) -> None:
-    """Queue the undo of an active effect, as a run; raises NotFound, or Illegal if it is not active.
+    """Queue the undo of an active effect, as a run; raises NotFound, Illegal if it is not active.
 
     The run's key is that of the effect: an end by time and an end by hand are one undo.
     """
@@ -80,7 +80,9 @@ def ask_lift(session: Session, effect_id: str, actor: str, reason: str, now: dat
             created=now,
         )
     )
-    act = Act(at=now, actor=actor, action="effect.lift", object=f"effect:{effect_id}", reason=reason)
+    act = Act(
+        at=now, actor=actor, action="effect.lift", object=f"effect:{effect_id}", reason=reason
+    )
     record(session, act)
 
 
@@ -132,7 +134,9 @@ def effects(session: Session, *states: str) -> Iterator[Effect]:
     yield from session.exec(query.where(col(Effect.state).in_(states)) if states else query)
 
 
-def effect_of(effect_id: str, run: Run, path: str, action: str, hold: Hold, now: datetime) -> Effect:
+def effect_of(
+    effect_id: str, run: Run, path: str, action: str, hold: Hold, now: datetime
+) -> Effect:
     """Return the row that would put *hold* in force."""
     return Effect(
         id=effect_id,

@@ -26,15 +26,23 @@ def outline(
     """
     outputs: dict[str, Any] = {}
     agreed: list[Hold] = []
-    steps, effects, approvals = [], [], []
+    steps: list[dict[str, Any]] = []
+    effects: list[dict[str, Any]] = []
+    approvals: list[dict[str, Any]] = []
     for step in playbook.steps:
-        context = {"incident": incident, "steps": outputs, "run": {"id": 0, "playbook": playbook.name}}
+        context = {
+            "incident": incident,
+            "steps": outputs,
+            "run": {"id": 0, "playbook": playbook.name},
+        }
         if step.when and not truth(step.when, context):
             steps.append(_line(step, 0, "skip", f"when is false: {step.when}"))
             outputs[step.id] = {"skipped": True}
         elif step.approval:
             ask = str(render(step.approval.ask, context))
-            approvals.append({"step": step.id, "ask": ask, "approvers": list(step.approval.approvers)})
+            approvals.append(
+                {"step": step.id, "ask": ask, "approvers": list(step.approval.approvers)}
+            )
             steps.append(_line(step, 0, "ask", ask))
             outputs[step.id] = {"approved": True, "state": "approved", "by": []}
             agreed += _after(playbook, step, incident, outputs, actions)
@@ -45,9 +53,13 @@ def outline(
             asks = isinstance(decision, NeedsApproval)
             steps.append(_line(step, len(holds), "ask" if asks else "do", decision.why))
             ttl = policy.ttl.get(f"{playbook.name}/{step.id}", step.ttl)
-            effects += [_effect(step, hold, duration_text(ttl) if ttl else None, policy) for hold in holds]
+            effects += [
+                _effect(step, hold, duration_text(ttl) if ttl else None, policy) for hold in holds
+            ]
             outputs[step.id] = {}
-    wallets = sorted({e["subject"].partition(":")[2] for e in effects if e["subject"].startswith("wallet:")})
+    wallets = sorted(
+        {e["subject"].partition(":")[2] for e in effects if e["subject"].startswith("wallet:")}
+    )
     return {
         "playbook": playbook.name,
         "digest": digest_of({"playbook": playbook.digest, "effects": effects}),

@@ -111,11 +111,19 @@ def _rehearse(playbook: Playbook, case: Case, actions: Mapping[str, type[Action]
 
 
 def _prepare(database: Database, playbook: Playbook, case: Case) -> int:
-    given = {"id": "INC-1", "title": case.name, "severity": "high", "rules": [], "alerts": [], "round": None}
+    given: dict[str, Any] = {
+        "id": "INC-1",
+        "title": case.name,
+        "severity": "high",
+        "rules": [],
+        "alerts": [],
+        "round": None,
+    }
     inputs = {**given, "wallets": [], "accounts": [], "ips": [], **case.incident}
     with session(database) as writing:
-        moments = {"first": START, "created": START, "changed": START}
-        incident = Incident(title=case.name, severity="high", state="new", **moments)
+        incident = Incident(
+            title=case.name, severity="high", state="new", first=START, created=START, changed=START
+        )
         writing.add(incident)
         writing.flush()
         run = Run(
@@ -179,7 +187,9 @@ def _difference(looking: Session, number: int, expect: Expected) -> str:
     """Return how the run ended otherwise than expected, or nothing."""
     run = looking.get_one(Run, number)
     done: dict[str, int] = {}
-    for step in looking.exec(select(Step).where(col(Step.run) == number, col(Step.state) == "done")):
+    for step in looking.exec(
+        select(Step).where(col(Step.run) == number, col(Step.state) == "done")
+    ):
         if step.use and "[" in step.path:
             done[step.use] = done.get(step.use, 0) + 1
     forced: dict[str, int] = {}

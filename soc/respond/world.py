@@ -16,7 +16,13 @@ class LocalWorld:
     """For actions that commit with their step: the ledger and the incident."""
 
     def __init__(
-        self, session: Session, run: Run, path: str, action: str, until: datetime | None, now: datetime
+        self,
+        session: Session,
+        run: Run,
+        path: str,
+        action: str,
+        until: datetime | None,
+        now: datetime,
     ) -> None:
         self._session, self._run, self._path, self._action = session, run, path, action
         self._until, self._now = until, now

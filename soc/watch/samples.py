@@ -90,15 +90,21 @@ def run(path: Path, intake: Intake) -> Iterator[Result]:
 def is_hit(rules: Rules, slug: str, sample: Sample, intake: Intake) -> bool:
     """Return whether the rule *slug*, or one that is only counted, hits *sample*."""
     lines = [line for event in sample.events for line in _lines(event)]
-    rows = intake.read((orjson.dumps(line) if isinstance(line, dict) else line, None) for line in lines)
+    rows = intake.read(
+        (orjson.dumps(line) if isinstance(line, dict) else line, None) for line in lines
+    )
     if rejected := [row.reason for row in rows if isinstance(row, Reject)]:
         raise ContentError([Problem(Path(sample.name), 1, rejected[0])])
     if slug in rules.ruleset.silent:
-        matched = (rules.ruleset.match(orjson.loads(row.raw)) for row in rows if isinstance(row, Row))
+        matched = (
+            rules.ruleset.match(orjson.loads(row.raw)) for row in rows if isinstance(row, Row)
+        )
         return any(hit.rule.name == slug for outcome in matched for hit in outcome.hits)
     now = BEGIN + timedelta(days=1)
     table = to_table(rows, "sample", now, ["default"] * len(rows))
-    numbered = table.set_column(0, SCHEMA.field("seq"), pa.array(range(1, len(rows) + 1), pa.int64()))
+    numbered = table.set_column(
+        0, SCHEMA.field("seq"), pa.array(range(1, len(rows) + 1), pa.int64())
+    )
     observed = rules.observe(Batch(numbered, len(rows)), Remembered(), now)
     return any(finding.rule == slug for finding in observed.findings)
 

@@ -152,6 +152,23 @@ class Watch:
         return {row["seq"]: Evidence(**row) for row in rows}
 
 
+def _failure(name: str, reason: str, now: datetime, settings: Settings) -> Finding:
+    """Return what people must know: nothing that this detector watches is watched."""
+    entity = Entity(kind=EntityKind.SOURCE, value=f"detector {name}")
+    return Finding(
+        rule="soc-detector-failed",
+        rule_digest="",
+        title=f"The detector {name} cannot judge its events",
+        severity=Severity.HIGH,
+        entity=entity,
+        entities=(entity,),
+        bucket=bucket_of(now, settings.detect.bucket),
+        first=now,
+        last=now,
+        score=Score(value=1.0, reasons=(reason[:500],)),
+    )
+
+
 def _ticked(name: str, observed: Observed[Any], moved: int, changes: tuple[Change, ...]) -> Ticked:
     waiting = tuple(a.reason for a in observed.answers if isinstance(a, NotReady))
     numbers = tuple(change.incident for change in changes)

@@ -100,40 +100,40 @@ def needs(front: Front, permission: Permission) -> Any:  # noqa: ANN401 - FastAP
 def _lists(routes: APIRouter, front: Front) -> None:
     reads = needs(front, Permission.READ)
 
-    @routes.get("/incidents", tags=["incidents"])
-    def incidents(who: Principal = reads, state: str | None = None, limit: Limit = 100) -> Plain:
+    @routes.get("/incidents", tags=["incidents"], dependencies=[reads])
+    def incidents(state: str | None = None, limit: Limit = 100) -> Plain:
         """Return incidents, newest first."""
         found = select(Incident).order_by(col(Incident.id).desc()).limit(limit)
         with front.reading() as looking:
             rows = looking.exec(found.where(col(Incident.state) == state) if state else found)
             return {"items": [views.incident(row) for row in rows]}
 
-    @routes.get("/alerts", tags=["alerts"])
-    def alerts(who: Principal = reads, rule: str | None = None, limit: Limit = 100) -> Plain:
+    @routes.get("/alerts", tags=["alerts"], dependencies=[reads])
+    def alerts(rule: str | None = None, limit: Limit = 100) -> Plain:
         """Return alerts, newest first."""
         found = select(Alert).order_by(col(Alert.id).desc()).limit(limit)
         with front.reading() as looking:
             rows = looking.exec(found.where(col(Alert.rule) == rule) if rule else found)
             return {"items": [views.alert(row) for row in rows]}
 
-    @routes.get("/runs", tags=["runs"])
-    def runs(who: Principal = reads, state: str | None = None, limit: Limit = 100) -> Plain:
+    @routes.get("/runs", tags=["runs"], dependencies=[reads])
+    def runs(state: str | None = None, limit: Limit = 100) -> Plain:
         """Return runs, newest first."""
         found = select(Run).order_by(col(Run.id).desc()).limit(limit)
         with front.reading() as looking:
             rows = looking.exec(found.where(col(Run.state) == state) if state else found)
             return {"items": [views.run(row) for row in rows]}
 
-    @routes.get("/approvals", tags=["approvals"])
-    def approvals_(who: Principal = reads, state: str | None = None, limit: Limit = 100) -> Plain:
+    @routes.get("/approvals", tags=["approvals"], dependencies=[reads])
+    def approvals_(state: str | None = None, limit: Limit = 100) -> Plain:
         """Return questions to people, newest first."""
         found = select(Approval).order_by(col(Approval.id).desc()).limit(limit)
         with front.reading() as looking:
             rows = looking.exec(found.where(col(Approval.state) == state) if state else found)
             return {"items": [views.approval(looking, row) for row in rows]}
 
-    @routes.get("/effects", tags=["effects"])
-    def effects(who: Principal = reads, state: str | None = None, limit: Limit = 1000) -> Plain:
+    @routes.get("/effects", tags=["effects"], dependencies=[reads])
+    def effects(state: str | None = None, limit: Limit = 1000) -> Plain:
         """Return what is, was or may come in force, newest first."""
         found = select(Effect).order_by(col(Effect.created).desc(), col(Effect.id)).limit(limit)
         with front.reading() as looking:
@@ -145,8 +145,8 @@ def _incidents(routes: APIRouter, front: Front) -> None:
     reads, triages = needs(front, Permission.READ), needs(front, Permission.TRIAGE)
     clock = front.suite.clock
 
-    @routes.get("/incidents/{name}", tags=["incidents"])
-    def incident(name: str, who: Principal = reads) -> Plain:
+    @routes.get("/incidents/{name}", tags=["incidents"], dependencies=[reads])
+    def incident(name: str) -> Plain:
         """Return one incident with its alerts, runs, effects, approvals and notes."""
         with front.reading() as looking:
             return views.incident_whole(looking, lifecycle.number_of(name))
@@ -184,8 +184,8 @@ def _incidents(routes: APIRouter, front: Front) -> None:
             lifecycle.annotate(writing, number, given.text, who.name, clock.now())
             return views.incident_whole(writing, number)
 
-    @routes.get("/alerts/{number}", tags=["alerts"])
-    def alert(number: int, who: Principal = reads) -> Plain:
+    @routes.get("/alerts/{number}", tags=["alerts"], dependencies=[reads])
+    def alert(number: int) -> Plain:
         """Return one alert with the copies of its events."""
         with front.reading() as looking:
             row = looking.get(Alert, number)
@@ -198,8 +198,8 @@ def _response(routes: APIRouter, front: Front) -> None:
     reads = needs(front, Permission.READ)
     clock = front.suite.clock
 
-    @routes.get("/runs/{number}", tags=["runs"])
-    def run(number: int, who: Principal = reads) -> Plain:
+    @routes.get("/runs/{number}", tags=["runs"], dependencies=[reads])
+    def run(number: int) -> Plain:
         """Return one run with its journal."""
         with front.reading() as looking:
             row = looking.get(Run, number)
@@ -207,8 +207,8 @@ def _response(routes: APIRouter, front: Front) -> None:
                 raise NotFound("run", str(number))
             return views.run_whole(looking, row)
 
-    @routes.get("/approvals/{number}", tags=["approvals"])
-    def approval(number: int, who: Principal = reads) -> Plain:
+    @routes.get("/approvals/{number}", tags=["approvals"], dependencies=[reads])
+    def approval(number: int) -> Plain:
         """Return one question, with its digest and exactly what would be done."""
         with front.reading() as looking:
             return views.approval(looking, approvals.get(looking, number))
@@ -242,15 +242,15 @@ def _events(routes: APIRouter, front: Front) -> None:
     reads, ingests = needs(front, Permission.READ), needs(front, Permission.INGEST)
     reader = front.log.reader
 
-    @routes.get("/rejects", tags=["events"])
-    def rejects(who: Principal = reads, after: int = 0, limit: Limit = 100) -> Plain:
+    @routes.get("/rejects", tags=["events"], dependencies=[reads])
+    def rejects(after: int = 0, limit: Limit = 100) -> Plain:
         """Return what no parser took, with the reason."""
         rows = reader.rejects(after, limit).select(["seq", "ingested", "source", "reason", "raw"])
         items = [{**row, "ingested": rfc3339(row["ingested"])} for row in rows.to_pylist()]
         return {"items": items}
 
-    @routes.post("/rejects/replay", tags=["events"])
-    def replay(who: Principal = ingests, after: int = 0, limit: Limit = 1000) -> Plain:
+    @routes.post("/rejects/replay", tags=["events"], dependencies=[ingests])
+    def replay(after: int = 0, limit: Limit = 1000) -> Plain:
         """Ask the parsers again; what one takes now becomes an event, once."""
         rows = reader.rejects(after, limit).select(["seq", "source", "raw"]).to_pylist()
         lines = [(restore(row["raw"]), f"reject:{row['seq']}") for row in rows]
@@ -263,10 +263,9 @@ def _events(routes: APIRouter, front: Front) -> None:
             "duplicates": stored.duplicates if stored else 0,
         }
 
-    @routes.post("/ingest", tags=["events"])
+    @routes.post("/ingest", tags=["events"], dependencies=[ingests])
     async def ingest(
         request: Request,
-        who: Principal = ingests,
         source: str = "http",
         form: Annotated[str, Query(alias="format")] = "auto",
     ) -> Plain:
@@ -280,12 +279,13 @@ def _events(routes: APIRouter, front: Front) -> None:
 
         return await run_in_threadpool(append) if lines else counts_of(NOTHING)
 
-    @routes.get("/events/stats", tags=["events"])
-    def stats(who: Principal = reads) -> Plain:
+    @routes.get("/events/stats", tags=["events"], dependencies=[reads])
+    def stats() -> Plain:
         """Return how much is stored, and what comes from where."""
         sources = query.sql(
             reader,
-            "SELECT source, count(*) AS events, max(ingested) AS last_seen FROM events GROUP BY 1 ORDER BY 1",
+            "SELECT source, count(*) AS events, max(ingested) AS last_seen FROM events "
+            "GROUP BY 1 ORDER BY 1",
         )
         view = reader.view()
         with front.reading() as looking:

@@ -63,7 +63,9 @@ class Bulk:
             named = [(item.index, row) for item, row in zip(taken, rows, strict=True)]
             known = [not kept for kept in self._front.store(named).kept]
         took = round((monotonic() - started) * 1000)
-        return Response(bulk.answer(items, known, took), media_type="application/json", headers=PRODUCT)
+        return Response(
+            bulk.answer(items, known, took), media_type="application/json", headers=PRODUCT
+        )
 
 
 def refusal(status: int, reason: str) -> Response:
@@ -92,7 +94,12 @@ def routes(front: Front) -> Iterator[Route]:
 
 def greeting() -> Response:
     """Return what a client asks first of all."""
-    body = {"name": "commonwatch", "cluster_name": "commonwatch", "cluster_uuid": "commonwatch", "version": VERSION}
+    body = {
+        "name": "commonwatch",
+        "cluster_name": "commonwatch",
+        "cluster_uuid": "commonwatch",
+        "version": VERSION,
+    }
     return JSONResponse(body, headers=PRODUCT)
 
 

@@ -76,7 +76,11 @@ def router(front: Front) -> APIRouter:
     def report(said: Report) -> Response:
         """Keep what an edge says about itself."""
         with front.writing() as writing:
-            row = Edge(name=said.edge, reported=front.suite.clock.now(), **said.model_dump(exclude={"edge"}))
+            row = Edge(
+                name=said.edge,
+                reported=front.suite.clock.now(),
+                **said.model_dump(exclude={"edge"}),
+            )
             ledger.report(writing, row)
         return Response(status_code=204)
 

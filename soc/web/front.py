@@ -29,6 +29,7 @@ COOKIE = "soc_session"
 SOURCE = "soc"
 """Where the suite's own events come from."""
 
+
 @dataclass
 class Front:
     """The front door of one process."""
@@ -124,7 +125,7 @@ class Front:
 def is_local(connection: HTTPConnection) -> bool:
     """Return whether the request came through the home's socket, which only its owner can open."""
     server = connection.scope.get("server")
-    return bool(server) and server[1] is None
+    return server is not None and server[1] is None
 
 
 def address_of(connection: HTTPConnection) -> str:

@@ -44,7 +44,7 @@ async def _run(server: uvicorn.Server, log: EmbeddedLog, listeners: list[socket.
     host, port = listeners[0].getsockname()[:2]
     sealing = asyncio.create_task(_seal(log))
     serving = asyncio.create_task(server.serve(sockets=listeners))
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event
         await asyncio.sleep(0.01)
     if server.started:
         print(f"ready http://{host}:{port}", flush=True)  # noqa: T201 - the supervisor reads it

@@ -31,7 +31,13 @@ def ines(database: Database, clock: SettableClock) -> str:
         return accounts.add(writing, "ines", frozenset({Role.ANALYST, Role.APPROVER}), clock.now())
 
 
-def login(database: Database, clock: SettableClock, password: str, address: str = "192.0.2.1", name: str = "ines") -> Principal | AccessDenied:
+def login(
+    database: Database,
+    clock: SettableClock,
+    password: str,
+    address: str = "192.0.2.1",
+    name: str = "ines",
+) -> Principal | AccessDenied:
     with session(database) as writing:
         return accounts.check(writing, name, password, address, clock.now())
 
@@ -41,7 +47,9 @@ def test_every_role_may_do_what_the_table_says_and_no_more(role: Role) -> None:
     assert {str(p) for p in ROLES[role]} == set(TABLE[role].split())
 
 
-def test_a_right_password_gives_what_the_roles_allow(database: Database, clock: SettableClock, ines: str) -> None:
+def test_a_right_password_gives_what_the_roles_allow(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
     who = login(database, clock, ines)
 
     assert isinstance(who, Principal)
@@ -60,7 +68,9 @@ def test_after_ten_failures_the_right_password_does_not_count_until_the_quarter_
     assert isinstance(login(database, clock, ines), Principal)
 
 
-def test_an_unknown_name_is_answered_like_a_wrong_password(database: Database, clock: SettableClock, ines: str) -> None:
+def test_an_unknown_name_is_answered_like_a_wrong_password(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
     assert str(login(database, clock, "wrong")) == str(login(database, clock, "wrong", name="bob"))
 
 
@@ -68,7 +78,9 @@ def test_a_session_ends_by_time_by_log_out_and_with_the_account(
     database: Database, clock: SettableClock, ines: str
 ) -> None:
     with session(database) as writing:
-        secrets = [keys.open_session(writing, "ines", clock.now(), timedelta(hours=8)) for _ in range(3)]
+        secrets = [
+            keys.open_session(writing, "ines", clock.now(), timedelta(hours=8)) for _ in range(3)
+        ]
     with session(database) as writing:
         keys.close_session(writing, secrets[0])
         assert keys.of_session(writing, secrets[0], clock.now()) is None
@@ -85,13 +97,17 @@ def test_no_secret_is_stored(database: Database, clock: SettableClock, ines: str
         token = keys.create_token(writing, "t", "read", None, clock.now())
 
     with Session(database) as reading:
-        stored = repr([reading.get_one(User, "ines").model_dump(), reading.get_one(Token, "t").model_dump()])
+        stored = repr(
+            [reading.get_one(User, "ines").model_dump(), reading.get_one(Token, "t").model_dump()]
+        )
         stored += repr([row.model_dump() for row in reading.exec(select(LoginSession))])
     assert not any(text in stored for text in (ines, secret, token))
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_a_machines_token_never_approves(database: Database, clock: SettableClock, scope: str) -> None:
+def test_a_machines_token_never_approves(
+    database: Database, clock: SettableClock, scope: str
+) -> None:
     with session(database) as writing:
         token = keys.create_token(writing, "t", scope, None, clock.now())
         who = keys.of_token(writing, token)
@@ -100,7 +116,9 @@ def test_a_machines_token_never_approves(database: Database, clock: SettableCloc
     assert who.person is None
 
 
-def test_a_persons_token_allows_no_more_than_the_person(database: Database, clock: SettableClock, ines: str) -> None:
+def test_a_persons_token_allows_no_more_than_the_person(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
     with session(database) as writing:
         token = keys.create_token(writing, "t", "admin", "ines", clock.now())
         who = keys.of_token(writing, token)

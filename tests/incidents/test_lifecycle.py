@@ -40,9 +40,7 @@ def test_every_step_is_allowed_or_refused_as_the_table_says(
             lifecycle.move(writing, 1, end, "user:ines", clock.now())
 
 
-@pytest.mark.parametrize(
-    ("verdict", "note"), [("", "x"), ("guilty", "x"), ("true_positive", " ")]
-)
+@pytest.mark.parametrize(("verdict", "note"), [("", "x"), ("guilty", "x"), ("true_positive", " ")])
 def test_nothing_closes_without_verdict_and_note(
     opened: Database, clock: SettableClock, verdict: str, note: str
 ) -> None:

@@ -65,7 +65,10 @@ def test_a_reject_says_why_and_keeps_every_byte(line: bytes, reason: str) -> Non
     assert row.event_id == "id1"
 
 
-@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
 def test_no_line_raises(line: bytes) -> None:
     (row,) = INTAKE.read([(line, None)])
 

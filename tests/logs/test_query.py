@@ -28,7 +28,11 @@ REFUSED = {
 def log(tmp_path: Path, clock: SettableClock) -> Iterator[EmbeddedLog]:
     log = EmbeddedLog(tmp_path / "events", Logs(seal_rows=2), clock)
     now = clock.now()
-    given = [Row(now, "{}", "ecs", dataset="a"), Row(now, "{}", "ecs", dataset="b"), Reject("?", "no")]
+    given = [
+        Row(now, "{}", "ecs", dataset="a"),
+        Row(now, "{}", "ecs", dataset="b"),
+        Reject("?", "no"),
+    ]
     log.append(to_table(given, "src", now, ["default", "default", "rejects"]))
     log.append(to_table([Row(now, "{}", "ecs", dataset="a")], "src", now, ["default"]))
     yield log

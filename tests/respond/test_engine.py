@@ -46,7 +46,9 @@ def queue(
         return trigger(writing, (c.incident for c in changes), [playbook], clock.now())
 
 
-def engine(database: Database, clock: SettableClock, folder: Path, policy: Respond = CONTAIN) -> Engine:
+def engine(
+    database: Database, clock: SettableClock, folder: Path, policy: Respond = CONTAIN
+) -> Engine:
     return Engine(database, clock, policy, ACTIONS, Outbox(folder / "outbox"), "worker")
 
 
@@ -60,12 +62,20 @@ def work(*engines: Engine) -> None:
         pass
 
 
-def decide(database: Database, clock: SettableClock, *, approve: bool = True, who: Principal = RHEA) -> None:
+def decide(
+    database: Database, clock: SettableClock, *, approve: bool = True, who: Principal = RHEA
+) -> None:
     with session(database) as writing:
         (asked,) = writing.exec(select(Approval).where(col(Approval.state) == "pending"))
         assert asked.id is not None
         approvals.decide(
-            writing, asked.id, who, approve=approve, digest=asked.digest, reason="r", now=clock.now()
+            writing,
+            asked.id,
+            who,
+            approve=approve,
+            digest=asked.digest,
+            reason="r",
+            now=clock.now(),
         )
 
 

@@ -6,7 +6,12 @@ from soc.errors import ExpressionError
 from soc.respond.expression import problems, render, truth
 
 CONTEXT = {
-    "incident": {"id": "${{ 7 * 7 }}{{ 7*7 }}", "wallets": ["0xAbC", "0x1"], "risk": 0.5, "n": None},
+    "incident": {
+        "id": "${{ 7 * 7 }}{{ 7*7 }}",
+        "wallets": ["0xAbC", "0x1"],
+        "risk": 0.5,
+        "n": None,
+    },
     "steps": {"ask": {"approved": True}},
     "item": "0xAbC",
     "run": {"id": 3, "playbook": "p"},
@@ -57,7 +62,9 @@ def test_mistakes_are_found_without_data() -> None:
     assert "nope" in found[1]
 
 
-@pytest.mark.parametrize("given", ["${{ run.id }}", "${{ incident.wallets }}", "true", "${{ item }}"])
+@pytest.mark.parametrize(
+    "given", ["${{ run.id }}", "${{ incident.wallets }}", "true", "${{ item }}"]
+)
 def test_a_condition_is_true_or_false_and_nothing_else(given: str) -> None:
     with pytest.raises(ExpressionError, match="true or false"):
         truth(given, CONTEXT)

@@ -21,7 +21,9 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("risk", "holds", "policy", "agreed", "held", "kind"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("risk", "holds", "policy", "agreed", "held", "kind"), CASES.values(), ids=CASES
+)
 def test_what_may_happen_unasked(
     risk: Risk, holds: list[Hold], policy: Respond, agreed: list[Hold], held: int, kind: type
 ) -> None:

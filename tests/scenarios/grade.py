@@ -103,7 +103,9 @@ def _wallets(seen: Seen) -> Iterator[Check]:
     wallets = {name: set(listed) for name, listed in seen.truth["wallets"].items()}
     sybil = wallets["sybil"] & held
     share = f"{len(sybil)} of {len(wallets['sybil'])}"
-    yield Check("90 % of the sybil wallets are limited", len(sybil) >= 0.9 * len(wallets["sybil"]), share)
+    yield Check(
+        "90 % of the sybil wallets are limited", len(sybil) >= 0.9 * len(wallets["sybil"]), share
+    )
     payroll, others = wallets["payroll"] & held, (wallets["honest"] - wallets["payroll"]) & held
     yield Check("at most 1 honest wallet is limited", len(others) <= 1, str(sorted(others)))
     yield Check("at most 2 of the payroll are limited", len(payroll) <= 2, str(sorted(payroll)))

@@ -11,7 +11,17 @@ ROOT = Path(__file__).parents[2]
 
 def play(seed: int, home: Path) -> dict[str, object]:
     """Play one round; return what the command prints."""
-    command = [sys.executable, "-m", "soc.cli.main", "demo", "--seed", str(seed), "--home", str(home), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "soc.cli.main",
+        "demo",
+        "--seed",
+        str(seed),
+        "--home",
+        str(home),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode:
         raise RuntimeError(f"soc demo ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -20,7 +30,16 @@ def play(seed: int, home: Path) -> dict[str, object]:
 
 def grade(home: Path, port: int) -> subprocess.CompletedProcess[str]:
     """Serve the home and grade it."""
-    serve = [sys.executable, "-m", "soc.cli.main", "serve", "--home", str(home), "--port", str(port)]
+    serve = [
+        sys.executable,
+        "-m",
+        "soc.cli.main",
+        "serve",
+        "--home",
+        str(home),
+        "--port",
+        str(port),
+    ]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

@@ -32,6 +32,9 @@ def tokens(suite: Suite) -> dict[str, dict[str, str]]:
     now = suite.clock.now()
     with session(suite.database) as writing:
         accounts.add(writing, "rhea", frozenset({Role.APPROVER, Role.RESPONDER}), now)
-        made = {scope: keys.create_token(writing, scope, scope, None, now) for scope in ("ingest", "authz", "read", "triage")}
+        made = {
+            scope: keys.create_token(writing, scope, scope, None, now)
+            for scope in ("ingest", "authz", "read", "triage")
+        }
         made["person"] = keys.create_token(writing, "person", "respond", "rhea", now)
     return {name: {"Authorization": f"Bearer {secret}"} for name, secret in made.items()}

@@ -1,7 +1,6 @@
 """A real home with a story in it: two wallets, an incident, a question, effects, a reject."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from passlib.hash import argon2
+from starlette.testclient import TestClient
 
 from soc.access.permissions import Role
 from soc.app import home
@@ -27,11 +27,6 @@ from soc.respond.playbook import Ask
 from soc.store.tables import Effect, Run, Step, User
 from soc.web.app import build
 from soc.web.front import Front
-
-with warnings.catch_warnings():
-    # It asks for httpx2; the httpx that the tests have does until that is a dependency.
-    warnings.simplefilter("ignore", UserWarning)
-    from starlette.testclient import TestClient
 
 NOW = datetime(2026, 11, 23, 8, 42, 10, tzinfo=UTC)
 WALLET = "0x7a3f00000000000000000000000000000000c91d"

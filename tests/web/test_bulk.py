@@ -21,7 +21,9 @@ def body(*documents: object, **about: str) -> bytes:
 
 
 def test_what_is_answered_is_stored(client: TestClient, front: Front, tokens: Headers) -> None:
-    answer = client.post("/_bulk", content=body({"@timestamp": T}, "nope"), headers=tokens["ingest"])
+    answer = client.post(
+        "/_bulk", content=body({"@timestamp": T}, "nope"), headers=tokens["ingest"]
+    )
 
     assert answer.status_code == 200
     assert answer.text.startswith('{"took":')
@@ -92,7 +94,8 @@ def test_only_a_token_that_may_ingest_does(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/_cluster/health", "/_cat/health", "/_license", "/_nodes/http", "/_index_template/x"]
+    "path",
+    ["/", "/_cluster/health", "/_cat/health", "/_license", "/_nodes/http", "/_index_template/x"],
 )
 def test_the_questions_that_shippers_ask_first_are_answered(client: TestClient, path: str) -> None:
     answer = client.get(path)

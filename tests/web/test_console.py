@@ -1,5 +1,6 @@
 import shutil
 from collections import deque
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -23,7 +24,7 @@ from soc.store.tables import (
     Step,
 )
 from soc.web.console import site as console_site
-from tests.web.story import EVIL, PEOPLE, WALLET, Site
+from tests.web.story import EVIL, PEOPLE, WALLET, Site, opened
 
 PAGES = [
     "/queue",
@@ -55,6 +56,19 @@ PAGES = [
 ]
 KNOWN = {"script", "img"}
 VOID = {"meta", "link", "input", "br", "img"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with opened(tmp_path / "home") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site that nobody changes."""
+    with opened(tmp_path_factory.mktemp("still") / "home") as site:
+        yield site
 
 
 class Page(HTMLParser):
@@ -235,7 +249,7 @@ def test_evidence_is_shown_when_the_log_is_gone(site: Site) -> None:
     assert '{"message": "gift 1 ' + EVIL in Page(answer.text).text
 
 
-def close(site: Site, person: str, **form: str):  # noqa: ANN201 - a response
+def close(site: Site, person: str, **form: str):
     return site.browser(person).post("/incidents/INC-1/close", data=form)
 
 

@@ -28,7 +28,9 @@ def held(front: Front, clock: SettableClock) -> None:
             ledger.enforce(writing, effect, now)
 
 
-def ask(client: TestClient, tokens: Headers, subject: str, query: str = "") -> tuple[int, str | None]:
+def ask(
+    client: TestClient, tokens: Headers, subject: str, query: str = ""
+) -> tuple[int, str | None]:
     answer = client.get(f"/authz{query}", headers={**tokens["authz"], "X-Soc-Subject": subject})
     return answer.status_code, answer.headers.get("x-soc-effect")
 
@@ -47,7 +49,11 @@ def test_a_subject_is_answered_by_what_is_in_force(
 
 
 def test_a_doubled_or_missing_subject_is_refused(client: TestClient, tokens: Headers) -> None:
-    doubled = [("X-Soc-Subject", "wallet:0x1"), ("X-Soc-Subject", "wallet:0x2"), *tokens["authz"].items()]
+    doubled = [
+        ("X-Soc-Subject", "wallet:0x1"),
+        ("X-Soc-Subject", "wallet:0x2"),
+        *tokens["authz"].items(),
+    ]
 
     assert client.get("/authz", headers=doubled).status_code == 403
     assert client.get("/authz", headers=tokens["authz"]).status_code == 403
@@ -69,7 +75,9 @@ def test_edges_get_what_changed_and_are_remembered(
 
 @pytest.mark.parametrize("scope", [None, "read", "ingest"])
 @pytest.mark.parametrize("path", ["/authz", "/v1/edge/rules"])
-def test_only_edges_are_told(client: TestClient, tokens: Headers, scope: str | None, path: str) -> None:
+def test_only_edges_are_told(
+    client: TestClient, tokens: Headers, scope: str | None, path: str
+) -> None:
     headers = tokens[scope] if scope else {}
 
     assert client.get(path, headers=headers).status_code == (403 if scope else 401)
@@ -84,13 +92,23 @@ def test_the_api_lifts_with_a_reason_and_closes_with_a_verdict(
     with session(front.suite.database) as writing:
         record(writing, [finding()], {}, front.suite.clock.now(), Incidents())
 
-    no_reason = client.post("/api/v1/effects/EF-1/lift", json={"reason": ""}, headers=tokens["person"])
-    lifted = client.post("/api/v1/effects/EF-1/lift", json={"reason": "cleared"}, headers=tokens["person"])
-    again = client.post("/api/v1/effects/EF-1/lift", json={"reason": "cleared"}, headers=tokens["person"])
+    no_reason = client.post(
+        "/api/v1/effects/EF-1/lift", json={"reason": ""}, headers=tokens["person"]
+    )
+    lifted = client.post(
+        "/api/v1/effects/EF-1/lift", json={"reason": "cleared"}, headers=tokens["person"]
+    )
+    again = client.post(
+        "/api/v1/effects/EF-1/lift", json={"reason": "cleared"}, headers=tokens["person"]
+    )
     reader = client.post("/api/v1/effects/EF-2/lift", json={"reason": "x"}, headers=tokens["read"])
-    no_verdict = client.post("/api/v1/incidents/INC-1/close", json={"note": "x"}, headers=tokens["person"])
+    no_verdict = client.post(
+        "/api/v1/incidents/INC-1/close", json={"note": "x"}, headers=tokens["person"]
+    )
     closed = client.post(
-        "/api/v1/incidents/INC-1/close", json={"verdict": "test", "note": "x"}, headers=tokens["person"]
+        "/api/v1/incidents/INC-1/close",
+        json={"verdict": "test", "note": "x"},
+        headers=tokens["person"],
     )
     missing = client.get("/api/v1/incidents/INC-9", headers=tokens["person"])
 

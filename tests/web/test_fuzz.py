@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from soc import plugins
 from soc.content.folders import files, packaged
 from soc.detect.sigma.load import load_rules
-from soc.errors import ContentError
+from soc.errors import ContentError, Problem
 from soc.respond.playbook import read
 from soc.web.front import Front
 
@@ -28,7 +28,10 @@ def document(rng: Random) -> str:
     return json.dumps(
         {
             "@timestamp": "2026-11-23T12:00:00Z",
-            "event": {"dataset": rng.choice(["platform.access", "chain.donation", "x"]), "id": str(rng.random())},
+            "event": {
+                "dataset": rng.choice(["platform.access", "chain.donation", "x"]),
+                "id": str(rng.random()),
+            },
             "wallet": {"address": f"0x{rng.getrandbits(160):040x}"},
             "funding": {"amount": {"raw": str(rng.getrandbits(64))}, "round": {"id": "r"}},
             "source": {"ip": "192.0.2.1"},
@@ -55,7 +58,10 @@ def nest(rng: Random, text: str) -> str:
 
 
 def lone_surrogate(rng: Random, text: str) -> str:
-    return text[:-1] + f', "s": "{rng.choice([chr(92) + "ud800", chr(92) + "udfff", chr(92) + "u0000"])}"}}'
+    return (
+        text[:-1]
+        + f', "s": "{rng.choice([chr(92) + "ud800", chr(92) + "udfff", chr(92) + "u0000"])}"}}'
+    )
 
 
 def huge_number(rng: Random, text: str) -> str:
@@ -100,7 +106,9 @@ def test_every_document_is_accepted_rejected_or_refused(
 ) -> None:
     rng = Random(SEED)
     lines = [change(rng, document(rng)) for _ in range(EACH)]
-    content = "".join(f'{{"create":{{}}}}\n{line}\n' for line in lines).encode("utf-8", "surrogatepass")
+    content = "".join(f'{{"create":{{}}}}\n{line}\n' for line in lines).encode(
+        "utf-8", "surrogatepass"
+    )
 
     taken, refused = send(client, tokens["ingest"], content, EACH)
 
@@ -114,7 +122,16 @@ def wrong_pairs(rng: Random) -> bytes:
     lines = []
     for _ in range(4):
         action = rng.choice(
-            ['{"create":{}}', '{"index":{"_id":"a"}}', '{"delete":{}}', '{"update":{}}', "{}", "[]", '{"create":1}', "x"]
+            [
+                '{"create":{}}',
+                '{"index":{"_id":"a"}}',
+                '{"delete":{}}',
+                '{"update":{}}',
+                "{}",
+                "[]",
+                '{"create":1}',
+                "x",
+            ]
         )
         lines += rng.sample([action, document(rng), document(rng)], k=rng.choice([1, 2, 3]))
     return "\n".join(lines).encode() + b"\n"
@@ -137,11 +154,15 @@ def test_truncated_gzip_stores_nothing(
     client: TestClient, front: Front, tokens: dict[str, dict[str, str]]
 ) -> None:
     rng = Random(SEED)
-    whole = gzip.compress(b"".join(b'{"create":{}}\n' + document(rng).encode() + b"\n" for _ in range(20)))
+    whole = gzip.compress(
+        b"".join(b'{"create":{}}\n' + document(rng).encode() + b"\n" for _ in range(20))
+    )
     headers = {**tokens["ingest"], "Content-Encoding": "gzip"}
 
     for _ in range(EACH):
-        answer = client.post("/fuzz/_bulk", content=whole[: rng.randrange(len(whole))], headers=headers)
+        answer = client.post(
+            "/fuzz/_bulk", content=whole[: rng.randrange(len(whole))], headers=headers
+        )
         assert answer.status_code == 400
 
     assert front.log.reader.view().upto == 0
@@ -157,7 +178,9 @@ def mutated(rng: Random, text: str) -> str:
     characters = list(text)
     for _ in range(rng.randrange(1, 6)):
         at = rng.randrange(len(characters))
-        characters[at] = rng.choice(['"', "[", "]", "\\", "<", " ", "\x00", "é", "9", "", "\ud800", "]" * 50])
+        characters[at] = rng.choice(
+            ['"', "[", "]", "\\", "<", " ", "\x00", "é", "9", "", "\ud800", "]" * 50]
+        )
     return "".join(characters)
 
 
@@ -178,8 +201,33 @@ def test_every_log_line_is_an_event_or_a_reject(
     assert front.log.reader.view().upto == len(lines)
 
 
-YAML_VALUES = ["null", "1e5", "on", "true", "-1", "9" * 400, "[]", "{}", "[[[x]]]", "{a: b}", "''", "'x: y'", "2026-13-01"]
-YAML_TRAPS = ["*a", "&a x", "!!python/object:os.system x", "[", "{", ": :", "\t- x", "|", "\x07", "[" * 60]
+YAML_VALUES = [
+    "null",
+    "1e5",
+    "on",
+    "true",
+    "-1",
+    "9" * 400,
+    "[]",
+    "{}",
+    "[[[x]]]",
+    "{a: b}",
+    "''",
+    "'x: y'",
+    "2026-13-01",
+]
+YAML_TRAPS = [
+    "*a",
+    "&a x",
+    "!!python/object:os.system x",
+    "[",
+    "{",
+    ": :",
+    "\t- x",
+    "|",
+    "\x07",
+    "[" * 60,
+]
 
 
 def broken_yaml(rng: Random, text: str) -> str:
@@ -215,16 +263,22 @@ def texts(kind: str) -> Iterator[str]:
         yield path.read_text()
 
 
+def mistakes_of(path: Path, actions: dict[str, Any]) -> tuple[Problem, ...]:
+    try:
+        read(path, actions)
+    except ContentError as wrong:
+        return wrong.problems
+    return ()
+
+
 def test_a_broken_playbook_is_a_value_or_mistakes_with_lines(tmp_path: Path) -> None:
     actions: dict[str, Any] = plugins.load("soc.actions")
     rng, path = Random(SEED), tmp_path / "x.yml"
     tried = [broken_yaml(rng, text) for text in texts("playbooks") for _ in range(EACH)]
     for text in tried:
         path.write_text(text)
-        try:
-            read(path, actions)
-        except ContentError as wrong:
-            assert all(problem.line >= 1 and problem.message for problem in wrong.problems)
+        mistakes = mistakes_of(path, actions)
+        assert all(problem.line >= 1 and problem.message for problem in mistakes)
 
     assert sum(map(is_yaml, tried)) > 0.6 * len(tried)
 
@@ -238,4 +292,6 @@ def test_a_broken_rule_is_a_rule_or_a_problem(tmp_path: Path) -> None:
     ruleset = load_rules([tmp_path])
 
     assert all(problem.line >= 1 and problem.message for problem in ruleset.failed)
-    assert sum(1 for text in tried if all(is_yaml(part) for part in text.split("---"))) > 0.6 * len(tried)
+    assert sum(1 for text in tried if all(is_yaml(part) for part in text.split("---"))) > 0.6 * len(
+        tried
+    )

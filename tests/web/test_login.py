@@ -1,14 +1,21 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from httpx import Response
 from sqlmodel import select
 
 from soc.access import keys
 from soc.store.tables import AuditRow, LoginSession
 from soc.web.console.shell import local
 from soc.web.front import COOKIE
-from tests.web.story import PASSWORD, Site
+from tests.web.story import PASSWORD, Site, opened
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with opened(tmp_path / "home") as site:
+        yield site
 
 
 def events(site: Site) -> list[tuple[str, str, str]]:
@@ -24,7 +31,7 @@ def acts(site: Site) -> list[tuple[str, str, str]]:
         return [(row.actor, row.action, row.outcome) for row in rows if row.action[:3] == "log"]
 
 
-def log_in(site: Site, user: str, password: str, **more: str) -> Response:
+def log_in(site: Site, user: str, password: str, **more: str) -> Any:
     return site.browser().post("/login", data={"user": user, "password": password, **more})
 
 
@@ -44,7 +51,7 @@ def test_right_password_begins_a_session_that_is_recorded_and_told(site: Site) -
 
 def test_cookie_is_secure_over_tls(site: Site) -> None:
     browser = site.browser()
-    browser.base_url = "https://soc.example"  # type: ignore[assignment]  # httpx parses it
+    browser.base_url = "https://soc.example"
 
     answer = browser.post("/login", data={"user": "ann", "password": PASSWORD})
 
@@ -178,7 +185,7 @@ def test_a_program_without_a_token_gets_json(site: Site) -> None:
     ids=["page", "api"],
 )
 def test_only_own_pages_change_things_in_a_session(
-    site: Site, headers: dict[str, str], *, taken: bool, send: Callable[..., Response]
+    site: Site, headers: dict[str, str], *, taken: bool, send: Callable[..., Any]
 ) -> None:
     browser = site.browser("ann")
     del browser.headers["Sec-Fetch-Site"]

@@ -43,7 +43,12 @@ class Syslog:
             "@timestamp": moment.isoformat(),
             "event": {"dataset": dataset, "kind": "event", "original": line},
             "host": {"name": host},
-            "log": {"syslog": {"facility": {"code": int(priority) // 8}, "severity": {"code": int(priority) % 8}}},
+            "log": {
+                "syslog": {
+                    "facility": {"code": int(priority) // 8},
+                    "severity": {"code": int(priority) % 8},
+                }
+            },
             "process": {"name": app, "pid": pid},
             "message": message,
         }

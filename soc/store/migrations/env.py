@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from soc.store.tables import SQLModel
+from soc.store import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=SQLModel.metadata,
+    target_metadata=tables.Alert.metadata,
     render_as_batch=True,
 )
 with context.begin_transaction():

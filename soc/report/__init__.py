@@ -1,0 +1,1 @@
+"""Reports as files: JSON for machines, Markdown and HTML for people."""

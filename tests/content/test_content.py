@@ -1,0 +1,105 @@
+"""Everything that is shipped loads, is tested, and breaks where its samples say."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from soc import plugins
+from soc.content.folders import files, packaged
+from soc.detect.sigma.load import load_rules
+from soc.ingest.parse import Intake
+from soc.respond import rehearsal
+from soc.respond.playbook import read
+from soc.watch import samples
+from soc.watch.samples import Sample, Samples
+
+RULES = packaged("rules")
+PLAYBOOKS = sorted(files(packaged("playbooks")))
+ACTIONS: dict[str, Any] = plugins.load("soc.actions")
+INTAKE = Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
+SAMPLES = [
+    (path, sample)
+    for path in samples.files(RULES)
+    for sample in samples.load(path, Samples).samples
+]
+RULESET = load_rules([RULES])
+MODELS = {
+    rule for kind in plugins.load("soc.detectors").values() for rule in kind(samples.Detect()).rules
+}
+
+
+def test_every_rule_loads() -> None:
+    assert RULESET.failed == ()
+
+
+def test_every_rule_file_has_samples() -> None:
+    tested = {path.name.removesuffix(samples.SUFFIX) for path in samples.files(RULES)}
+
+    assert {path.stem for path in files(RULES)} == tested
+
+
+@pytest.mark.parametrize("path", list(samples.files(RULES)), ids=lambda path: path.stem)
+def test_every_sample_comes_out_as_it_says(path: Path) -> None:
+    assert [result for result in samples.run(path, INTAKE) if result.problem] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "sample"),
+    [(path, sample) for path, sample in SAMPLES if not sample.hits],
+    ids=[f"{path.stem}:{sample.name}" for path, sample in SAMPLES if not sample.hits],
+)
+def test_a_benign_sample_breaks_exactly_one_part(
+    path: Path, sample: Sample, tmp_path: Path
+) -> None:
+    """With that one part out of the way, the rule would have hit."""
+    beside = path.with_name(path.name.removesuffix(samples.SUFFIX) + ".yml")
+    rules = list(yaml.safe_load_all(beside.read_text()))
+    slug = sample.rule or samples.load(path, Samples).rule
+    rule = next(rule for rule in rules if rule["name"] == slug)
+    assert sample.breaks, "say which part spares it"
+    _loosen(rule, sample.breaks)
+    loosened = tmp_path / beside.name
+    loosened.write_text(yaml.safe_dump_all(rules))
+
+    assert samples.is_hit(
+        samples.Rules(load_rules([loosened]), samples.Detect()), slug, sample, INTAKE
+    )
+
+
+def _loosen(rule: dict[str, Any], part: str) -> None:
+    if part == "condition":
+        rule["correlation"]["condition"]["gte"] = 1
+    elif part == "timespan":
+        rule["correlation"]["timespan"] = "365d"
+    else:
+        spares = re.search(rf"not {part}\b", rule["detection"]["condition"])
+        always = {"no.such.field|exists": False}
+        rule["detection"][part] = {"no.such.field|exists": True} if spares else always
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_every_playbook_loads_under_its_name_and_passes_its_tests(path: Path) -> None:
+    playbook = read(path, ACTIONS)
+    results = list(rehearsal.run(path.with_name(path.stem + samples.SUFFIX), ACTIONS))
+
+    assert playbook.name == path.stem
+    assert results
+    assert [result for result in results if result.problem] == []
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_every_playbook_answers_rules_that_exist(path: Path) -> None:
+    known = {rule.name for rule in (*RULESET.rules, *RULESET.correlations)} | MODELS
+
+    assert set(read(path, ACTIONS).on.incident.rules) <= known
+
+
+def test_every_rule_says_who_owns_it_and_what_to_do() -> None:
+    for rule in (*RULESET.rules, *RULESET.correlations):
+        assert rule.extras.owner, rule.name
+        assert rule.extras.reviewed, rule.name
+        assert rule.tags, rule.name
+        assert rule.name in RULESET.silent or rule.extras.response, rule.name

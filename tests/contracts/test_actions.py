@@ -1,0 +1,70 @@
+"""What every action keeps to, whoever offers it."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from soc import plugins
+from soc.respond.action import Action, Hold, Repeat, Risk
+
+ACTIONS: dict[str, type[Action]] = plugins.load("soc.actions")
+
+pytestmark = pytest.mark.parametrize("name", ACTIONS)
+
+
+class World:
+    """Remembers what an action did."""
+
+    key = "EF-1-step-0"
+    until = None
+
+    def __init__(self) -> None:
+        self.did: list[object] = []
+
+    def enforce(self, hold: Hold) -> None:
+        self.did.append(hold)
+
+    def lift(self) -> None:
+        self.did.append("lift")
+
+    def note(self, text: str) -> None:
+        self.did.append(text)
+
+    def notify(self, to: tuple[str, ...], title: str, text: str) -> None:
+        self.did.append((to, title, text))
+
+
+def example(name: str) -> Action:
+    return ACTIONS[name].model_validate_json(ACTIONS[name].example)
+
+
+def test_it_declares_what_it_is(name: str) -> None:
+    action = ACTIONS[name]
+
+    assert action.name == name
+    assert action.risk in Risk
+    assert action.repeat in Repeat
+    assert action.__doc__
+    assert all(field.description for field in action.model_fields.values())
+
+
+def test_it_refuses_parameters_that_it_does_not_know(name: str) -> None:
+    with pytest.raises(ValidationError):
+        ACTIONS[name].model_validate({**json.loads(ACTIONS[name].example), "surprise": 1})
+
+
+def test_what_contains_can_be_undone_and_plans_what_it_does(name: str) -> None:
+    action, world = example(name), World()
+
+    plan = action.plan()
+    action.run(world)
+
+    if action.risk is Risk.CONTAIN:
+        assert action.undoes
+        assert world.did == [plan]
+        action.undo(world)
+        assert world.did[-1] == "lift"
+    else:
+        assert plan is None
+    assert json.dumps(action.run(world)) is not None
