@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what *read* hands over: it joined file and environment and knows their places."""
+        """Take only what *read* hands over: it joined file and environment."""
         return (init_settings,)
 
 

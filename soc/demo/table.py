@@ -50,14 +50,15 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
     )
     rows = [heads, *(_row(attack) for attack in result["attacks"])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
-    w = result["wallets"]
+    held = ", ".join(
+        f"{result['wallets'][f'{name}_limited']} of {result['wallets'][name]} {name} wallets"
+        for name in ("sybil", "honest", "payroll")
+    )
     answers = ", ".join(f"{status} {times} times" for status, times in result["answers"].items())
     return [
         *("  ".join(c.ljust(n) for c, n in zip(row, widths, strict=True)).rstrip() for row in rows),
         "",
-        f"held back: {w['sybil_limited']} of {w['sybil']} sybil wallets, "
-        f"{w['honest_limited']} of {w['honest']} honest ones, "
-        f"{w['payroll_limited']} of {w['payroll']} on one payroll",
+        f"held back: {held}",
         f"{result['incidents']} incidents; answers: {answers}",
     ]
 

@@ -110,11 +110,11 @@ class RiskResult(Value):
 
 
 class Counts(Value):
-    """The figures of the first page; all but ``watched`` are about the top risks alone."""
+    """The figures of the first page, the worst first; of the top risks, but statuses are of all."""
 
-    risks: int
     bare_risks: int
     gaps: int
+    risks: int
     steps: int
     watched: int
     statuses: dict[str, int]

@@ -196,6 +196,7 @@ def _incidents(routes: APIRouter, front: Front) -> None:
 
 def _response(routes: APIRouter, front: Front) -> None:
     reads = needs(front, Permission.READ)
+    approves, responds = needs(front, Permission.APPROVE), needs(front, Permission.RESPOND)
     clock = front.suite.clock
 
     @routes.get("/runs/{number}", tags=["runs"], dependencies=[reads])
@@ -214,9 +215,7 @@ def _response(routes: APIRouter, front: Front) -> None:
             return views.approval(looking, approvals.get(looking, number))
 
     @routes.post("/approvals/{number}/decide", tags=["approvals"])
-    def decide(
-        number: int, given: Decision, who: Principal = needs(front, Permission.APPROVE)
-    ) -> Plain:
+    def decide(number: int, given: Decision, who: Principal = approves) -> Plain:
         """Answer a question; 409 if it is no longer open or the digest is another."""
         with front.writing() as writing:
             decided = approvals.decide(
@@ -231,7 +230,7 @@ def _response(routes: APIRouter, front: Front) -> None:
             return views.approval(writing, decided)
 
     @routes.post("/effects/{name}/lift", tags=["effects"], status_code=202)
-    def lift(name: str, given: Reason, who: Principal = needs(front, Permission.RESPOND)) -> Plain:
+    def lift(name: str, given: Reason, who: Principal = responds) -> Plain:
         """Queue the undo of an active effect."""
         with front.writing() as writing:
             ledger.ask_lift(writing, name, who.name, given.reason, clock.now())

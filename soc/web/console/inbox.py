@@ -66,7 +66,7 @@ def _form(routes: APIRouter, console: Console) -> None:
     front, reads = console.front, console.reader()
 
     @routes.post("/approvals/{name}/decide")
-    def decide(  # noqa: PLR0917 - a form's own fields
+    def decide(
         request: Request,
         name: str,
         decision: Annotated[Literal["approve", "reject"], Form()],

@@ -35,7 +35,7 @@ def add(routes: APIRouter, console: Console) -> None:
     reads = console.reader()
 
     @routes.get("/queue")
-    def queue(  # noqa: PLR0917 - a query string's own keys
+    def queue(
         request: Request,
         who: Principal = reads,
         state: State = "open",
