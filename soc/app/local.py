@@ -1,7 +1,10 @@
 """Reach the front door of a home through its socket, when one is running."""
 
 import json
+import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,21 @@ from typing import Any
 from soc.errors import Refused
 
 PATIENCE = 60.0
+LONGEST = 100
+"""Bytes of a socket's path that every kernel takes."""
+
+
+@contextmanager
+def address_of(path: Path) -> Iterator[str]:
+    """Give a short address of the socket at *path*: kernels take no path of any length."""
+    if len(os.fsencode(path)) <= LONGEST:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 class LocalConnection(HTTPConnection):
@@ -22,7 +40,8 @@ class LocalConnection(HTTPConnection):
         """Open the socket."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        with address_of(self._path) as address:
+            self.sock.connect(address)
 
 
 def is_served(path: Path) -> bool:

@@ -1,36 +1,42 @@
-"""The wired suite, as every process of an installation makes it for itself."""
+"""The wired suite, as every process of an installation makes it for itself.
+
+Heavy parts are imported where they are made: a command pays only for what it uses.
+"""
+
+from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-from sqlmodel import Session
+from typing import TYPE_CHECKING, Any
 
 from soc import plugins
-from soc.app import content, home
-from soc.app.content import Playbooks
-from soc.app.home import Home
-from soc.audit import Act
-from soc.audit import record as record_act
+from soc.app import home
 from soc.clock import Clock, SystemClock
-from soc.detect.detector import Detector, Mode
-from soc.detect.rules import Rules
-from soc.detect.sigma.load import load_rules
-from soc.incidents.record import Change
-from soc.ingest.parse import Intake
-from soc.logs.embedded import EmbeddedLog
-from soc.logs.reader import LogReader
-from soc.model.event import Row
-from soc.respond.action import Action
-from soc.respond.engine import Engine
-from soc.respond.notifier import Outbox
-from soc.respond.trigger import trigger
 from soc.settings import Settings
 from soc.settings import read as read_settings
-from soc.store.session import Database, connect
-from soc.watch.tick import Watch
+
+POLICY = "qf"
+"""The policy of retention that is in force."""
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from sqlmodel import Session
+
+    from soc.app.content import Playbooks
+    from soc.app.home import Home
+    from soc.detect.detector import Detector, Mode
+    from soc.detect.rules import Rules
+    from soc.incidents.record import Change
+    from soc.ingest.parse import Intake
+    from soc.logs.embedded import EmbeddedLog
+    from soc.logs.reader import LogReader
+    from soc.model.event import Row
+    from soc.respond.action import Action
+    from soc.respond.engine import Engine
+    from soc.store.session import Database
+    from soc.watch.tick import Watch
 
 
 class Suite:
@@ -44,26 +50,39 @@ class Suite:
     @cached_property
     def database(self) -> Database:
         """The store."""
+        from soc.store.session import connect  # SQLAlchemy
+
         return connect(self.home.database)
 
     @cached_property
     def reader(self) -> LogReader:
         """The event store, to read."""
+        from soc.logs.reader import LogReader  # pyarrow
+
         return LogReader(self.home.events)
 
     def log(self) -> EmbeddedLog:
         """Open the event store to write; raises LogError while another process does."""
+        from soc.logs.embedded import EmbeddedLog  # pyarrow
+
         return EmbeddedLog(self.home.events, self.settings.logs, self.clock)
 
     @cached_property
     def intake(self) -> Intake:
         """All parsers."""
+        from soc.ingest.parse import Intake  # pyarrow
+
         return Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
 
-    def classify(self, row: Row) -> str:
-        """Return the class of retention that *row* belongs to."""
-        _ = row  # until the policy names classes, there is one
-        return "default"
+    @cached_property
+    def classify(self) -> Callable[[Row], str]:
+        """What gives each event its class of retention; raises ContentError for a broken policy."""
+        from soc.content import folders
+        from soc.retain.classify import classifier
+        from soc.retain.load import read_policy
+
+        paths, _ = folders.overlay([folders.packaged("retention"), self.home.content("retention")])
+        return classifier(read_policy(next(path for path in paths if path.stem == POLICY)))
 
     @cached_property
     def actions(self) -> Mapping[str, type[Action]]:
@@ -73,22 +92,32 @@ class Suite:
     @cached_property
     def playbooks(self) -> Playbooks:
         """All playbooks."""
+        from soc.app import content  # Jinja2
+
         return content.playbooks(self.home, self.actions)
 
     @cached_property
     def rules(self) -> Rules:
         """The detector that holds all Sigma rules."""
+        from soc.app import content  # pySigma
+        from soc.detect.rules import Rules
+        from soc.detect.sigma.load import load_rules
+
         files, _ = content.rule_files(self.home)
         active = content.monitored(self.settings, self.home, "active")
         return Rules(load_rules([*files, *active, *self._monitored]), self.settings.detect)
 
     @cached_property
     def _monitored(self) -> tuple[Path, ...]:
+        from soc.app import content  # Jinja2
+
         return content.monitored(self.settings, self.home, "monitor")
 
     @cached_property
     def modes(self) -> dict[str, Mode]:
         """What rules of further folders may do: at first, only be watched."""
+        from soc.detect.detector import Mode  # pyarrow
+
         watched = set(self._monitored)
         every = [*self.rules.ruleset.rules, *self.rules.ruleset.correlations]
         return {rule.name: Mode.MONITOR for rule in every if rule.path in watched}
@@ -121,11 +150,16 @@ class Suite:
 
     def watch(self) -> Watch:
         """Return what moves the detectors."""
+        from soc.watch.tick import Watch  # SQLAlchemy and pyarrow
+
         parts = (self.reader, self.database, self.clock, self.settings)
         return Watch(*parts, self.detectors, self.modes, self.follow())
 
     def engine(self) -> Engine:
         """Return this process's hands."""
+        from soc.respond.engine import Engine  # SQLAlchemy and Jinja2
+        from soc.respond.notifier import Outbox
+
         owner = f"{os.uname().nodename}:{os.getpid()}"
         return Engine(
             self.database,
@@ -138,13 +172,16 @@ class Suite:
 
     def follow(self) -> Callable[[Session, tuple[Change, ...], Any], None]:
         """Return what follows from changed incidents, in the transaction that changed them."""
+        from soc.audit import Act, record  # SQLAlchemy
+        from soc.respond.trigger import trigger
+
         playbooks = self.playbooks.usable
 
         def follow(writing: Session, changes: tuple[Change, ...], now: Any) -> None:  # noqa: ANN401 - a moment
             for change in changes:
                 verb = "incident.open" if change.opened else "incident.grow"
                 act = Act(at=now, actor="soc", action=verb, object=f"incident:{change.incident}")
-                record_act(writing, act)
+                record(writing, act)
             trigger(writing, (change.incident for change in changes), playbooks, now)
 
         return follow

@@ -1,5 +1,6 @@
 """What a worker does all day: windows, runs, effects whose time is over, numbers for the audit."""
 
+import logging
 from threading import Event
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -28,6 +29,8 @@ def work(suite: Suite, stop: Event) -> None:
         with session(suite.database) as writing:
             audit.number(writing)
 
+    # A tick that is still running when the next is due is no news.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     clock = BackgroundScheduler(
         timezone="UTC",
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},

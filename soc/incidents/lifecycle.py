@@ -42,6 +42,7 @@ class Verdict(StrEnum):
     INSUFFICIENT_DATA = "insufficient_data"
 
 
+LONGEST_NUMBER = 15
 S = IncidentState
 OPEN = (S.NEW, S.IN_PROGRESS, S.ON_HOLD)
 NEXT = MappingProxyType(
@@ -58,7 +59,7 @@ NEXT = MappingProxyType(
 def number_of(text: str) -> int:
     """Return the number in ``INC-12`` or ``12``; raises NotFound for anything else."""
     digits = text.upper().removeprefix("INC-")
-    if not digits.isascii() or not digits.isdigit():
+    if not digits.isascii() or not digits.isdigit() or len(digits) > LONGEST_NUMBER:
         raise NotFound("incident", text)
     return int(digits)
 

@@ -66,7 +66,7 @@ def decide(
         raise Illegal("the digest is not that of what will be done: read the plan again")
     if not approve and not reason.strip():
         raise Illegal("a reason is needed to reject")
-    _may_vote(session, approval, run, who)
+    require_vote(session, approval, run, who)
     voted = ApprovalVote(
         approval=number, person=who.person or "", approve=approve, reason=reason.strip(), at=now
     )
@@ -125,7 +125,8 @@ def shortened(question: Ask, longest: timedelta | None) -> Ask:
     return question.model_copy(update={"expires": longest}) if longest else question
 
 
-def _may_vote(session: Session, approval: Approval, run: Run | None, who: Principal) -> None:
+def require_vote(session: Session, approval: Approval, run: Run | None, who: Principal) -> None:
+    """Do nothing if *who* may answer; raise AccessDenied or Illegal saying why not."""
     who.require(Permission.APPROVE)
     names = {f"role:{role}" for role in who.roles} | {f"user:{who.person}"}
     if not names.intersection(orjson.loads(approval.approvers_json)):

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from sqlite3 import Connection as SQLite
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlmodel import Session, create_engine
 
 Database = Engine
@@ -49,17 +46,28 @@ def _arguments(url: str) -> dict[str, object]:
 
 
 def _migrate(database: Database) -> None:
-    """Bring the schema to the newest revision; ask nothing if it is there already."""
+    """Bring the schema to the newest revision; load nothing if it is there already."""
+    versions = Path(__file__).with_name("migrations") / "versions"
+    newest = max(path.name.partition("_")[0] for path in versions.glob("0*.py"))
+    if _revision(database) == newest:
+        return
+    from alembic import command  # takes longer than all else a command does
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     config.set_main_option("path_separator", "os")
-    head = ScriptDirectory.from_config(config).get_current_head()
+    with database.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(database: Database) -> str | None:
     with reading(database) as opened:
-        current = MigrationContext.configure(opened.connection()).get_current_revision()
-    if current != head:
-        with database.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        connection = opened.connection()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _prepare(database: Database) -> None:

@@ -173,8 +173,8 @@ def _control(control: Control, seen: tuple[Seen, ...], as_of: datetime) -> Contr
         strength=control.strength.s,
         status=status,
         why=why,
-        operation=round(operates, 4),
-        effect=round(control.strength.s * operates, 4),
+        operation=round(operates, 6),
+        effect=round(control.strength.s * operates, 6),
         gap=control.gap,
         evidence=seen,
     )
@@ -200,7 +200,7 @@ def _see(
         required=evidence.required,
         max_age=evidence.max_age,
         state=state,
-        freshness=round(fresh, 4),
+        freshness=fresh,
         observation=found,
     )
 

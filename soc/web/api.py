@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import col, func, select
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +24,7 @@ from soc.web.bulk import body_of
 from soc.web.front import Front, address_of
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 Plain = dict[str, Any]
 NOTHING = Appended(None, None, (), 0)
 
@@ -78,6 +80,7 @@ def router(front: Front) -> APIRouter:
 
     def limited(request: Request) -> None:
         if not front.allows("api", address_of(request), limit):
+            front.tell_limit("api", address_of(request))
             raise TooManyRequests("too many requests: wait a minute")
 
     routes = APIRouter(prefix="/api/v1", dependencies=[Depends(limited)])
@@ -185,7 +188,7 @@ def _incidents(routes: APIRouter, front: Front) -> None:
             return views.incident_whole(writing, number)
 
     @routes.get("/alerts/{number}", tags=["alerts"], dependencies=[reads])
-    def alert(number: int) -> Plain:
+    def alert(number: Number) -> Plain:
         """Return one alert with the copies of its events."""
         with front.reading() as looking:
             row = looking.get(Alert, number)
@@ -200,7 +203,7 @@ def _response(routes: APIRouter, front: Front) -> None:
     clock = front.suite.clock
 
     @routes.get("/runs/{number}", tags=["runs"], dependencies=[reads])
-    def run(number: int) -> Plain:
+    def run(number: Number) -> Plain:
         """Return one run with its journal."""
         with front.reading() as looking:
             row = looking.get(Run, number)
@@ -209,13 +212,13 @@ def _response(routes: APIRouter, front: Front) -> None:
             return views.run_whole(looking, row)
 
     @routes.get("/approvals/{number}", tags=["approvals"], dependencies=[reads])
-    def approval(number: int) -> Plain:
+    def approval(number: Number) -> Plain:
         """Return one question, with its digest and exactly what would be done."""
         with front.reading() as looking:
             return views.approval(looking, approvals.get(looking, number))
 
     @routes.post("/approvals/{number}/decide", tags=["approvals"])
-    def decide(number: int, given: Decision, who: Principal = approves) -> Plain:
+    def decide(number: Number, given: Decision, who: Principal = approves) -> Plain:
         """Answer a question; 409 if it is no longer open or the digest is another."""
         with front.writing() as writing:
             decided = approvals.decide(

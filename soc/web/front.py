@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from soc.access import keys
 from soc.access.permissions import LOCAL, Permission, Principal
 from soc.app.suite import Suite
+from soc.clock import nonce
 from soc.errors import NotAuthenticated
 from soc.logs.embedded import Appended, EmbeddedLog
 from soc.model.event import REJECTS, Reject, Row, to_table
@@ -115,6 +116,12 @@ class Front:
     def allows(self, what: str, address: str, per_minute: int) -> bool:
         """Count a request of *address*; return whether it is within *per_minute*."""
         return self.limiter.hit(RateLimitItemPerMinute(per_minute), what, address)
+
+    def tell_limit(self, what: str, address: str) -> None:
+        """Tell that *address* hit a limit, once a minute: an attacker must not fill the log."""
+        if self.allows(f"told {what}", address, 1):
+            message = f"more {what} requests in a minute than are answered"
+            self.tell("limit", "failure", nonce(), address=address, message=message)
 
     @property
     def session_lasts(self) -> timedelta:

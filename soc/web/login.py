@@ -54,7 +54,7 @@ def router(console: Console) -> APIRouter:
         """Begin a session, a new one each time, or say why not."""
         address, after = address_of(request), local(next)
         if not front.allows("login", address, front.suite.settings.web.login_per_minute):
-            _tell_limit(front, address)
+            front.tell_limit("login", address)
             return gate(request, 429, "Too many tries from here: wait a minute.", user, after)
         found = _check(front, request, user, password)
         if isinstance(found, AccessDenied):
@@ -125,13 +125,6 @@ def _check(front: Front, request: Request, user: str, password: str) -> str | Ac
         return found
     front.tell("login", "success", nonce(), user=user, address=address, message="logged in")
     return secret
-
-
-def _tell_limit(front: Front, address: str) -> None:
-    """Tell that *address* hit the limit, once a minute: an attacker must not fill the log."""
-    if front.allows("told login limit", address, 1):
-        message = "more log-ins in a minute than are answered"
-        front.tell("limit", "failure", nonce(), address=address, message=message)
 
 
 class OwnPagesOnly:

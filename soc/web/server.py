@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from soc.app.local import address_of
 from soc.app.suite import Suite
 from soc.clock import monotonic, pause
 from soc.errors import HomeError, LogError
@@ -25,6 +26,7 @@ def serve(suite: Suite, host: str, port: int) -> None:
     """Serve until told to stop; prints ``ready http://…`` when it answers."""
     if host not in LOOPBACK:
         raise HomeError(f"{host}: without TLS only loopback is served; put a proxy before it")
+    _ = suite.classify  # a broken policy of retention must stop the start, not the first event
     log = _patiently(suite)
     front = Front(suite, log)
     listeners = [_listen(host, port), _local(suite.home.socket)]
@@ -94,7 +96,8 @@ def _local(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     mask = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        with address_of(path) as address:
+            listener.bind(address)
     finally:
         os.umask(mask)
     return listener

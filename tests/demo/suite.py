@@ -63,7 +63,7 @@ class Suite:
                 if each["event"]["dataset"] == dataset and action in {None, each["event"]["action"]}
             ]
 
-    def wait_until_seen(self, is_it: Any, count: int = 1) -> list[dict[str, Any]]:  # noqa: ANN401
+    def wait_until_seen(self, is_it: Any, count: int = 1) -> list[dict[str, Any]]:
         """Return the events for which *is_it* holds, once there are *count* of them."""
         with self.changed:
             assert self.changed.wait_for(lambda: sum(map(is_it, self.events)) >= count, 15)

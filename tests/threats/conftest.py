@@ -83,7 +83,9 @@ class World:
 
         self.write(write)
 
-    def run(self, playbook: str, state: str = "done", *, by: str = "soc", earlier: bool = False) -> None:
+    def run(
+        self, playbook: str, state: str = "done", *, by: str = "soc", earlier: bool = False
+    ) -> None:
         now = self.clock.now()
         current = next(p for p in self.suite.playbooks.usable if p.name == playbook).digest
         digest = "sha256:earlier" if earlier else current
@@ -115,7 +117,9 @@ class World:
             )  # fmt: skip
             writing.add(approval)
             writing.flush()
-            writing.add(ApprovalVote(approval=approval.id or 0, person=person, approve=True, at=now))
+            writing.add(
+                ApprovalVote(approval=approval.id or 0, person=person, approve=True, at=now)
+            )
 
         self.write(write)
 
@@ -128,7 +132,13 @@ class World:
         """Let all happen that the packaged model looks for."""
         self.act()
         self.events()
-        for rule in ("qf-common-funder", "qf-admin-bruteforce", "qf-unmatched-donation", "qf-indexer-lag", "qf-api-abuse"):
+        for rule in (
+            "qf-common-funder",
+            "qf-admin-bruteforce",
+            "qf-unmatched-donation",
+            "qf-indexer-lag",
+            "qf-api-abuse",
+        ):
             self.alert(rule)
         self.decide("rhea")
         for playbook in self.suite.playbooks.usable:

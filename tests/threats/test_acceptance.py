@@ -29,7 +29,7 @@ ASKED = [evidence for control in QF.controls for evidence in control.evidence]
 NOW = datetime.fromisoformat("2026-11-26T12:00:00Z")
 
 
-def stands(world) -> Assessment:  # noqa: ANN001 - of conftest
+def stands(world) -> Assessment:
     return assessed(world.suite, world.clock.now(), MODEL)
 
 
@@ -41,11 +41,11 @@ def left(found: Assessment) -> dict[str, float]:
     return {risk.id: risk.residual.score for risk in found.risks}
 
 
-def soc(world, *arguments: str) -> Any:  # noqa: ANN001, ANN401
+def soc(world, *arguments: str) -> Any:
     return CliRunner().invoke(app, [*arguments, "--home", str(world.suite.home.path)])
 
 
-def test_in_an_empty_home_all_risk_is_left_and_gaps_are_counted_first(world) -> None:  # noqa: ANN001
+def test_in_an_empty_home_all_risk_is_left_and_gaps_are_counted_first(world) -> None:
     found = stands(world)
 
     assert all(risk.residual.score == risk.inherent for risk in found.risks)
@@ -54,7 +54,7 @@ def test_in_an_empty_home_all_risk_is_left_and_gaps_are_counted_first(world) -> 
     assert [risk.id for risk in found.risks if risk.bare] == ["R4", "R5"]
 
 
-def test_what_was_observed_lowers_the_risks_that_have_controls(world) -> None:  # noqa: ANN001
+def test_what_was_observed_lowers_the_risks_that_have_controls(world) -> None:
     world.everything()
 
     found = stands(world)
@@ -65,7 +65,7 @@ def test_what_was_observed_lowers_the_risks_that_have_controls(world) -> None:  
         assert risk.residual.low <= risk.residual.score <= risk.residual.high
 
 
-def test_a_disabled_rule_fails_its_control_and_changes_the_residual(world, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_disabled_rule_fails_its_control_and_changes_the_residual(world, tmp_path: Path) -> None:
     world.everything()
     at = rfc3339(world.clock.now())
     before = left(stands(world))
@@ -82,7 +82,7 @@ def test_a_disabled_rule_fails_its_control_and_changes_the_residual(world, tmp_p
     assert before["R6"] < 12
 
 
-def test_only_the_risks_of_a_disabled_rule_change(world) -> None:  # noqa: ANN001
+def test_only_the_risks_of_a_disabled_rule_change(world) -> None:
     world.everything()
     before = stands(world)
     switch(world.suite, "qf-api-abuse", "disabled", "noise", None, "os:x")
@@ -95,7 +95,7 @@ def test_only_the_risks_of_a_disabled_rule_change(world) -> None:  # noqa: ANN00
     assert left(stands(world)) == left(before)
 
 
-def test_a_playbook_that_never_ran_is_unproven_and_answers_nothing(world) -> None:  # noqa: ANN001
+def test_a_playbook_that_never_ran_is_unproven_and_answers_nothing(world) -> None:
     world.act()
     world.events()
     world.alert("qf-common-funder")
@@ -107,7 +107,7 @@ def test_a_playbook_that_never_ran_is_unproven_and_answers_nothing(world) -> Non
     assert left(found)["R1"] == 20
 
 
-def test_without_events_what_watches_them_is_unproven(world) -> None:  # noqa: ANN001
+def test_without_events_what_watches_them_is_unproven(world) -> None:
     world.act()
     world.alert("qf-common-funder")
 
@@ -125,7 +125,7 @@ def test_without_events_what_watches_them_is_unproven(world) -> None:  # noqa: A
     ids=["at its age", "a second later", "a second before twice", "twice its age"],
 )
 def test_evidence_that_grows_old_is_stale_then_nothing(
-    world,  # noqa: ANN001
+    world,
     age: timedelta,
     expected: Status,
 ) -> None:
@@ -136,7 +136,7 @@ def test_evidence_that_grows_old_is_stale_then_nothing(
 
 
 def test_the_same_store_and_moment_give_the_same_bytes(
-    world,  # noqa: ANN001
+    world,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -153,9 +153,16 @@ def test_the_same_store_and_moment_give_the_same_bytes(
     assert outputs[0] == outputs[1]
 
 
-def test_no_wallet_reaches_the_report(world, tmp_path: Path) -> None:  # noqa: ANN001
+def test_no_wallet_reaches_the_report(world, tmp_path: Path) -> None:
     world.everything()
-    soc(world, "rules", "disable", "qf-api-abuse", "--reason", "0x" + "ab" * 20 + " of bo@example.org")
+    soc(
+        world,
+        "rules",
+        "disable",
+        "qf-api-abuse",
+        "--reason",
+        "0x" + "ab" * 20 + " of bo@example.org",
+    )
 
     at = rfc3339(NOW + timedelta(days=3650))
     soc(world, "threats", "report", "--out", str(tmp_path / "out"), "--as-of", at)
@@ -166,7 +173,7 @@ def test_no_wallet_reaches_the_report(world, tmp_path: Path) -> None:  # noqa: A
         assert "bo&#64;" not in path.read_text()
 
 
-def test_check_passes_what_is_packaged_and_names_mistakes(world, tmp_path: Path) -> None:  # noqa: ANN001
+def test_check_passes_what_is_packaged_and_names_mistakes(world, tmp_path: Path) -> None:
     good = soc(world, "threats", "check")
     broken = tmp_path / "broken.yml"
     text = content_file(world.suite.home, "threat_model", MODEL).read_text()
@@ -179,7 +186,7 @@ def test_check_passes_what_is_packaged_and_names_mistakes(world, tmp_path: Path)
     assert f"{broken}:{line}: ref: no rule 'qf-api-gone'" in bad.stderr
 
 
-def test_a_moment_that_is_none_is_a_usage_error(world, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_moment_that_is_none_is_a_usage_error(world, tmp_path: Path) -> None:
     assert soc(world, "threats", "report", "--out", str(tmp_path), "--as-of", "soon").exit_code == 2
 
 
@@ -205,7 +212,7 @@ def test_less_evidence_never_shows_less_risk(
     assert nothing == {risk.id: risk.inherent.score for risk in QF.risks}
 
 
-def seeing(observed: list[tuple[int, bool] | None]) -> Any:  # noqa: ANN401 - what assess takes
+def seeing(observed: list[tuple[int, bool] | None]) -> Any:
     by_id = dict(zip(map(id, ASKED), observed, strict=True))
 
     def observe(asked: Evidence) -> Observation | None:

@@ -21,7 +21,7 @@ def ask(kind: str, ref: str = "", **more: object) -> Evidence:
     return Evidence.model_construct(kind=kind, ref=ref, max_age=MONTH, required=True, **more)
 
 
-def see(world, kind: str, ref: str = "", **more: object) -> Observation | None:  # noqa: ANN001 - of conftest
+def see(world, kind: str, ref: str = "", **more: object) -> Observation | None:
     more = {"expect": None, "by": "", "on": None, "says": "", **more}
     with reading(world.suite.database) as looking:
         sight = look(world.suite, looking, world.clock.now())
@@ -46,7 +46,7 @@ def see(world, kind: str, ref: str = "", **more: object) -> Observation | None: 
         ("document", ""),
     ],
 )
-def test_in_an_empty_home_nothing_is_seen(world, kind: str, ref: str) -> None:  # noqa: ANN001
+def test_in_an_empty_home_nothing_is_seen(world, kind: str, ref: str) -> None:
     assert see(world, kind, ref) is None
 
 
@@ -71,7 +71,7 @@ def test_in_an_empty_home_nothing_is_seen(world, kind: str, ref: str) -> None:  
     ids=lambda value: "" if callable(value) else str(value),
 )
 def test_what_happened_is_seen_with_time_and_digest(
-    world,  # noqa: ANN001
+    world,
     happens: Callable[[object], None],
     kind: str,
     ref: str,
@@ -90,8 +90,15 @@ def test_what_happened_is_seen_with_time_and_digest(
 @pytest.mark.parametrize(
     ("mode", "value"), [("disabled", "disabled"), ("monitor", "monitor"), ("active", "active")]
 )
-def test_a_rule_that_a_person_switched_is_seen_in_its_mode(world, mode: str, value: str) -> None:  # noqa: ANN001
-    switch(world.suite, "qf-api-abuse", mode, "told by ines@example.org about 0xabcdef0123", None, "os:x")
+def test_a_rule_that_a_person_switched_is_seen_in_its_mode(world, mode: str, value: str) -> None:
+    switch(
+        world.suite,
+        "qf-api-abuse",
+        mode,
+        "told by ines@example.org about 0xabcdef0123",
+        None,
+        "os:x",
+    )
 
     found = see(world, "rule.enabled", "qf-api-abuse")
 
@@ -101,7 +108,7 @@ def test_a_rule_that_a_person_switched_is_seen_in_its_mode(world, mode: str, val
     assert "0xab" not in found.words
 
 
-def test_a_switch_counts_from_when_it_was_made_until_it_ends(world) -> None:  # noqa: ANN001
+def test_a_switch_counts_from_when_it_was_made_until_it_ends(world) -> None:
     world.act()
     world.later(days=2)
     until = world.clock.now() + timedelta(days=3)
@@ -115,7 +122,7 @@ def test_a_switch_counts_from_when_it_was_made_until_it_ends(world) -> None:  # 
     assert modes == ["active", "disabled", "disabled", "active"]
 
 
-def test_a_detector_that_fails_makes_its_rules_blind(world) -> None:  # noqa: ANN001
+def test_a_detector_that_fails_makes_its_rules_blind(world) -> None:
     world.act()
     now = world.clock.now()
     row = DetectorWindow(detector="sigma", hwm=0, state="{}", failure="no", failed=now)
@@ -127,7 +134,7 @@ def test_a_detector_that_fails_makes_its_rules_blind(world) -> None:  # noqa: AN
     assert (found.value, found.failing) == ("blind", True)
 
 
-def test_samples_that_fail_are_a_failure_until_they_pass(world) -> None:  # noqa: ANN001
+def test_samples_that_fail_are_a_failure_until_they_pass(world) -> None:
     seen = []
     for outcome in ("failed", "done"):
         world.act("rules.test", "rule:qf-api-abuse", outcome)
@@ -139,13 +146,13 @@ def test_samples_that_fail_are_a_failure_until_they_pass(world) -> None:  # noqa
 
 
 @pytest.mark.parametrize("verdict", ["false_positive", "insufficient_data"])
-def test_an_alert_that_was_wrong_shows_nothing(world, verdict: str) -> None:  # noqa: ANN001
+def test_an_alert_that_was_wrong_shows_nothing(world, verdict: str) -> None:
     world.alert("qf-api-abuse", verdict)
 
     assert see(world, "rule.fired", "qf-api-abuse") is None
 
 
-def test_alerts_and_runs_of_earlier_versions_prove_as_much_as_a_test(world) -> None:  # noqa: ANN001
+def test_alerts_and_runs_of_earlier_versions_prove_as_much_as_a_test(world) -> None:
     world.alert("qf-api-abuse", digest="sha256:earlier")
     world.run("qf-api-abuse", earlier=True)
 
@@ -155,8 +162,10 @@ def test_alerts_and_runs_of_earlier_versions_prove_as_much_as_a_test(world) -> N
         assert found.proof is Proof.E2
 
 
-@pytest.mark.parametrize(("state", "fails"), [("failed", True), ("needs_human", True), ("done", False)])
-def test_the_newest_ended_run_counts(world, state: str, fails: bool) -> None:  # noqa: ANN001, FBT001
+@pytest.mark.parametrize(
+    ("state", "fails"), [("failed", True), ("needs_human", True), ("done", False)]
+)
+def test_the_newest_ended_run_counts(world, state: str, fails: bool) -> None:
     world.run("qf-api-abuse", "failed" if state == "done" else "done")
     world.later(minutes=1)
     world.run("qf-api-abuse", state)
@@ -169,7 +178,7 @@ def test_the_newest_ended_run_counts(world, state: str, fails: bool) -> None:  #
     assert found.failing is fails
 
 
-def test_who_decides_alone_is_not_four_eyes(world) -> None:  # noqa: ANN001
+def test_who_decides_alone_is_not_four_eyes(world) -> None:
     world.decide("rhea", by="user:rhea")
 
     found = see(world, "approval.four_eyes", "any")
@@ -178,11 +187,11 @@ def test_who_decides_alone_is_not_four_eyes(world) -> None:  # noqa: ANN001
     assert found.failing
 
 
-def test_an_act_that_was_changed_is_seen(world) -> None:  # noqa: ANN001
+def test_an_act_that_was_changed_is_seen(world) -> None:
     world.act()
     world.act()
 
-    def forge(writing) -> None:  # noqa: ANN001
+    def forge(writing) -> None:
         row = writing.get_one(AuditRow, 1)
         row.record = row.record.replace("home.init", "home.exit")
 
@@ -204,10 +213,10 @@ def test_an_act_that_was_changed_is_seen(world) -> None:  # noqa: ANN001
     ],
 )
 def test_a_setting_is_held_against_what_is_expected(
-    world,  # noqa: ANN001
+    world,
     ref: str,
     expect: Expect,
-    fails: bool,  # noqa: FBT001
+    fails: bool,
 ) -> None:
     world.act()
 
@@ -217,14 +226,14 @@ def test_a_setting_is_held_against_what_is_expected(
     assert found.failing is fails
 
 
-def test_nine_failures_lock_nobody_out(world) -> None:  # noqa: ANN001
+def test_nine_failures_lock_nobody_out(world) -> None:
     world.fail_logins(9)
 
     assert see(world, "login.lockout") is None
 
 
 @pytest.mark.parametrize("kind", ["attestation", "document"])
-def test_a_statement_is_seen_from_its_day_on(world, kind: str) -> None:  # noqa: ANN001
+def test_a_statement_is_seen_from_its_day_on(world, kind: str) -> None:
     today = world.clock.now().date()
     says = {"by": "role:security", "says": "We practised."}
 
@@ -236,7 +245,7 @@ def test_a_statement_is_seen_from_its_day_on(world, kind: str) -> None:  # noqa:
     assert see(world, kind, on=today + timedelta(days=1), **says) is None
 
 
-def test_nothing_later_than_the_moment_is_seen(world) -> None:  # noqa: ANN001
+def test_nothing_later_than_the_moment_is_seen(world) -> None:
     world.everything()
     world.fail_logins(10)
     world.clock.moment -= timedelta(seconds=1)

@@ -44,7 +44,9 @@ def test_every_mistake_is_named_at_once_with_its_line(known: Known) -> None:
 
 
 def test_a_step_may_only_name_controls_of_its_risk(known: Known, tmp_path: Path) -> None:
-    text = QF.read_text().replace("controls: [C-DOS-P1, C-DOS-D1, C-DOS-R1]\n", "controls: [C-DOS-P1]\n")
+    text = QF.read_text().replace(
+        "controls: [C-DOS-P1, C-DOS-D1, C-DOS-R1]\n", "controls: [C-DOS-P1]\n"
+    )
     (tmp_path / "qf.yml").write_text(text)
 
     with pytest.raises(ContentError, match="a step names C-DOS-D1"):

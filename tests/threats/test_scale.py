@@ -26,7 +26,7 @@ RISKS = ("R1", "R2", "R3", "R4", "R5")
 DAY = timedelta(days=1)
 
 
-def parts(risk: str, operates: Any) -> list[Part]:  # noqa: ANN401 - a number or a function
+def parts(risk: str, operates: Any) -> list[Part]:
     return [
         Part(ControlType(kind), s, operates(kind, Proof(proof)) if callable(operates) else operates)
         for kind, s, proof in REGISTER[risk]["controls"]
@@ -47,7 +47,7 @@ def score(risk: str, them: list[Part]) -> float:
         pytest.param(1.0, (12.6, 7.7, 9.4, 10.4, 10.4), id="theoretical"),
     ],
 )
-def test_worked_postures_give_the_published_scores(operates: Any, expected: tuple[float]) -> None:  # noqa: ANN401
+def test_worked_postures_give_the_published_scores(operates: Any, expected: tuple[float]) -> None:
     assert tuple(score(risk, parts(risk, operates)) for risk in RISKS) == expected
 
 
@@ -89,13 +89,19 @@ def test_freshness_falls_from_its_age_to_twice_that(days: int, expected: float) 
         pytest.param([Weighed(Proof.E0, 1)], 0.3, id="somebody signed"),
         pytest.param([Weighed(Proof.E4, 1)], 1.0, id="exercised"),
         pytest.param([Weighed(Proof.E4, 0.5), Weighed(Proof.E2, 1)], 0.7, id="falls back to tests"),
-        pytest.param([Weighed(Proof.E4, 1), Weighed(Proof.E1, 0)], 0.0, id="a requirement below is gone"),
+        pytest.param(
+            [Weighed(Proof.E4, 1), Weighed(Proof.E1, 0)], 0.0, id="a requirement below is gone"
+        ),
         pytest.param([Weighed(Proof.E4, 0), Weighed(Proof.E1, 1)], 0.5, id="only configured"),
-        pytest.param([Weighed(Proof.E3, 1), Weighed(Proof.NONE, 0)], 0.0, id="what must hold is gone"),
+        pytest.param(
+            [Weighed(Proof.E3, 1), Weighed(Proof.NONE, 0)], 0.0, id="what must hold is gone"
+        ),
         pytest.param([Weighed(Proof.NONE, 1)], 0.0, id="what must hold proves nothing"),
         pytest.param([Weighed(Proof.E3, 1), Weighed(Proof.E1, 0, failing=True)], 0.0, id="failing"),
         pytest.param(
-            [Weighed(Proof.E1, 1), Weighed(Proof.E3, 0, required=False)], 0.5, id="optional, missing"
+            [Weighed(Proof.E1, 1), Weighed(Proof.E3, 0, required=False)],
+            0.5,
+            id="optional, missing",
         ),
         pytest.param(
             [Weighed(Proof.E1, 1), Weighed(Proof.E3, 1, required=False)], 0.9, id="optional, seen"

@@ -56,7 +56,16 @@ class Victim:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [PYTHON, "-m", "soc.cli.main", "serve", "--home", str(self.home), "--port", str(self.port)]
+        command = [
+            PYTHON,
+            "-m",
+            "soc.cli.main",
+            "serve",
+            "--home",
+            str(self.home),
+            "--port",
+            str(self.port),
+        ]
         log = (self.home / "suite.log").open("ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
         log.close()
@@ -183,12 +192,10 @@ def opened(home: Path, load: Load) -> set[str]:
     """Return what is open while the victim stands still: an append, a window, a step."""
     found = {"append"} if load.open_since is not None else set()
     with closing(sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True, timeout=5)) as store:
-        with suppress(sqlite3.Error):
-            (running,) = store.execute("SELECT count(*) FROM run WHERE state = 'running'").fetchone()
-            found |= {"step"} if running else set()
-            (read,) = store.execute("SELECT min(hwm) FROM detector_window").fetchone()
-            found |= {"window"} if read is not None and read < len(load.acknowledged) else set()
-    return found
+        (running,) = store.execute("SELECT count(*) FROM run WHERE state = 'running'").fetchone()
+        (read,) = store.execute("SELECT min(hwm) FROM detector_window").fetchone()
+    found |= {"step"} if running else set()
+    return found | ({"window"} if read is not None and read < len(load.acknowledged) else set())
 
 
 def kill(victim: Victim, load: Load, rng: random.Random) -> tuple[str, set[str]]:
@@ -216,7 +223,9 @@ def prepare(home: Path) -> dict[str, Path]:
     ):  # fmt: skip
         more = ("--user", user) if user else ()
         tokens[name] = home / f"{name}.token"
-        tokens[name].write_text(soc(home, "tokens", "create", "--name", name, "--scope", scope, *more))
+        tokens[name].write_text(
+            soc(home, "tokens", "create", "--name", name, "--scope", scope, *more)
+        )
     return tokens
 
 
@@ -224,7 +233,9 @@ def settle(home: Path, patience: float) -> list[str]:
     """Wait until nothing is under way; return what still is."""
     end = time.monotonic() + patience
     while True:
-        with closing(sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True, timeout=10)) as store:
+        with closing(
+            sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True, timeout=10)
+        ) as store:
             rows = store.execute(
                 "SELECT id, playbook, state FROM run WHERE state IN ('queued', 'running', 'waiting')"
             ).fetchall()
@@ -235,17 +246,28 @@ def settle(home: Path, patience: float) -> list[str]:
 
 def verdicts(home: Path, load: Load) -> dict[str, list[Any]]:
     """Return everything that is not as it must be."""
-    events = json.loads(soc(home, "sql", "SELECT event_id, count(*) AS n FROM events WHERE source = 'load' GROUP BY 1", "--json"))
+    events = json.loads(
+        soc(
+            home,
+            "sql",
+            "SELECT event_id, count(*) AS n FROM events WHERE source = 'load' GROUP BY 1",
+            "--json",
+        )
+    )
     if len(events) == 10_000:
         events = []
         for digit in range(10):
             query = f"SELECT event_id, count(*) AS n FROM events WHERE source = 'load' AND hash(event_id) % 10 = {digit} GROUP BY 1"
             events += json.loads(soc(home, "sql", query, "--json"))
     stored = {row["event_id"]: row["n"] for row in events}
-    seqs = json.loads(soc(home, "sql", "SELECT count(*) AS n, count(DISTINCT seq) AS d FROM events", "--json"))[0]
+    seqs = json.loads(
+        soc(home, "sql", "SELECT count(*) AS n, count(DISTINCT seq) AS d FROM events", "--json")
+    )[0]
     with closing(sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True)) as store:
         alerts = store.execute("SELECT key FROM alert").fetchall()
-        held = store.execute("SELECT run, path, subject, kind FROM effect WHERE state <> 'proposed'").fetchall()
+        held = store.execute(
+            "SELECT run, path, subject, kind FROM effect WHERE state <> 'proposed'"
+        ).fetchall()
         answered = store.execute(
             "SELECT e.subject, count(*) FROM effect e JOIN run r ON r.id = e.run "
             "WHERE r.playbook = 'qf-api-abuse' GROUP BY e.subject, r.incident"

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 
 from soc import plugins
-from soc.threats.evidence import playbooks, rules, site
 from soc.threats.evidence.look import Resolver
 from soc.threats.model import KindOfEvidence
 
@@ -30,29 +28,9 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
-BUILT_IN: Mapping[Kind, Resolver] = MappingProxyType(
-    {
-        Kind.RULE_ENABLED: rules.Enabled(),
-        Kind.RULE_TEST: rules.Tested(),
-        Kind.RULE_FIRED: rules.Fired(),
-        Kind.PLAYBOOK_ENABLED: playbooks.Enabled(),
-        Kind.PLAYBOOK_RUN: playbooks.Ran(),
-        Kind.FOUR_EYES: playbooks.FourEyes(),
-        Kind.FRESHNESS: site.Fresh(),
-        Kind.SETTING: site.Setting(),
-        Kind.AUDIT_WHOLE: site.AuditWhole(),
-        Kind.LOCKOUT: site.Lockout(),
-        Kind.RETENTION_PLAN: site.RetentionPlan(),
-        Kind.ATTESTATION: site.Attested(),
-        Kind.DOCUMENT: site.Documented(),
-    }
-)
-
-
 def resolvers() -> dict[str, Resolver]:
-    """Return what looks for each kind of evidence, by name; plug-ins add kinds."""
-    added = {name: kind() for name, kind in plugins.load(GROUP).items()}
-    return {**added, **{str(kind): resolver for kind, resolver in BUILT_IN.items()}}
+    """Return what looks for each kind of evidence, by name; ours enter by the strangers' door."""
+    return {name: kind() for name, kind in plugins.load(GROUP).items()}
 
 
 def described(found: Mapping[str, Resolver]) -> dict[str, KindOfEvidence]:

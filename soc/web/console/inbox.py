@@ -119,7 +119,7 @@ def _refusal(looking: Session, row: Approval, who: Principal) -> str:
     if Permission.APPROVE not in who.permissions:
         return "Approving needs the role approver"
     try:
-        approvals._may_vote(looking, row, looking.get(Run, row.run), who)  # noqa: SLF001 - page and guard must not differ
+        approvals.require_vote(looking, row, looking.get(Run, row.run), who)
     except (AccessDenied, Illegal) as refused:
         return refused.reason[:1].upper() + refused.reason[1:]
     return ""

@@ -1,0 +1,176 @@
+"""What the documentation says is what the code does."""
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in TOP), *sorted(DOCS.rglob("*.md"))]
+HOW_TOS = sorted((DOCS / "how-to").glob("*.md"))
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+generate = module(DOCS / "generate.py")
+examples = module(Path(__file__).parent / "examples.py")
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, str]:
+    return generate.pages()
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_reference_is_what_the_generator_writes(reference: dict[str, str]) -> None:
+    written = {
+        path.relative_to(REFERENCE).as_posix(): path.read_text()
+        for path in REFERENCE.rglob("*")
+        if path.is_file()
+    }
+
+    differing = sorted(
+        name for name in written.keys() | reference.keys() if written.get(name) != reference.get(name)
+    )
+
+    assert differing == [], "run .venv/bin/python docs/generate.py and commit what it writes"
+
+
+def test_the_reference_names_every_command_setting_and_action(reference: dict[str, str]) -> None:
+    import typer
+
+    from soc import plugins
+    from soc.cli.main import app
+    from soc.settings import Groups
+
+    def walk(group: object, path: str) -> list[str]:
+        found = []
+        for name, one in group.commands.items():
+            below = getattr(one, "commands", None)
+            found += walk(one, f"{path} {name}") if below else [] if one.hidden else [f"{path} {name}"]
+        return found
+
+    keys = [
+        f"{group}.{key}"
+        for group, field in Groups.model_fields.items()
+        for key in getattr(field.annotation, "model_fields", {})
+    ]
+
+    commands = {f"## `{one}`" for one in walk(typer.main.get_command(app), "soc")}
+    settings = {f"| `{key}` |" for key in keys}
+    actions = {f"## `{name}`" for name in plugins.load("soc.actions")}
+
+    assert len(commands) > 40
+    assert len(keys) > 15
+    assert [one for one in sorted(commands) if f"{one}\n" not in reference["commands.md"]] == []
+    assert [one for one in sorted(settings) if one not in reference["settings.md"]] == []
+    assert [one for one in sorted(actions) if f"{one}\n" not in reference["actions.md"]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("playbook", "playbooks/*.yml"),
+        ("playbook-test", "playbooks/*.test.yml"),
+        ("rule-test", "rules/**/*.test.yml"),
+        ("retention", "retention/*.yml"),
+        ("threat-model", "threat_model/*.yml"),
+    ],
+)
+def test_our_own_content_keeps_to_the_schemas(
+    name: str, pattern: str, reference: dict[str, str]
+) -> None:
+    schema = json.loads(reference[f"schemas/{name}.json"])
+    is_test = name.endswith("-test")
+    paths = [p for p in sorted(ROOT.glob(pattern)) if p.stem.endswith(".test") == is_test]
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert paths
+    for path in paths:
+        plain = json.loads(json.dumps(yaml.load(path.read_text(), yaml.BaseLoader)))
+        unknown = sorted(set(plain) - set(schema["properties"]))
+        missing = sorted(set(schema["required"]) - set(plain))
+        assert (unknown, missing) == ([], []), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = FENCED.sub("", page.read_text())
+    links = [link for link in LINK.findall(text) if not re.match(r"[a-z]+:|#", link)]
+
+    broken = [one for one in links if not (page.parent / unquote(one.partition("#")[0])).exists()]
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_is_sober(page: Path) -> None:
+    text = FENCED.sub("", page.read_text())
+
+    assert text.startswith("# ")
+    assert re.findall(r"[a-z]!(?:\s|$)", text) == []
+    assert "TODO" not in text
+
+
+@pytest.mark.parametrize("page", HOW_TOS, ids=lambda page: page.stem)
+def test_what_a_how_to_shows_happens(page: Path, tmp_path: Path) -> None:
+    assert examples.play(page, tmp_path) >= 5
+
+
+def test_the_readme_fits_one_screen_and_names_the_two_commands() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+
+    assert len(lines) <= 60
+    assert "make demo" in lines
+    assert "make test" in lines
+
+
+def test_pictures_are_small() -> None:
+    assert [p.name for p in (DOCS / "images").iterdir() if p.stat().st_size > 300_000] == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "said", "missing"),
+    [
+        pytest.param(["a  b"], "x\na b\n", None, id="columns may be wider"),
+        pytest.param(["a", "b"], "b\na\n", "b", id="the order counts"),
+        pytest.param(["id …  new"], "id sha256:12 new", None, id="a word may be left out"),
+        pytest.param(["a"], "a b", "a", id="a line is a whole line"),
+        pytest.param(["…", "b"], "a\nb", None, id="lines may be left out"),
+    ],
+)
+def test_examples_are_compared_line_by_line(
+    shown: list[str], said: str, missing: str | None
+) -> None:
+    assert examples.first_missing(shown, said) == missing
+
+
+def test_a_command_that_nobody_tried_fails_its_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n```console\n$ curl http://127.0.0.1/\n```\n")
+
+    with pytest.raises(AssertionError, match="only soc and pip install are tried"):
+        examples.play(page, tmp_path / "folder")
