@@ -14,6 +14,7 @@ from soc.model.value import Entity, EntityKind, Severity
 from soc.settings import Incidents
 from soc.store.tables import Alert, Incident, IncidentEntity
 
+OPENED = "opened this incident"
 SUITE = "soc-"
 """Slugs of findings about the suite itself begin so."""
 JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP, EntityKind.HOST})
@@ -70,7 +71,7 @@ def _place(
     if finding.severity.severity_id < settings.open_from.severity_id:
         return None, False
     incident = _open(session, finding, now)
-    _join(session, incident, alert, entities, now, "opened this incident")
+    _join(session, incident, alert, entities, now, OPENED)
     return incident, True
 
 
@@ -136,12 +137,25 @@ def _join(
     worse = max(Severity(incident.severity), Severity(alert.severity), key=_rank)
     incident.severity, incident.changed = worse, now
     incident.first = min(incident.first, alert.first)
-    if alert.joined_by.startswith("opened"):
+    if _tells_the_story(session, incident, alert):
         incident.title = alert.title
     for entity in sorted({str(entity) for entity in entities}):
         if session.get(IncidentEntity, (incident.id, entity)) is None:
             session.add(IncidentEntity(incident=incident.id, entity=entity, added=now))
     session.flush()
+
+
+def _tells_the_story(session: Session, incident: Incident, alert: Alert) -> bool:
+    """Return whether *alert* is what opened the incident, or the same seen again later."""
+    if alert.joined_by == OPENED:
+        return True
+    query = select(Alert.id).where(
+        col(Alert.incident) == incident.id,
+        col(Alert.joined_by) == OPENED,
+        col(Alert.rule) == alert.rule,
+        col(Alert.entity) == alert.entity,
+    )
+    return session.exec(query).first() is not None
 
 
 def _rank(severity: Severity) -> int:

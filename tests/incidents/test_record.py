@@ -144,6 +144,16 @@ def test_the_first_20_and_last_5_events_are_kept(
     assert kept == [*range(1, 21), *range(96, 101)]
 
 
+def test_the_title_follows_what_opened_the_incident(
+    put, finding: Make, database: Database, clock: SettableClock
+) -> None:
+    later = clock.now() + timedelta(hours=1)
+    put(finding(title="funded 26 wallets"), finding(rule="other", title="something else"))
+    put(finding(title="funded 42 wallets", at=later))
+
+    assert [incident.title for incident in look(database)[1]] == ["funded 42 wallets"]
+
+
 def test_only_what_changes_an_incident_is_a_change(put, finding: Make) -> None:
     wallets = tuple(Entity.parse(f"wallet:0x{n}") for n in range(3))
 
