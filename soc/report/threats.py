@@ -101,6 +101,6 @@ def _control(control: ControlResult) -> dict[str, Any]:
     return control.model_dump(mode="json")
 
 
-def _link(url: str) -> Markup:
+def _link(url: str | None) -> Markup:
     """Return a link in Markdown; a model's addresses hold no space, quote or angle bracket."""
-    return Markup(f"<{url}>")  # noqa: S704 - checked when the model was read
+    return Markup(f"<{url}>" if url else "")  # noqa: S704 - checked when the model was read

@@ -278,11 +278,15 @@ class Risk(Value):
 
 
 class PublicIncident(Value):
-    """Something that happened to others, where it can be read."""
+    """Something that happened to others, where it can be read, and when somebody last did.
+
+    happened: as far as it is known, to the day, month or year.
+    """
 
     id: Slug
-    date: date
-    url: Annotated[str, Field(pattern=r"^https://[^\s\"'<>]+$")]
+    happened: Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
+    url: Annotated[str, Field(pattern=r"^https://[^\s\"'<>]+$")] | None = None
+    checked: date | None = None
     claim: str
 
     @field_validator("id")
