@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test lint
+.PHONY: setup demo check test test-browser docs trial-main trial-seeds trial-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -26,3 +26,21 @@ check: setup
 
 test: setup
 	$(PY) -m pytest -q -n 2 -m 'not trial and not browser'
+
+test-browser: setup
+	$(PY) -m pytest -q -m browser tests/browser
+
+docs: setup
+	$(PY) docs/generate.py
+
+# Sixty kills while demo rounds are played: about twenty minutes.
+trial-main: setup
+	$(PY) tests/trials/kills.py --kills 60 --gap 8 --rounds
+
+# Five rounds, each graded from outside: about ten minutes.
+trial-seeds: setup
+	$(PY) tests/trials/rounds.py 1 2 3 4 5
+
+# The counts of a public rule set on public events; TEST_DATA names the folder that holds them.
+trial-sigma: setup
+	$(PY) -m pytest -q -m 'trial or not trial' tests/watch/test_scan.py

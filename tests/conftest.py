@@ -1,5 +1,6 @@
 """What many tests share: real things, made small; and no network beyond this machine."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,18 @@ settings.load_profile("suite")
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail on a skip that is not listed, where STRICT_SKIPS is set: a test not run proves nothing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("STRICT_SKIPS") or reporter is None:
+        return
+    listed = (Path(__file__).parent / "servers" / "unobtainable.txt").read_text().splitlines()
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    if unlisted := sorted(r for r in reasons if r.removeprefix("Skipped: ") not in listed):
+        reporter.write_line(f"skipped and not listed in tests/servers: {unlisted}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -29,7 +29,11 @@ class NeedsApproval(Decision):
 
 
 def decide(
-    risk: Risk, holds: Sequence[Hold], policy: Respond, agreed: Collection[Hold], held: int
+    risk: Risk,
+    holds: Sequence[Hold],
+    policy: Respond,
+    agreed: Collection[Hold],
+    held: Collection[str],
 ) -> Decision:
     """Apply every guard there is to a step of *risk* that would put *holds* in force.
 
@@ -41,7 +45,7 @@ def decide(
         return Perform("people agreed to exactly this")
     if risk not in UNASKED[policy.mode]:
         return NeedsApproval(f"mode {policy.mode} does not {risk} unasked")
-    reach = held + len({hold.subject for hold in holds})
+    reach = len({*held, *(hold.subject for hold in holds)})
     if reach > policy.budget:
         return NeedsApproval(f"{reach} subjects are over the budget of {policy.budget}")
     return Perform("no guard objects")

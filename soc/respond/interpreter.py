@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -20,6 +19,7 @@ from soc.respond.expression import render, truth
 from soc.respond.guard import NeedsApproval, decide, is_protected
 from soc.respond.journal import Journal
 from soc.respond.playbook import Ask, OnFailure, Playbook, Step
+from soc.respond.steps import action_of, holds_after, holds_of, items_of
 from soc.respond.world import LocalWorld, key_of
 from soc.settings import Respond
 from soc.store.tables import Effect, Run
@@ -67,16 +67,6 @@ class Interpreter:
         finish(session, run, "done", "", now)
         return Move.REST
 
-    def holds(self, step: Step, journal: Journal, **outputs: object) -> list[Hold]:
-        """Return what *step* would put in force, were it done now."""
-        if not step.use:
-            return []
-        found = []
-        for item in self._items(step, journal.context(**outputs)):
-            hold = self._action(step, journal.context(item=item, **outputs)).plan()
-            found += [hold] if hold else []
-        return found
-
     def recorded(
         self, session: Session, run: Run, path: str, output: object, error: str, now: datetime
     ) -> Move:
@@ -116,9 +106,16 @@ class Interpreter:
             return Move.ON
         if step.approval:
             row = journal.begin(step.id, None, {}, now)
-            return self._ask(session, journal, row, step.approval, self._later(step, journal), now)
-        items = self._items(step, context)
-        holds = self.holds(step, journal)
+            return self._ask(
+                session,
+                journal,
+                row,
+                step.approval,
+                holds_after(self.playbook, step, context, self.actions),
+                now,
+            )
+        items = items_of(step, context)
+        holds = holds_of(step, context, self.actions)
         row = journal.begin(step.id, step.use, {"items": items}, now)
         agreed = approvals.agreed(session, journal.run.id or 0)
         decision = decide(
@@ -188,7 +185,7 @@ class Interpreter:
     def _item(
         self, session: Session, journal: Journal, step: Step, path: str, item: object, now: datetime
     ) -> Move | Outside:
-        action = self._action(step, journal.context(item=item))
+        action = action_of(step, journal.context(item=item), self.actions)
         row = journal.rows.get(path) or journal.begin(
             path, step.use, action.model_dump(mode="json"), now
         )
@@ -249,43 +246,17 @@ class Interpreter:
         finish(session, journal.run, "failed", f"step {step.id}: {error}", now)
         return Move.REST
 
-    def _later(self, asking: Step, journal: Journal) -> list[Hold]:
-        """Return all that would be put in force after *asking*, if it is approved."""
-        place = self.playbook.steps.index(asking)
-        steps = {**journal.outputs(), asking.id: {"approved": True, "state": "approved", "by": []}}
-        found: list[Hold] = []
-        for step in self.playbook.steps[place + 1 :]:
-            if step.approval:
-                break
-            if not step.when or truth(step.when, journal.context(steps=steps)):
-                found += self.holds(step, journal, steps=steps)
-        return found
-
-    def _items(self, step: Step, context: Mapping[str, Any]) -> list[Any]:
-        if step.for_each is None:
-            return [None]
-        items = render(step.for_each, context)
-        if not isinstance(items, list) or len(items) > step.max_items:
-            raise ExpressionError(
-                f"for_each of {step.id} must give a list of at most {step.max_items}"
-            )
-        return items
-
-    def _action(self, step: Step, context: Mapping[str, Any]) -> Action:
-        given = render(dict(step.parameters), context)
-        return self._kind(step).model_validate_json(orjson.dumps(given))
-
     def _kind(self, step: Step) -> type[Action]:
         return self.actions[step.use or ""]
 
     def _ttl(self, step: Step) -> timedelta:
         return self.policy.ttl.get(f"{self.playbook.name}/{step.id}", step.ttl or timedelta())
 
-    def _held(self, session: Session, run: Run) -> int:
+    def _held(self, session: Session, run: Run) -> set[str]:
         query = select(Effect.subject).where(
             col(Effect.run) == run.id, col(Effect.state) == "active"
         )
-        return len(set(session.exec(query)))
+        return set(session.exec(query))
 
     def _tolerated(self, step: Step, row: Row) -> bool:
         return row.state == "failed" and step.on_failure is OnFailure.CONTINUE

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from soc.content.digest import digest_of
 from soc.content.kinds import duration_text
 from soc.respond.action import Action, Hold
 from soc.respond.expression import render, truth
 from soc.respond.guard import NeedsApproval, decide, is_protected
 from soc.respond.playbook import Playbook, Step
+from soc.respond.steps import holds_after, holds_of
 from soc.settings import Respond
 
 
@@ -45,11 +44,13 @@ def outline(
             )
             steps.append(_line(step, 0, "ask", ask))
             outputs[step.id] = {"approved": True, "state": "approved", "by": []}
-            agreed += _after(playbook, step, incident, outputs, actions)
+            agreed += holds_after(playbook, step, context, actions)
         else:
-            holds = _holds(step, context, actions)
+            holds = holds_of(step, context, actions)
             kind = actions[step.use or ""]
-            decision = decide(kind.risk, holds, policy, agreed, len(effects))
+            decision = decide(
+                kind.risk, holds, policy, agreed, {effect["subject"] for effect in effects}
+            )
             asks = isinstance(decision, NeedsApproval)
             steps.append(_line(step, len(holds), "ask" if asks else "do", decision.why))
             ttl = policy.ttl.get(f"{playbook.name}/{step.id}", step.ttl)
@@ -68,36 +69,6 @@ def outline(
         "approvals": approvals,
         "wallets": wallets,
     }
-
-
-def _holds(
-    step: Step, context: Mapping[str, Any], actions: Mapping[str, type[Action]]
-) -> list[Hold]:
-    items = render(step.for_each, context) if step.for_each else [None]
-    kind = actions[step.use or ""]
-    found = []
-    for item in items:
-        given = render(dict(step.parameters), {**context, "item": item})
-        hold = kind.model_validate_json(orjson.dumps(given)).plan()
-        found += [hold] if hold else []
-    return found
-
-
-def _after(
-    playbook: Playbook,
-    asking: Step,
-    incident: Mapping[str, Any],
-    outputs: Mapping[str, Any],
-    actions: Mapping[str, type[Action]],
-) -> list[Hold]:
-    context = {"incident": incident, "steps": outputs, "run": {"id": 0, "playbook": playbook.name}}
-    later = playbook.steps[playbook.steps.index(asking) + 1 :]
-    return [
-        hold
-        for step in later
-        if step.use and (not step.when or truth(step.when, context))
-        for hold in _holds(step, context, actions)
-    ]
 
 
 def _line(step: Step, subjects: int, decision: str, why: str) -> dict[str, Any]:
