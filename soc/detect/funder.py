@@ -118,19 +118,42 @@ def hubs_of(funders: Mapping[str, tuple[str, ...]], donors: Mapping[str, Gifts])
 def roots_of(
     wallet: str, funders: Mapping[str, tuple[str, ...]], hubs: frozenset[str]
 ) -> frozenset[str]:
-    """Return where the money of *wallet* began, not counting hubs; never the wallet itself."""
+    """Return where the money of *wallet* began, not counting hubs; never the wallet itself.
+
+    Money that comes back from below does not count: else a root could hide by being paid.
+    """
     roots: set[str] = set()
     seen, layer = {wallet}, [wallet]
     for _ in range(DEEPEST):
         above: list[str] = []
         for current in layer:
-            senders = [s for s in funders.get(current, ()) if s not in hubs and s not in seen]
+            senders = [
+                sender
+                for sender in funders.get(current, ())
+                if sender not in hubs
+                and sender not in seen
+                and (current == wallet or not _is_above(current, sender, funders, hubs | {wallet}))
+            ]
             if not senders and current != wallet:
                 roots.add(current)
             above += senders
         seen.update(above)
         layer = sorted(set(above))
     return frozenset(roots | set(layer))
+
+
+def _is_above(
+    root: str, wallet: str, funders: Mapping[str, tuple[str, ...]], apart: frozenset[str]
+) -> bool:
+    """Return whether money of *root* reached *wallet*, other than through *apart*."""
+    seen, layer = {wallet}, [wallet]
+    for _ in range(DEEPEST):
+        above = {s for one in layer for s in funders.get(one, ()) if s not in apart} - seen
+        if root in above:
+            return True
+        seen |= above
+        layer = sorted(above)
+    return False
 
 
 def _grow(batch: Batch, state: Graph) -> tuple[dict[str, tuple[str, ...]], dict[str, Gifts], bool]:

@@ -3,23 +3,30 @@
 A fenced block whose first line is ``# file: PATH`` is a file. In a block ``console`` each line
 ``$ soc …`` is run in the same folder and must end with 0, or with N where the block begins
 ```` ```console exit=N ````; the lines below it must stand in its output, in their order, where a
-line ``…`` stands for any. ``$ pip install ./FOLDER`` makes the entry points of that folder's
-pyproject.toml known, as an installation would. Any other command is an error: it was not tried.
+line ``…`` stands for any, and ``…`` within a line for one word. ``$ pip install ./FOLDER`` makes
+the entry points of that folder's pyproject.toml known, as an installation would. Any other command
+is an error: it was not tried.
 """
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FENCE = re.compile(r"^```(\w+)?(?: exit=(\d+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
 ELLIPSIS = "…"
+PLAYER = Path(__file__).parent / "player.py"
+
+Run = Callable[[list[str]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -43,16 +50,17 @@ def blocks(page: Path) -> list[Block]:
 def play(page: Path, folder: Path) -> int:
     """Play *page* in the empty *folder*; return how many commands were run."""
     ran = 0
-    for block in blocks(page):
-        if shown := FILE.match(block.text):
-            target = folder / shown[1]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(block.text[shown.end() :])
-        elif block.language == "console":
-            for command, expected in commands(block.text):
-                where = f"{page.name}:{block.line}: {command}"
-                _run(command, expected, block.exit, folder, where)
-                ran += 1
+    with player(folder) as run:
+        for block in blocks(page):
+            if shown := FILE.match(block.text):
+                target = folder / shown[1]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(block.text[shown.end() :])
+            elif block.language == "console":
+                for command, expected in commands(block.text):
+                    where = f"{page.name}:{block.line}: {command}"
+                    check(command, expected, block.exit, folder, where, run)
+                    ran += 1
     return ran
 
 
@@ -60,29 +68,19 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield each command of a block with the lines below it."""
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, *shown = part.rstrip("\n").split("\n")
-        while command.endswith("\\"):
-            command = command[:-1] + shown.pop(0).strip()
         yield command, [line for line in shown if line.strip()]
 
 
-def _run(command: str, expected: list[str], code: int, folder: Path, where: str) -> None:
+def check(command: str, expected: list[str], code: int, folder: Path, where: str, run: Run) -> None:
     words = shlex.split(command)
     if words[:2] == ["pip", "install"]:
-        _install(folder / words[2], folder / "site-packages")
+        install(folder / words[2], folder / "site-packages")
         return
     assert words[0] == "soc", f"{where}: only soc and pip install are tried"
-    done = subprocess.run(
-        [sys.executable, "-m", "soc.cli.main", *words[1:]],
-        cwd=folder,
-        env=_environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == code, f"{where}: ended with {done.returncode}\n{said}"
-    missing = first_missing(expected, said)
-    assert missing is None, f"{where}: does not say {missing!r}, it says\n{said}"
+    done = run(words[1:])
+    assert done["code"] == code, f"{where}: ended with {done['code']}\n{done['said']}"
+    missing = first_missing(expected, done["said"])
+    assert missing is None, f"{where}: does not say {missing!r}, it says\n{done['said']}"
 
 
 def first_missing(expected: list[str], said: str) -> str | None:
@@ -98,17 +96,35 @@ def first_missing(expected: list[str], said: str) -> str | None:
     return None
 
 
-def _environment(folder: Path) -> dict[str, str]:
+@contextmanager
+def player(folder: Path) -> Iterator[Run]:
+    """Give a way to run commands in *folder*, each in a process of its own."""
+    folder.mkdir(exist_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("SOC_")}
-    paths = [str(folder / "site-packages"), *map(str, _sources(folder)), inherited.get("PYTHONPATH")]
-    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "USER": "ines"}
+    process = subprocess.Popen(
+        [sys.executable, str(PLAYER)],
+        cwd=folder,
+        env={**inherited, "USER": "ines", "COLUMNS": "100"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+
+        def run(words: list[str]) -> dict[str, Any]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            sources = [str(path.parent) for path in sorted(folder.glob("*/pyproject.toml"))]
+            asked = {"words": words, "path": [str(folder / "site-packages"), *sources]}
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            answer: dict[str, Any] = json.loads(process.stdout.readline())
+            return answer
+
+        yield run
 
 
-def _sources(folder: Path) -> list[Path]:
-    return sorted(path.parent for path in folder.glob("*/pyproject.toml"))
-
-
-def _install(source: Path, target: Path) -> None:
+def install(source: Path, target: Path) -> None:
     """Write what an installer writes for ``importlib.metadata``; the code stays where it is."""
     project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
     name, version = project["name"], project["version"]

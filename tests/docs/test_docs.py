@@ -53,7 +53,9 @@ def test_the_reference_is_what_the_generator_writes(reference: dict[str, str]) -
     }
 
     differing = sorted(
-        name for name in written.keys() | reference.keys() if written.get(name) != reference.get(name)
+        name
+        for name in written.keys() | reference.keys()
+        if written.get(name) != reference.get(name)
     )
 
     assert differing == [], "run .venv/bin/python docs/generate.py and commit what it writes"
@@ -70,7 +72,9 @@ def test_the_reference_names_every_command_setting_and_action(reference: dict[st
         found = []
         for name, one in group.commands.items():
             below = getattr(one, "commands", None)
-            found += walk(one, f"{path} {name}") if below else [] if one.hidden else [f"{path} {name}"]
+            found += (
+                walk(one, f"{path} {name}") if below else [] if one.hidden else [f"{path} {name}"]
+            )
         return found
 
     keys = [

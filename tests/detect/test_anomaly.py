@@ -1,0 +1,118 @@
+"""A score is between 0 and 1, higher is stranger, and "not ready" is its own answer."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from soc.detect.anomaly import NEEDS, AccountAnomaly, Memory, WalletAnomaly, scores
+from soc.detect.lesinn import distances, scale_of
+from soc.model.event import Batch
+from soc.model.finding import NotReady
+from soc.settings import Detect
+
+Make = Callable[..., Batch]
+HOUR = 3600
+DETECTOR = WalletAnomaly(Detect())
+
+
+def quiet(hour: int, wallets: int = 60) -> list[dict[str, Any]]:
+    return [
+        {"wallet": f"0x{n}", "dataset": "d", "project": f"p{n % 5}", "src_ip": f"192.0.2.{n}", "amount": "10", "at": hour * HOUR + k}
+        for n in range(wallets)
+        for k in range(1 + (n + hour) % 3)
+    ]  # fmt: skip
+
+
+def watch(
+    make: Make, noon: datetime, hours: list[list[dict[str, Any]]], detector: Any = DETECTOR
+) -> tuple[list[Any], Memory]:
+    state, answers, begin = Memory(), [], 1
+    for hour, rows in enumerate(hours):
+        window = make([dict(row) for row in rows], begin)
+        observed = detector.observe(window, state, noon + timedelta(hours=hour + 1))
+        state, begin = observed.state, window.upto + 1
+        answers += observed.answers
+    return answers, state
+
+
+def storm(hour: int) -> list[dict[str, Any]]:
+    return [
+        {"wallet": "0xstrange", "dataset": f"d{k % 4}", "project": f"p{k}", "src_ip": f"198.51.100.{k}", "outcome": "failure", "amount": str(10**9), "at": hour * HOUR + k}
+        for k in range(40)
+    ]  # fmt: skip
+
+
+def test_a_wallet_unlike_all_others_is_found_with_reasons(batch: Make, noon: datetime) -> None:
+    hours = [quiet(h) for h in range(6)] + [[*quiet(6), *storm(6)], quiet(7), quiet(8)]
+
+    answers, _ = watch(batch, noon, hours)
+
+    findings = [answer for answer in answers if not isinstance(answer, NotReady)]
+    assert [str(finding.entity) for finding in findings] == ["wallet:0xstrange"]
+    assert findings[0].score.value >= 0.995
+    assert any(reason.startswith("projects: 40") for reason in findings[0].score.reasons)
+
+
+def test_before_enough_was_seen_it_says_so(batch: Make, noon: datetime) -> None:
+    answers, _ = watch(batch, noon, [[*quiet(0), *storm(0)], quiet(1), quiet(2)])
+
+    assert answers
+    assert all(isinstance(answer, NotReady) for answer in answers)
+    assert f"of {NEEDS} rows" in answers[0].reason
+
+
+def test_usual_hours_are_no_findings(batch: Make, noon: datetime) -> None:
+    answers, _ = watch(batch, noon, [quiet(h) for h in range(12)])
+
+    assert [a for a in answers if not isinstance(a, NotReady)] == []
+
+
+def test_a_late_event_counts_and_one_after_the_verdict_is_counted_apart(
+    batch: Make, noon: datetime
+) -> None:
+    late = {"wallet": "0x1", "dataset": "d", "at": 10}
+
+    _, state = watch(batch, noon, [quiet(0), quiet(1), quiet(2), [late, *quiet(3)]])
+
+    assert state.too_late == 1
+
+
+def test_accounts_are_judged_apart_from_wallets(batch: Make, noon: datetime) -> None:
+    rows = [[{"user_name": "ines", "dataset": "d", "at": h * HOUR}] for h in range(4)]
+
+    _, state = watch(batch, noon, rows, AccountAnomaly(Detect()))
+
+    assert len(state.rows) >= 1
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3), min_size=20, max_size=60))
+def test_every_score_is_between_0_and_1(rows: list[list[float]]) -> None:
+    reference = np.array(rows)
+
+    found = scores(np.vstack([reference[:5], reference[:5] * 1000 + 1]), reference)
+
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_the_same_rows_get_the_same_scores() -> None:
+    rows = np.random.default_rng(1).normal(size=(100, 4))
+
+    assert (scores(rows, rows) == scores(rows, rows)).all()
+
+
+@pytest.mark.parametrize("shift", [4, 8])
+def test_far_rows_score_higher_than_near_ones(shift: int) -> None:
+    rng = np.random.default_rng(7)
+    usual, strange = rng.normal(size=(400, 5)), rng.normal(size=(20, 5)) + shift
+    rows = np.vstack([usual, strange])
+    scaled = scale_of(rows).apply(rows)
+
+    found = distances(scaled, scaled, seed=1)
+
+    assert average_precision_score([0] * 400 + [1] * 20, found) > 0.9
