@@ -38,10 +38,15 @@ class LocalConnection(HTTPConnection):
 
     def connect(self) -> None:
         """Open the socket."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        with address_of(self._path) as address:
-            self.sock.connect(address)
+        opened = socket.socket(socket.AF_UNIX)
+        try:
+            opened.settimeout(PATIENCE)
+            with address_of(self._path) as address:
+                opened.connect(address)
+        except OSError:
+            opened.close()
+            raise
+        self.sock = opened
 
 
 def is_served(path: Path) -> bool:

@@ -81,7 +81,7 @@ class Document:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return what to write instead of *word*: the nearest known word, else all of them."""
-    words = sorted(known)
+    words = sorted(map(str, known))
     near = difflib.get_close_matches(word, words, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(words)}"
 

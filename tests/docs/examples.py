@@ -26,7 +26,7 @@ FILE = re.compile(r"# file: (\S+)\n")
 ELLIPSIS = "…"
 PLAYER = Path(__file__).parent / "player.py"
 
-Run = Callable[[list[str]], dict[str, Any]]
+Run = Callable[[Path, list[str]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,19 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
-def play(page: Path, folder: Path) -> int:
+def play(page: Path, folder: Path, run: Run) -> int:
     """Play *page* in the empty *folder*; return how many commands were run."""
     ran = 0
-    with player(folder) as run:
-        for block in blocks(page):
-            if shown := FILE.match(block.text):
-                target = folder / shown[1]
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(block.text[shown.end() :])
-            elif block.language == "console":
-                for command, expected in commands(block.text):
-                    where = f"{page.name}:{block.line}: {command}"
-                    check(command, expected, block.exit, folder, where, run)
-                    ran += 1
+    for block in blocks(page):
+        if shown := FILE.match(block.text):
+            target = folder / shown[1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(block.text[shown.end() :])
+        elif block.language == "console":
+            for command, expected in commands(block.text):
+                where = f"{page.name}:{block.line}: {command}"
+                check(command, expected, block.exit, folder, where, run)
+                ran += 1
     return ran
 
 
@@ -77,7 +76,7 @@ def check(command: str, expected: list[str], code: int, folder: Path, where: str
         install(folder / words[2], folder / "site-packages")
         return
     assert words[0] == "soc", f"{where}: only soc and pip install are tried"
-    done = run(words[1:])
+    done = run(folder, words[1:])
     assert done["code"] == code, f"{where}: ended with {done['code']}\n{done['said']}"
     missing = first_missing(expected, done["said"])
     assert missing is None, f"{where}: does not say {missing!r}, it says\n{done['said']}"
@@ -97,25 +96,24 @@ def first_missing(expected: list[str], said: str) -> str | None:
 
 
 @contextmanager
-def player(folder: Path) -> Iterator[Run]:
-    """Give a way to run commands in *folder*, each in a process of its own."""
-    folder.mkdir(exist_ok=True)
+def player() -> Iterator[Run]:
+    """Give a way to run commands in a folder, each in a process of its own."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("SOC_")}
     process = subprocess.Popen(
         [sys.executable, str(PLAYER)],
-        cwd=folder,
-        env={**inherited, "USER": "ines", "COLUMNS": "100"},
+        env={**inherited, "USER": "ines"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     with process:
 
-        def run(words: list[str]) -> dict[str, Any]:
+        def run(folder: Path, words: list[str]) -> dict[str, Any]:
             assert process.stdin is not None
             assert process.stdout is not None
             sources = [str(path.parent) for path in sorted(folder.glob("*/pyproject.toml"))]
-            asked = {"words": words, "path": [str(folder / "site-packages"), *sources]}
+            path = [str(folder / "site-packages"), *sources]
+            asked = {"folder": str(folder), "words": words, "path": path}
             process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
             answer: dict[str, Any] = json.loads(process.stdout.readline())

@@ -1,28 +1,42 @@
 """Run ``soc`` commands, each in a forked process, so that heavy imports are paid for once.
 
-Reads ``{"words", "path"}`` a line from standard input, answers ``{"code", "said"}`` a line.
+Reads ``{"folder", "words", "path"}`` a line from standard input, answers ``{"code", "said"}`` a line.
 """
 
+import importlib
 import json
 import os
 import sys
 import tempfile
 
-import soc.app.now
-import soc.app.reporting
-import soc.app.taking
-import soc.app.testing
-import soc.web.views  # noqa: F401 - like those above, imported to be there after the fork
+from soc import plugins
 from soc.cli.main import run
 
+HEAVY = (
+    "alembic.command",
+    "pandas",  # pyarrow imports it when it first computes
+    "passlib.handlers.argon2",
+    "soc.app.now",
+    "soc.app.planning",
+    "soc.app.reporting",
+    "soc.app.switching",
+    "soc.app.taking",
+    "soc.app.testing",
+    "soc.logs.query",
+    "soc.respond.engine",
+    "soc.watch.tick",
+    "soc.web.views",
+)
 
-def play(words: list[str], path: list[str]) -> dict[str, object]:
-    """Return how the command ended and what it said."""
+
+def play(folder: str, words: list[str], path: list[str]) -> dict[str, object]:
+    """Return how the command ended and what it said, run in *folder*."""
     with tempfile.TemporaryFile() as said:
         child = os.fork()
         if child == 0:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
+            os.chdir(folder)
             sys.path[:0] = path
             sys.argv = ["soc", *words]
             os._exit(code_of())
@@ -39,13 +53,16 @@ def code_of() -> int:
         code = 0
     except SystemExit as ended:
         code = ended.code or 0
-    except BaseException as broken:  # what is not foreseen is shown, as an interpreter does
+    except BaseException as broken:  # noqa: BLE001 - shown, as an interpreter does
         sys.excepthook(type(broken), broken, broken.__traceback__)
     sys.stdout.flush()
     sys.stderr.flush()
     return code if isinstance(code, int) else 1
 
 
+for name in HEAVY:
+    importlib.import_module(name)
+for group in ("soc.actions", "soc.detectors", "soc.parsers"):
+    plugins.load(group)
 for line in sys.stdin:
-    asked = json.loads(line)
-    print(json.dumps(play(asked["words"], asked["path"])), flush=True)
+    print(json.dumps(play(**json.loads(line))), flush=True)
