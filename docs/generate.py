@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write ``docs/reference/`` from the code: run it after every change of what people can call.
 
-``.venv/bin/python docs/generate.py`` writes; a test fails while what it would write differs from
+``make docs`` runs it; a test fails while what it would write differs from
 what is there. The same code always gives the same text.
 """
 
@@ -49,7 +49,7 @@ from soc.web.app import build
 from soc.web.front import Front
 
 HERE = Path(__file__).parent / "reference"
-NOTE = "<!-- Written by docs/generate.py from the code. Change the code, then run it. -->"
+NOTE = "<!-- Written by docs/generate.py from the code: change the code, then run make docs. -->"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
@@ -92,7 +92,7 @@ def pages() -> dict[str, str]:
     index = [f"- [{title_of(text)}]({path})" for path, text in sorted(written.items())]
     index += ["", "JSON Schemas, for editors and other tools:", ""]
     index += [f"- [{path.removeprefix('schemas/')}]({path})" for path in sorted(schemas)]
-    words = "Made from the code by `docs/generate.py`; a test fails while they differ."
+    words = "Made from the code by `make docs`; a test fails while they differ."
     return {"README.md": page("Reference", words, index), **written, **schemas}
 
 

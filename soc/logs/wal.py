@@ -15,6 +15,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import zstandard
 
+from soc.logs.files import sync_folder
+
 HEAD = struct.Struct("<4sQIII")
 MAGIC = b"CWF1"
 SUFFIX = ".wal"
@@ -75,7 +77,10 @@ class WalFile:
     def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
         self._size = size
-        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+        is_new = not path.exists()
+        self._file = path.open("w+b" if is_new else "r+b", buffering=0)
+        if is_new:
+            sync_folder(path.parent)  # what is synced in a file without a name is lost
         self._file.truncate(size)
         self._file.seek(size)
 

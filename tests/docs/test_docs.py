@@ -12,8 +12,12 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
+import typer
 
+from soc import plugins
+from soc.cli.main import app
 from soc.content.document import Document
+from soc.settings import Groups
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,6 +25,8 @@ REFERENCE = DOCS / "reference"
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = [*(ROOT / name for name in TOP), *sorted(DOCS.rglob("*.md"))]
 HOW_TOS = sorted((DOCS / "how-to").glob("*.md"))
+BY_HAND = [page for page in PAGES if not page.is_relative_to(REFERENCE)]
+NAMED = re.compile(r"(?:^\$? ?|`)soc ([a-z][^`\n]*)", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
@@ -50,6 +56,22 @@ def run() -> Iterator[Any]:
         yield run
 
 
+def options() -> dict[str, set[str]]:
+    """Return the options of every command, by the words after ``soc``."""
+    found: dict[str, set[str]] = {}
+
+    def walk(group: Any, path: tuple[str, ...]) -> None:
+        for name, one in group.commands.items():
+            if getattr(one, "commands", None):
+                walk(one, (*path, name))
+            elif not one.hidden:
+                known = {option for parameter in one.params for option in parameter.opts}
+                found[" ".join((*path, name))] = known | {"--help"}
+
+    walk(typer.main.get_command(app), ())
+    return found
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -67,32 +89,17 @@ def test_the_reference_is_what_the_generator_writes(reference: dict[str, str]) -
         if written.get(name) != reference.get(name)
     )
 
-    assert differing == [], "run .venv/bin/python docs/generate.py and commit what it writes"
+    assert differing == [], "run make docs and commit what it writes"
 
 
 def test_the_reference_names_every_command_setting_and_action(reference: dict[str, str]) -> None:
-    import typer
-
-    from soc import plugins
-    from soc.cli.main import app
-    from soc.settings import Groups
-
-    def walk(group: object, path: str) -> list[str]:
-        found = []
-        for name, one in group.commands.items():
-            below = getattr(one, "commands", None)
-            found += (
-                walk(one, f"{path} {name}") if below else [] if one.hidden else [f"{path} {name}"]
-            )
-        return found
-
     keys = [
         f"{group}.{key}"
         for group, field in Groups.model_fields.items()
         for key in getattr(field.annotation, "model_fields", {})
     ]
 
-    commands = {f"## `{one}`" for one in walk(typer.main.get_command(app), "soc")}
+    commands = {f"## `soc {one}`" for one in options()}
     settings = {f"| `{key}` |" for key in keys}
     actions = {f"## `{name}`" for name in plugins.load("soc.actions")}
 
@@ -150,6 +157,21 @@ def test_a_page_is_sober(page: Path) -> None:
     assert "TODO" not in text
 
 
+@pytest.mark.parametrize("page", BY_HAND, ids=name_of)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    known = options()
+
+    wrong = []
+    for said in NAMED.findall(page.read_text()):
+        words = said.split()
+        one = next((c for n in (2, 1) if (c := " ".join(words[:n])) in known), None)
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        if one is None or not given <= known[one]:
+            wrong.append(said)
+
+    assert wrong == []
+
+
 @pytest.mark.parametrize("page", HOW_TOS, ids=lambda page: page.stem)
 def test_what_a_how_to_shows_happens(page: Path, tmp_path: Path, run: Any) -> None:
     assert examples.play(page, tmp_path, run) >= 5
@@ -161,6 +183,20 @@ def test_the_readme_fits_one_screen_and_names_the_two_commands() -> None:
     assert len(lines) <= 60
     assert "make demo" in lines
     assert "make test" in lines
+
+
+def test_every_verb_of_make_that_a_page_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    verbs = {
+        verb
+        for page in BY_HAND
+        for verb in re.findall(r"(?:^|`)make ([a-z-]+)(?:`|$)", page.read_text(), re.MULTILINE)
+    }
+
+    assert {"demo", "setup", "test"} <= verbs
+    assert [
+        verb for verb in sorted(verbs) if not re.search(rf"^{verb}:", makefile, re.MULTILINE)
+    ] == []
 
 
 def test_pictures_are_small() -> None:
