@@ -49,10 +49,9 @@ def table(rows: Sequence[Mapping[str, Any]], *columns: str) -> list[str]:
         max(len(c), *(len(line[i]) for line in cells), 1) if cells else len(c)
         for i, c in enumerate(columns)
     ]
-    heads = [c.replace("_", " ") for c in columns]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [heads, *cells]
+        for line in [columns, *cells]
     ]
 
 

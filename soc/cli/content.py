@@ -8,7 +8,9 @@ import typer
 
 from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
 
-Paths = Annotated[list[Path] | None, typer.Argument(help="Files or folders; by default all.")]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(exists=True, help="Files or folders; by default all.")
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -59,7 +61,7 @@ def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = Fal
     for result in failed:
         warn(f"{result['path']}: {result['sample']}: {result['problem']}")
     summary = {"samples": len(results), "failed": len(failed), "results": results}
-    show(summary, as_json, [f"{len(results)} samples, {len(failed)} failed"])
+    show(summary, as_json, [f"samples: {len(results)}, failed: {len(failed)}"])
     if failed:
         raise typer.Exit(1)
 
@@ -134,7 +136,7 @@ def playbooks_test(paths: Paths = None, as_json: Json = False) -> None:
     for result in failed:
         warn(f"{result['path']}: {result['test']}: {result['problem']}")
     summary = {"tests": len(results), "failed": len(failed), "results": results}
-    show(summary, as_json, [f"{len(results)} tests, {len(failed)} failed"])
+    show(summary, as_json, [f"tests: {len(results)}, failed: {len(failed)}"])
     if failed:
         raise typer.Exit(1)
 
@@ -160,9 +162,12 @@ def playbooks_plan(
 def _switch(home: Path, rule: str, mode: str, reason: str, until: datetime | None) -> None:
     from datetime import UTC
 
+    from soc.access.permissions import Permission
     from soc.app.switching import switch
 
     suite = suite_at(home)
+    actor = who(suite)
+    actor.require(Permission.AUTHOR)
     end = until.replace(tzinfo=UTC) if until and until.tzinfo is None else until
-    switch(suite, rule, mode, reason, end, who(suite).name)
+    switch(suite, rule, mode, reason, end, actor.name)
     typer.echo(f"{rule} is {mode}")

@@ -1,5 +1,6 @@
 """``soc demo``: see the whole main job without setting anything up."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -42,13 +43,14 @@ def demo(
                 bar.console.print(what)
 
         result = play(place, seed, progress, keep=keep)
+    where = shlex.quote(str(place))
     lines = [
         *lines_of(result),
         "",
         *(f"{name:7} {path}" for name, path in result["files"].items()),
         "",
-        f"Open the console: soc serve --home {place}, then http://127.0.0.1:8780/ in a browser.",
-        f"Make a user first: soc users add you --role admin --role approver --home {place}",
+        f"To look at it, make a user: soc users add you --role approver --home {where}",
+        f"then soc serve --home {where} and open http://127.0.0.1:8780/ in a browser.",
     ]
     show(result, as_json, lines)
 

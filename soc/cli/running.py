@@ -58,7 +58,8 @@ def serve(
         Child("front", ("front", *place, *address, *at)),
         Child("worker", ("work", *place, "--supervised")),
     ]
-    supervise(children, stop_on_signal())
+    if not supervise(children, stop_on_signal()):
+        raise typer.Exit(1)
 
 
 def front(
@@ -66,14 +67,20 @@ def front(
 ) -> None:
     """Run the front door alone; the supervisor does this."""
     from soc.app.work import tell_of_death
+    from soc.errors import ContentError, HomeError, LogError, SettingsError
     from soc.watch import lifeline
+    from soc.watch.supervisor import REFUSED
     from soc.web.server import serve as serve_front
 
     lifeline.hold()
-    suite = suite_at(home)
-    if after:
-        tell_of_death(suite, after)
-    serve_front(suite, host, port)
+    try:
+        suite = suite_at(home)
+        if after:
+            tell_of_death(suite, after)
+        serve_front(suite, host, port)
+    except (HomeError, SettingsError, ContentError, LogError) as refused:
+        warn(refused)
+        raise typer.Exit(REFUSED) from refused
 
 
 def work(

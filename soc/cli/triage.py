@@ -87,7 +87,7 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
 
     with reading(suite_at(home).database) as looking:
         found = views.incident_whole(looking, lifecycle.number_of(incident))
-    lines = [f"{key}: {value}" for key, value in found.items() if not isinstance(value, list)]
+    lines = [f"{k}: {'-' if v is None else v}" for k, v in found.items() if not isinstance(v, list)]
     lines += [f"entity {name}" for name in found["entities"]]
     for alert in found["alerts"]:
         lines.append(f"alert {alert['id']} {alert['rule']} x{alert['count']}: {alert['joined_by']}")
@@ -100,25 +100,31 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
 
 def incidents_assign(incident: Id, owner: str, home: HomeOption = HOME) -> None:
     """Give an incident to somebody."""
+    from soc.access.permissions import Permission
     from soc.incidents import lifecycle
     from soc.store.session import session
 
     suite = suite_at(home)
+    actor = who(suite)
+    actor.require(Permission.TRIAGE)
     with session(suite.database) as writing:
         number = lifecycle.number_of(incident)
-        lifecycle.assign(writing, number, owner, who(suite).name, suite.clock.now())
+        lifecycle.assign(writing, number, owner, actor.name, suite.clock.now())
     typer.echo(f"{incident} is {owner}'s")
 
 
 def incidents_note(incident: Id, text: str, home: HomeOption = HOME) -> None:
     """Write a note on an incident."""
+    from soc.access.permissions import Permission
     from soc.incidents import lifecycle
     from soc.store.session import session
 
     suite = suite_at(home)
+    actor = who(suite)
+    actor.require(Permission.TRIAGE)
     with session(suite.database) as writing:
         number = lifecycle.number_of(incident)
-        lifecycle.annotate(writing, number, text, who(suite).name, suite.clock.now())
+        lifecycle.annotate(writing, number, text, actor.name, suite.clock.now())
     typer.echo("noted")
 
 

@@ -23,31 +23,29 @@ def result_of(session: Session, home: Path, files: Mapping[str, str]) -> dict[st
         select(Incident).where(~col(Incident.operations), ~col(Incident.monitor))
     ).all()
     limited = _limited(session)
+    with (home / "platform_access.ndjson").open("rb") as file:
+        access = [orjson.loads(line) for line in file]
     wallets = {name: set(listed) for name, listed in truth["wallets"].items()}
     return {
         "seed": truth["seed"],
-        "attacks": [_attack(session, attack, security) for attack in truth["attacks"]],
+        "attacks": [
+            {**_attack(session, attack, security), "last_answers": _last(attack, access)}
+            for attack in truth["attacks"]
+        ],
         "incidents": len(security),
         "wallets": {
             key: value
             for name, listed in sorted(wallets.items())
             for key, value in ((name, len(listed)), (f"{name}_limited", len(listed & limited)))
         },
-        "answers": _answers(home / "platform_access.ndjson"),
+        "answers": {s: sum(str(a["status"]) == s for a in access) for s in ("200", "403", "429")},
         "files": dict(files),
     }
 
 
 def lines_of(result: Mapping[str, Any]) -> list[str]:
     """Return the result as people read it."""
-    heads = (
-        "attack",
-        "detected after",
-        "incident",
-        "playbook",
-        "in force",
-        "the platform now answers",
-    )
+    heads = ("attack", "detected after", "incident", "playbook", "effects", "platform now answers")
     rows = [heads, *(_row(attack) for attack in result["attacks"])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     held = ", ".join(
@@ -65,14 +63,14 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
 
 def _row(attack: Mapping[str, Any]) -> tuple[str, ...]:
     after = attack["detected_after_s"]
-    answers = {0: "everybody is served"}.get(attack["effects"], "429 or 403 to those held back")
+    answers = ", ".join(f"{status} to {n}" for status, n in attack["last_answers"].items())
     return (
         attack["kind"],
         "not detected" if after is None else f"{after:.1f} s",
         attack["incident"] or "-",
         attack["playbook_state"] or "-",
         str(attack["effects"]),
-        answers,
+        answers or "-",
     )
 
 
@@ -117,9 +115,11 @@ def _limited(session: Session) -> set[str]:
     return {subject.removeprefix("wallet:") for subject in subjects}
 
 
-def _answers(path: Path) -> dict[str, int]:
-    counted: Counter[str] = Counter()
-    with path.open("rb") as file:
-        for line in file:
-            counted[str(orjson.loads(line)["status"])] += 1
-    return {status: counted[status] for status in ("200", "403", "429")}
+def _last(attack: Mapping[str, Any], access: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how often which status was the last answer to a wallet, or address, of *attack*."""
+    wallets, ips = set(attack["wallets"]), set(attack["ips"])
+    last: dict[str, str] = {}
+    for line in access:
+        if line["wallet"] in wallets or (not line["wallet"] and line["ip"] in ips):
+            last[line["wallet"] or line["ip"]] = str(line["status"])
+    return dict(sorted(Counter(last.values()).items()))

@@ -13,22 +13,20 @@ from soc.model.event import Reject, Row
 MAX_LINE = 1024 * 1024
 SHALLOW = 32
 BASE64 = "base64:"
+LAST = "ecs"
 
 
 class Intake:
     """All parsers, asked in turn.
 
-    *parsers* by name: those of JSON have ``parse(line, document)``, those of text ``parse(line)``;
-    a parser's ``text`` attribute is not needed, its ``claims`` tells.
+    *parsers* by name: those of JSON have ``parse(line, document)``; those whose ``text`` is True
+    have ``parse(line)``. ECS, which takes every object with a time, is asked last.
     """
 
-    JSON = ("windows", "ecs")
-    TEXT = ("syslog", "nginx")
-
     def __init__(self, parsers: Mapping[str, Any]) -> None:
-        others = sorted(set(parsers) - {*self.JSON, *self.TEXT})
-        self._json = {n: parsers[n] for n in (*others, *self.JSON) if n in parsers}
-        self._text = {n: parsers[n] for n in self.TEXT if n in parsers}
+        ordered = sorted(parsers.items(), key=lambda item: (item[0] == LAST, item[0]))
+        self._text = {name: one for name, one in ordered if getattr(one, "text", False)}
+        self._json = {name: one for name, one in ordered if name not in self._text}
 
     @property
     def formats(self) -> tuple[str, ...]:

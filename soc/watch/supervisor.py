@@ -11,6 +11,8 @@ from soc.clock import monotonic
 
 LOOK_EVERY = 0.1
 PATIENCE = 8.0
+REFUSED = 78
+"""The exit code of a child whose settings, home or lock forbid it to start (EX_CONFIG)."""
 CALM = 5.0
 """Seconds that a child must live to be restarted at once when it dies."""
 
@@ -28,14 +30,19 @@ class Child:
     not_before: float = field(default=0.0)
 
 
-def supervise(children: Sequence[Child], stop: Event) -> None:
-    """Run *children* until *stop* is set; restart each that dies, telling it that it did."""
+def supervise(children: Sequence[Child], stop: Event) -> bool:
+    """Run *children* until *stop* is set; restart each that dies, telling it that it did.
+
+    Return False if one refused to start: trying again would change nothing.
+    """
     try:
         while not stop.wait(LOOK_EVERY):
-            for child in children:
-                _tend(child)
+            refused = [child for child in children if not _tend(child)]
+            if refused:
+                return False
     finally:
         _end(children)
+    return True
 
 
 def stop_on_signal() -> Event:
@@ -46,20 +53,25 @@ def stop_on_signal() -> Event:
     return stop
 
 
-def _tend(child: Child) -> None:
+def _tend(child: Child) -> bool:
+    """Start *child* if it is not there; return False if it refused to start."""
     now = monotonic()
     if child.process is None:
         if now >= child.not_before:
             _start(child)
-        return
+        return True
     code = child.process.poll()
     if code is None:
-        return
+        return True
+    if code == REFUSED:
+        child.process = None
+        return False
     child.deaths = child.deaths + 1 if now - child.started < CALM else 1
     child.last_words = f"{child.name} ended with {code}"
     print(f"{child.last_words}, starting it again", file=sys.stderr, flush=True)  # noqa: T201 - for whoever runs it
     child.process = None
-    child.not_before = now + min(0.2 * 2**child.deaths, PATIENCE) - 0.2
+    child.not_before = now + min(0.2 * 2 ** min(child.deaths, 10), PATIENCE) - 0.2
+    return True
 
 
 def _start(child: Child) -> None:

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -33,13 +36,24 @@ def serve(suite: Suite, host: str, port: int) -> None:
     config = uvicorn.Config(
         build(front), log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="off"
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     try:
         asyncio.run(_run(server, log, listeners))
     finally:
         with contextlib.suppress(FileNotFoundError):
             suite.home.socket.unlink()
         log.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to, and lets its caller tidy up: the signal is not raised again."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ask the server to end on SIGTERM and SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
 
 
 async def _run(server: uvicorn.Server, log: EmbeddedLog, listeners: list[socket.socket]) -> None:

@@ -20,6 +20,7 @@ class Nginx:
     """Takes lines of nginx's default access log."""
 
     name = "nginx"
+    text = True
 
     def claims(self, line: str) -> bool:
         """Return whether *line* looks like an access log."""

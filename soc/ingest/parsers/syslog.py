@@ -24,6 +24,7 @@ class Syslog:
     """Takes RFC 5424 messages."""
 
     name = "syslog"
+    text = True
 
     def claims(self, line: str) -> bool:
         """Return whether *line* begins like syslog."""
