@@ -7,9 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from threading import RLock
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from soc.errors import LogError
 from soc.logs.files import write_durably
@@ -49,24 +50,46 @@ class Entry(Value):
     reason: str = ""
 
 
+class State(NamedTuple):
+    """What the chain says: live segments by number, dropped paths, and the last number sealed."""
+
+    live: tuple[Segment, ...]
+    dropped: frozenset[str]
+    sealed: int
+
+
 class Chain:
-    """The entries under one folder; any process reads them, the lock's holder appends."""
+    """The entries under one folder; any process reads them, the lock's holder appends.
+
+    Each entry is read once, so a look costs only what is new. Any thread may look.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._entries: list[Entry] = []
-        self._head = START
+        self._lock = RLock()
+        self._count, self._head = 0, START
+        self._live: dict[str, Segment] = {}
+        self._state = State((), frozenset(), 0)
 
-    def entries(self) -> list[Entry]:
-        """Return all entries, oldest first; raises LogError where the chain is broken."""
-        while (path := self._path(len(self._entries) + 1)).is_file():
-            data = path.read_bytes()
-            entry = Entry.model_validate_json(data)
-            if entry.previous != self._head or entry.number != len(self._entries) + 1:
-                raise LogError(f"{path}: does not follow the entry before it: restore a backup")
-            self._entries.append(entry)
-            self._head = "sha256:" + hashlib.sha256(data).hexdigest()
-        return list(self._entries)
+    def state(self) -> State:
+        """Return what the chain says now; raises LogError where it is broken."""
+        with self._lock:
+            changed = False
+            while (path := self._path(self._count + 1)).is_file():
+                self._take(path)
+                changed = True
+            if changed:
+                live = sorted(self._live.values(), key=lambda s: (s.first, s.path))
+                self._state = self._state._replace(live=tuple(live))
+            return self._state
+
+    def check(self) -> None:
+        """Raise LogError if an entry is missing before a later one."""
+        self.state()
+        found = [path for path in self._folder.glob("*.json") if path.stem.isdigit()]
+        if beyond := [path for path in found if int(path.stem) > self._count]:
+            missing = self._path(self._count + 1)
+            raise LogError(f"{missing} is missing before {min(beyond)}: restore a backup")
 
     def append(
         self,
@@ -77,28 +100,40 @@ class Chain:
         reason: str = "",
     ) -> Entry:
         """Record that *segments* came or went; return when it is on the disk."""
-        entry = Entry(
-            kind=kind,
-            number=len(self.entries()) + 1,
-            at=at,
-            previous=self._head,
-            first=numbers[0],
-            last=numbers[1],
-            segments=tuple(segments),
-            reason=reason,
-        )
-        write_durably(self._path(entry.number), entry.model_dump_json().encode())
+        with self._lock:
+            self.state()
+            entry = Entry(
+                kind=kind,
+                number=self._count + 1,
+                at=at,
+                previous=self._head,
+                first=numbers[0],
+                last=numbers[1],
+                segments=tuple(segments),
+                reason=reason,
+            )
+            write_durably(self._path(entry.number), entry.model_dump_json().encode())
+            self.state()
         return entry
 
-    def sealed(self) -> int:
-        """Return the last number that lies, or lay, in a segment."""
-        return max((entry.last for entry in self.entries() if entry.kind == "seal"), default=0)
-
-    def live(self) -> list[Segment]:
-        """Return the segments that were sealed and not dropped, by number."""
-        gone = {s.path for entry in self.entries() if entry.kind == "drop" for s in entry.segments}
-        kept = [s for e in self.entries() if e.kind == "seal" for s in e.segments]
-        return sorted((s for s in kept if s.path not in gone), key=lambda s: (s.first, s.path))
+    def _take(self, path: Path) -> None:
+        data = path.read_bytes()
+        try:
+            entry = Entry.model_validate_json(data)
+        except ValidationError as broken:
+            raise LogError(f"{path} is no entry of the chain: restore a backup") from broken
+        if entry.previous != self._head or entry.number != self._count + 1:
+            raise LogError(f"{path}: does not follow the entry before it: restore a backup")
+        sealed, dropped = self._state.sealed, self._state.dropped
+        if entry.kind == "seal":
+            self._live |= {segment.path: segment for segment in entry.segments}
+            sealed = max(sealed, entry.last)
+        else:
+            gone = {segment.path for segment in entry.segments}
+            self._live = {path: one for path, one in self._live.items() if path not in gone}
+            dropped |= gone
+        self._count, self._head = entry.number, "sha256:" + hashlib.sha256(data).hexdigest()
+        self._state = State(self._state.live, dropped, sealed)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}.json"

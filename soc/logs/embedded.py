@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -52,6 +53,7 @@ class Appended:
 class _Identity(NamedTuple):
     source: str
     event_id: str
+    is_reject: bool
 
 
 class EmbeddedLog:
@@ -67,6 +69,10 @@ class EmbeddedLog:
         self.reader = LogReader(root)
         self._tail: list[pa.Table] = []
         self._tail_since: datetime | None = None
+        self._failures = 0
+        self._closed = False
+        self.problem = ""
+        """Why the tail could not be sealed, or empty."""
         self._known: OrderedDict[_Identity, None] = OrderedDict()
         self._wal: wal.WalFile | None = None
         self._next = 1
@@ -75,7 +81,7 @@ class EmbeddedLog:
     def append(self, table: pa.Table) -> Appended:
         """Store *table*, columns of SCHEMA without numbers; return when it is on the disk."""
         with self._mutex:
-            ids = list(map(_identity, table["source"].to_pylist(), table["event_id"].to_pylist()))
+            ids = _identities(table)
             kept = self._new(ids)
             fresh = table if all(kept) else table.filter(pa.array(kept, pa.bool_()))
             if not fresh.num_rows:
@@ -89,15 +95,16 @@ class EmbeddedLog:
             self._next = last + 1
             rejected = pc.sum(pc.equal(fresh.column("class"), REJECTS)).as_py() or 0
             if sum(part.num_rows for part in self._tail) >= self._settings.seal_rows:
-                self._seal()
+                self._try_seal()
             return Appended(first, last, kept, rejected)
 
     def tick(self) -> None:
         """Seal the tail if it has waited long enough."""
         with self._mutex:
             since = self._tail_since
-            if since and self._clock.now() - since >= self._settings.seal_after:
-                self._seal()
+            due = since and self._clock.now() - since >= self._settings.seal_after
+            if due or self.problem:
+                self._try_seal()
 
     def seal(self) -> None:
         """Turn whatever is in the tail into segments now."""
@@ -107,7 +114,8 @@ class EmbeddedLog:
     def drop(self, data_class: str, day: date, reason: str) -> int:
         """Remove the segments of *data_class* taken in on *day*; return how many rows they held."""
         with self._mutex:
-            gone = [s for s in self._chain.live() if (s.data_class, s.day) == (data_class, day)]
+            live = self._chain.state().live
+            gone = [s for s in live if (s.data_class, s.day) == (data_class, day)]
             if gone:
                 numbers = (min(s.first for s in gone), max(s.last for s in gone))
                 self._chain.append("drop", gone, numbers, self._clock.now(), reason)
@@ -116,20 +124,45 @@ class EmbeddedLog:
             return sum(segment.rows for segment in gone)
 
     def close(self) -> None:
-        """Let another process write."""
-        if self._wal:
-            self._wal.close()
-        os.close(self._lock_file)
+        """Let another process write; this one no longer can."""
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            if self._wal:
+                self._wal.close()
+            os.close(self._lock_file)
 
     def _write(self, first: int, numbered: pa.Table) -> None:
-        if self._wal is None:
-            self._wal = wal.WalFile(self._root / "wal" / wal.name_of(first))
+        if self._closed:
+            raise LogError(f"{self._root}: this store is closed")
+        frame = wal.encode(first, numbered)
         try:
-            self._wal.append(wal.encode(first, numbered))
-        except OSError as full:
-            raise LogError(f"{self._wal.path}: {full.strerror}: nothing was stored") from full
+            if self._wal is None:
+                self._wal = wal.WalFile(self._root / "wal" / wal.name_of(first, self._failures))
+            self._wal.append(frame)
+        except OSError as failed:
+            self._give_up_file()
+            raise LogError(f"{self._root}: {failed.strerror}: nothing was stored") from failed
         self._tail.append(numbered)
         self._tail_since = self._tail_since or self._clock.now()
+
+    def _give_up_file(self) -> None:
+        """Never write again to a file that failed: readers may have seen what was taken back."""
+        self._failures += 1
+        if self._wal and not self._wal.is_clean:
+            self._closed = True  # what stands in it is unknown: only a restart can tell
+        if self._wal:
+            self._wal.close()
+        self._wal = None
+
+    def _try_seal(self) -> None:
+        """Seal; what fails is kept in the tail, told in ``problem``, and tried again by tick."""
+        try:
+            self._seal()
+            self.problem = ""
+        except (OSError, pa.ArrowException) as failed:
+            self.problem = f"cannot seal: {failed}"
 
     def _seal(self) -> None:
         if not self._tail:
@@ -138,19 +171,24 @@ class EmbeddedLog:
         first, last = table.column("seq")[0].as_py(), table.column("seq")[-1].as_py()
         written = segments.write(self._root / "seg", table)
         self._chain.append("seal", written, (first, last), self._clock.now())
-        if self._wal:
-            self._wal.close()
+        done, self._wal, self._tail, self._tail_since = self._wal, None, [], None
+        if done:
+            done.close()
         for path in (self._root / "wal").glob(f"*{wal.SUFFIX}"):
-            path.unlink()
-        self._wal, self._tail, self._tail_since = None, [], None
+            with suppress(OSError):  # what is sealed is skipped, and removed by the next seal
+                path.unlink()
 
     def _recover(self) -> None:
         """Continue where the last writer stopped, however it stopped."""
-        sealed = self._chain.sealed()
-        self._next = sealed + 1
+        self._chain.check()
+        self._next = self._chain.state().sealed + 1
         self._sweep()
         for path in sorted((self._root / "wal").glob(f"*{wal.SUFFIX}")):
-            whole = list(wal.frames(path.read_bytes()))
+            data = path.read_bytes()
+            if (at := wal.damage(data)) is not None:
+                reason = "is damaged before acknowledged events: restore it, or move it away"
+                raise LogError(f"{path}: byte {at} {reason}")
+            whole = list(wal.frames(data))
             if self._wal:
                 self._wal.close()
             self._wal = wal.WalFile(path, whole[-1].end if whole else 0)
@@ -163,29 +201,31 @@ class EmbeddedLog:
         self._remember_stored()
 
     def _sweep(self) -> None:
-        """Remove files that no entry of the chain names: their seal or drop was cut short."""
-        named = {segment.path for segment in self._chain.live()}
-        seg = self._root / "seg"
-        for path in [*seg.rglob("*.parquet"), *seg.rglob("*.tmp"), *self._root.glob("*/*.tmp")]:
-            if (
-                path.relative_to(seg if path.is_relative_to(seg) else self._root).as_posix()
-                not in named
-            ):
+        """Clear away what an interrupted seal or drop left; what nobody can explain is kept."""
+        state, seg = self._chain.state(), self._root / "seg"
+        live = {segment.path for segment in state.live}
+        for path in [*seg.rglob("*.tmp"), *self._root.glob("*/*.tmp")]:
+            path.unlink(missing_ok=True)
+        for path in list(seg.rglob("*.parquet")):
+            name = path.relative_to(seg).as_posix()
+            if name in state.dropped:
                 path.unlink(missing_ok=True)
+            elif name not in live:
+                (self._root / "lost").mkdir(exist_ok=True)
+                path.rename(self._root / "lost" / name.replace("/", "-"))
 
     def _remember_stored(self) -> None:
         """Know the newest ids again, as far back as the window of duplicates reaches."""
         parts: list[pa.Table] = []
         room = self._settings.remembered_ids - sum(part.num_rows for part in self._tail)
-        columns = ["source", "event_id"]
-        for segment in reversed(self._chain.live()):
+        columns = ["source", "event_id", "class"]
+        for segment in reversed(self._chain.state().live):
             if room <= 0:
                 break
             parts.insert(0, segments.read(self._root / "seg", segment, columns))
             room -= segment.rows
         for part in [*parts, *self._tail]:
-            pairs = zip(part["source"].to_pylist(), part["event_id"].to_pylist(), strict=True)
-            self._remember(_identity(source, event_id) for source, event_id in pairs)
+            self._remember(_identities(part))
 
     def _new(self, ids: list[_Identity | None]) -> tuple[bool, ...]:
         seen: set[_Identity] = set()
@@ -204,8 +244,16 @@ class EmbeddedLog:
             self._known.popitem(last=False)
 
 
-def _identity(source: str, event_id: str | None) -> _Identity | None:
-    return _Identity(source, event_id) if event_id else None
+def _identities(table: pa.Table) -> list[_Identity | None]:
+    """Return what makes each row the same as another; None for rows that never are.
+
+    A reject is the same only as another reject: the document, mended, may come under its id.
+    """
+    columns = (table.column(name).to_pylist() for name in ("source", "event_id", "class"))
+    return [
+        _Identity(source, event_id, data_class == REJECTS) if event_id else None
+        for source, event_id, data_class in zip(*columns, strict=True)
+    ]
 
 
 def _lock(path: Path) -> int:

@@ -31,9 +31,12 @@ class Frame(NamedTuple):
     end: int
 
 
-def name_of(first: int) -> str:
-    """Return the name of the file that begins with number *first*; names sort as numbers do."""
-    return f"{first:020d}{SUFFIX}"
+def name_of(first: int, take: int = 0) -> str:
+    """Return the name of the file that begins with number *first*; names sort as numbers do.
+
+    take: how often writing failed before, so that no file that failed is written again.
+    """
+    return f"{first:020d}{f'-{take:03d}' if take else ''}{SUFFIX}"
 
 
 def encode(first: int, table: pa.Table) -> bytes:
@@ -54,6 +57,18 @@ def frames(data: bytes, start: int = 0) -> Iterator[Frame]:
     while (frame := _frame(data, at)) is not None:
         yield frame
         at = frame.end
+
+
+def damage(data: bytes) -> int | None:
+    """Return where a damaged frame stands that whole ones follow; None if only the end is torn."""
+    whole = list(frames(data))
+    bad = whole[-1].end if whole else 0
+    at = data.find(MAGIC, bad + 1)
+    while at >= 0:
+        if _frame(data, at) is not None:
+            return bad
+        at = data.find(MAGIC, at + 1)
+    return None
 
 
 def _frame(data: bytes, at: int) -> Frame | None:
@@ -77,6 +92,8 @@ class WalFile:
     def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
         self._size = size
+        self.is_clean = True
+        """Whether nothing stands in the file but what was acknowledged."""
         is_new = not path.exists()
         self._file = path.open("w+b" if is_new else "r+b", buffering=0)
         if is_new:
@@ -92,8 +109,10 @@ class WalFile:
                 written += self._file.write(frame[written:]) or 0
             os.fdatasync(self._file.fileno())
         except OSError:
+            self.is_clean = False
             self._file.truncate(self._size)
-            self._file.seek(self._size)
+            os.fdatasync(self._file.fileno())
+            self.is_clean = True
             raise
         self._size += len(frame)
 
@@ -118,9 +137,11 @@ class WalReader:
         paths = sorted(self._folder.glob(f"*{SUFFIX}"))
         self._seen = {path: self._seen.get(path, []) for path in paths}
         for path, known in self._seen.items():
-            start = known[-1].end if known else 0
             with path.open("rb") as file:
                 os.fdatasync(file.fileno())
+                if known and os.fstat(file.fileno()).st_size < known[-1].end:
+                    known.clear()  # a write failed and was taken back
+                start = known[-1].end if known else 0
                 file.seek(start)
                 rest = file.read()
             known += [f._replace(end=start + f.end) for f in frames(rest)]

@@ -175,12 +175,12 @@ def test_the_tail_is_sealed_by_age(root: Path, clock: SettableClock) -> None:
     log = EmbeddedLog(root, Logs(seal_after=timedelta(minutes=5)), clock)
     add(log, rows(3), clock)
     log.tick()
-    assert Chain(root / "chain").sealed() == 0
+    assert Chain(root / "chain").state().sealed == 0
 
     clock.moment += timedelta(minutes=5)
     log.tick()
 
-    assert Chain(root / "chain").sealed() == 3
+    assert Chain(root / "chain").state().sealed == 3
     assert list((root / "wal").glob("*.wal")) == []
     log.close()
 

@@ -1,0 +1,166 @@
+"""What is broken is told, and kept; what was acknowledged is never thrown away."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from soc.clock import SettableClock
+from soc.errors import LogError
+from soc.logs.embedded import EmbeddedLog
+from soc.logs.reader import LogReader
+from soc.model.event import REJECTS, Reject, Row, to_table
+from soc.settings import Logs
+
+Add = Callable[[EmbeddedLog, int], None]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "events"
+
+
+@pytest.fixture
+def add(clock: SettableClock) -> Add:
+    def add(log: EmbeddedLog, count: int) -> None:
+        rows = [Row(clock.now(), "{}", "ecs") for _ in range(count)]
+        log.append(to_table(rows, "src", clock.now(), ["default"] * count))
+
+    return add
+
+
+def test_a_damaged_frame_before_whole_ones_stops_the_start(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    for _ in range(3):
+        add(log, 2)
+    log.close()
+    (path,) = (root / "wal").glob("*.wal")
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(LogError, match="damaged before acknowledged events"):
+        EmbeddedLog(root, Logs(), clock)
+
+    assert path.read_bytes() == data
+
+
+def test_a_missing_entry_stops_the_start_and_removes_nothing(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(seal_rows=2), clock)
+    for _ in range(4):
+        add(log, 2)
+    log.close()
+    before = sorted((root / "seg").rglob("*.parquet"))
+    (root / "chain" / "000000000002.json").unlink()
+
+    with pytest.raises(LogError, match="is missing before"):
+        EmbeddedLog(root, Logs(), clock)
+
+    assert sorted((root / "seg").rglob("*.parquet")) == before
+
+
+def test_an_entry_that_cannot_be_read_is_told(root: Path, clock: SettableClock, add: Add) -> None:
+    log = EmbeddedLog(root, Logs(seal_rows=2), clock)
+    add(log, 2)
+    log.close()
+    (root / "chain" / "000000000001.json").write_text("{")
+
+    with pytest.raises(LogError, match="no entry of the chain"):
+        LogReader(root).view()
+
+
+def test_a_seal_that_fails_loses_no_acknowledgement_and_is_tried_again(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(seal_rows=2), clock)
+    (root / "seg" / "default").write_text("in the way")
+    for _ in range(3):
+        add(log, 2)
+    assert "cannot seal" in log.problem
+    assert log.reader.scan(0, 100).column("seq") == [1, 2, 3, 4, 5, 6]
+
+    (root / "seg" / "default").unlink()
+    log.tick()
+
+    assert log.problem == ""
+    assert list((root / "wal").glob("*.wal")) == []
+    assert log.reader.scan(0, 100).column("seq") == [1, 2, 3, 4, 5, 6]
+    log.close()
+
+
+def test_readers_see_every_event_once_while_it_is_sealed(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(seal_rows=5), clock)
+
+    def write(times: int) -> None:
+        for _ in range(times):
+            add(log, 1)
+
+    def read(_: int) -> bool:
+        reader, whole = LogReader(root), True
+        for _ in range(60):
+            seqs = reader.scan(0, 10_000).column("seq")
+            whole = whole and seqs == list(range(1, len(seqs) + 1))
+        return whole
+
+    with ThreadPoolExecutor(4) as pool:
+        writing = pool.submit(write, 200)
+        assert all(pool.map(read, range(3)))
+        writing.result()
+    log.close()
+
+
+def test_one_reader_serves_many_threads(root: Path, clock: SettableClock, add: Add) -> None:
+    log = EmbeddedLog(root, Logs(seal_rows=3), clock)
+
+    def look(_: int) -> int:
+        return log.reader.view().upto
+
+    with ThreadPoolExecutor(8) as pool:
+        looks = pool.map(look, range(400))
+        for _ in range(60):
+            add(log, 1)
+        assert max(looks) <= 60
+    assert log.reader.view().upto == 60
+    log.close()
+
+
+def test_a_mended_document_may_come_under_the_id_of_its_reject(
+    root: Path, clock: SettableClock
+) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    now = clock.now()
+    log.append(to_table([Reject("nope", "no JSON", "id1")], "src", now, [REJECTS]))
+
+    done = log.append(to_table([Row(now, "{}", "ecs", event_id="id1")], "src", now, ["default"]))
+
+    assert (done.accepted, done.duplicates) == (1, 0)
+    log.close()
+
+
+def test_a_closed_store_takes_nothing(root: Path, clock: SettableClock, add: Add) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    log.close()
+    log.close()
+
+    with pytest.raises(LogError, match="is closed"):
+        add(log, 1)
+
+
+def test_rejects_are_counted_without_being_read(root: Path, clock: SettableClock) -> None:
+    log = EmbeddedLog(root, Logs(seal_rows=3), clock)
+    now = clock.now()
+    for _ in range(5):
+        log.append(
+            to_table([Reject("x", "y"), Row(now, "{}", "ecs")], "s", now, [REJECTS, "default"])
+        )
+
+    assert log.reader.count_rejects() == 5
+    assert len(log.reader.rejects(0, 3)) == 3
+    log.close()
