@@ -8,13 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, IPvAnyAddress, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
-from soc.model.value import Severity, Value
+from soc.model.value import Entity, Severity, Value
 
 PREFIX = "SOC_"
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
@@ -94,20 +94,32 @@ class Respond(Value):
     lease: Duration = timedelta(seconds=30)
     approval_expires: Duration | None = None
 
+    @field_validator("protected")
+    @classmethod
+    def _spell_one_way(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(Entity.parse(subject)) for subject in given)
+        except ValueError as wrong:
+            raise ValueError("write kind and value, such as wallet:0xab") from wrong
+
 
 class Web(Value):
     """The front door. Only loopback addresses may be served without TLS.
 
+    max_body, max_items: bytes, unpacked, and events that one request may bring.
     login_per_minute, api_per_minute: requests per client address that are answered.
+    trusted_proxy: addresses whose ``X-Forwarded-For`` is believed, and of it the last entry alone.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8780
     max_body: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    max_items: Annotated[int, Field(ge=1)] = 50_000
     login_per_minute: Annotated[int, Field(ge=1)] = 30
     api_per_minute: Annotated[int, Field(ge=1)] = 1_200
     session_hours: Annotated[int, Field(ge=1)] = 8
     secure_cookies: bool = False
+    trusted_proxy: tuple[IPvAnyAddress, ...] = ()
 
 
 class Groups(Value):
@@ -196,7 +208,10 @@ def _override(
             value = json.loads(environ[name])
         except ValueError:
             value = environ[name]
-        plain[group] = {**(plain.get(group) or {}), key: value}
+        given = plain.get(group) or {}
+        if not isinstance(given, dict):
+            continue  # what the file says instead of keys is told with its line
+        plain[group] = {**given, key: value}
         variables[f"{group}.{key}"] = name
     return variables
 

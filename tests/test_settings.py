@@ -55,3 +55,14 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings.web = settings.web  # type: ignore[misc]
     assert isinstance(settings, Settings)
+
+
+def test_protected_subjects_have_one_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yml"
+    path.write_text("respond: {protected: ['wallet:0xAB']}\n")
+
+    assert read(path, {}).respond.protected == ("wallet:0xab",)
+
+    path.write_text("respond: {protected: ['0xab']}\n")
+    with pytest.raises(SettingsError, match="such as wallet:0xab"):
+        read(path, {})

@@ -81,6 +81,11 @@ class Principal:
         if permission not in self.permissions:
             raise AccessDenied(f"{self.name} lacks the permission {permission}")
 
+    def require_person(self) -> None:
+        """Do nothing for a person; raise AccessDenied for machines and the owner of the home."""
+        if self.person is None:
+            raise AccessDenied("only a person does this: use a person's token")
+
 
 def of_roles(roles: frozenset[Role]) -> frozenset[Permission]:
     """Return what people with *roles* may do."""

@@ -2,10 +2,11 @@
 
 import json
 import os
+import pwd
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ class LocalConnection(HTTPConnection):
         self.sock = opened
 
 
+def login() -> str:
+    """Return who is logged in on this machine: what the kernel says, not the environment."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def is_served(path: Path) -> bool:
     """Return whether a front door answers at *path*."""
     try:
@@ -67,8 +76,11 @@ def post(path: Path, target: str, body: bytes, kind: str = "application/json") -
         connection.request("POST", target, body, {"Content-Type": kind})
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read() or b"{}")
+    except (OSError, HTTPException, ValueError) as broken:
+        raise Refused(f"{path}: the front door broke off: {broken or type(broken)}") from broken
     finally:
         connection.close()
     if response.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-        raise Refused(str(answer.get("reason") or answer.get("error")))
+        said = answer.get("reason") or answer.get("error") or answer.get("detail")
+        raise Refused(str(said or f"the front door answered {response.status}"))
     return answer

@@ -18,7 +18,7 @@ def detect_now(suite: Suite, until: int | None) -> dict[str, Any]:
     waiting = {reason for tick in ticks for reason in tick.not_ready}
     failures = {(one.rule, one.reason) for tick in ticks for one in tick.failures}
     return {
-        "windows": sum(1 for tick in ticks if tick.moved),
+        "windows": sum(tick.windows for tick in ticks if tick.moved),
         "findings": sum(tick.findings for tick in ticks),
         "alerts": alerts,
         "incidents": incidents,

@@ -6,6 +6,7 @@ from soc.app.suite import Suite
 from soc.errors import NotFound
 from soc.incidents import lifecycle
 from soc.respond.plan import outline
+from soc.respond.steps import Steps
 from soc.respond.trigger import inputs_of
 from soc.store.session import reading
 
@@ -20,4 +21,4 @@ def plan_for(suite: Suite, playbook: str, incident: str) -> dict[str, Any]:
         rules = found.on.incident.rules
         counted = [a for a in lifecycle.alerts_of(looking, number) if a.rule in rules]
         inputs = inputs_of(looking, lifecycle.get(looking, number), counted)
-    return outline(found, inputs, suite.actions, suite.settings.respond)
+    return outline(Steps(found, suite.actions, suite.settings.respond), inputs)

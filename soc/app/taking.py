@@ -2,34 +2,40 @@
 
 import gzip
 import io
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 from urllib.parse import urlencode
 
 import orjson
-import zstandard
+import pyarrow as pa
 
 from soc.app import local
 from soc.app.suite import Suite
 from soc.errors import Refused
-from soc.ingest.parse import restore
+from soc.ingest.parse import Intake, restore
 from soc.ingest.parsers.evtx import read_evtx
 from soc.logs.embedded import Appended, EmbeddedLog
 from soc.model.event import REJECTS, Reject, Row, to_table
 
 Append = Callable[[Sequence[bytes]], dict[str, Any]]
+Found = Sequence[tuple[str, Row | Reject]]
+LONGEST_SOURCE = 128
+REPLAYED = 10_000
+"""Rejects that are asked about at once."""
 
 
 def take(
     suite: Suite, files: Sequence[str], source: str, form: str, size: int, stdin: BinaryIO
 ) -> dict[str, Any]:
     """Append the events in *files*; return accepted, rejected, duplicates and the numbers given."""
-    known = ("auto", "ndjson", "evtx", *suite.intake.formats)
-    if form not in known:
-        raise Refused(f"no format {form}: known are {', '.join(known)}")
+    check_format(suite.intake, form, "ndjson", "evtx")
+    check_source(source)
     counted = {"accepted": 0, "rejected": 0, "duplicates": 0, "first_seq": None, "last_seq": None}
     parser = "auto" if form in {"ndjson", "evtx"} else form
     with _appending(suite, source, parser) as append:
@@ -40,27 +46,79 @@ def take(
     return counted
 
 
+def check_format(intake: Intake, form: str, *more: str) -> None:
+    """Do nothing if there is a format *form*; raise Refused naming all, *more* among them."""
+    known = ("auto", *more, *intake.formats)
+    if form not in known:
+        raise Refused(f"no format {form}: known are {', '.join(known)}")
+
+
+def check_source(name: str) -> None:
+    """Do nothing if a source can be called *name*; raise Refused."""
+    if not 1 <= len(name) <= LONGEST_SOURCE or not name.isprintable():
+        raise Refused(f"a source needs a name of 1 to {LONGEST_SOURCE} plain characters")
+
+
 def replay(suite: Suite) -> dict[str, Any]:
     """Ask the parsers again about every reject; what one takes becomes an event, once."""
-    if local.is_served(suite.home.socket):
-        return local.post(suite.home.socket, "/api/v1/rejects/replay?limit=1000", b"")
-    rows = suite.reader.rejects(0, 1_000_000).select(["seq", "source", "raw"]).to_pylist()
+    counted = {"asked": 0, "accepted": 0, "duplicates": 0}
+    with _replaying(suite) as ask:
+        asked, after = REPLAYED, 0
+        while asked == REPLAYED:
+            page = ask(after)
+            asked, after = page["asked"], page["last_seq"]
+            counted = {name: count + page[name] for name, count in counted.items()}
+    return counted
+
+
+def replay_page(suite: Suite, log: EmbeddedLog, after: int, limit: int) -> dict[str, Any]:
+    """Ask the parsers about at most *limit* rejects above number *after*.
+
+    last_seq: the last one asked about; ask on from there until fewer than *limit* were asked.
+    """
+    columns = ["seq", "source", "raw"]
+    rows = log.reader.rejects(after, limit).select(columns).to_pylist()
     lines = [(restore(row["raw"]), f"reject:{row['seq']}") for row in rows]
     again = zip(rows, suite.intake.read(lines), strict=True)
     taken = [(row["source"], parsed) for row, parsed in again if isinstance(parsed, Row)]
-    with closing(suite.log()) as log:
-        done = [store(log, source, [row], suite) for source, row in taken]
+    stored = store(suite, log, taken) if taken else None
     return {
         "asked": len(rows),
-        "accepted": sum(one.accepted for one in done),
-        "duplicates": sum(one.duplicates for one in done),
+        "accepted": stored.accepted if stored else 0,
+        "duplicates": stored.duplicates if stored else 0,
+        "last_seq": rows[-1]["seq"] if rows else after,
     }
 
 
-def store(log: EmbeddedLog, source: str, rows: Sequence[Row | Reject], suite: Suite) -> Appended:
-    """Append *rows* of one source, each in its class."""
-    classes = [REJECTS if isinstance(r, Reject) else suite.classify(r) for r in rows]
-    return log.append(to_table(rows, source, suite.clock.now(), classes))
+def store(suite: Suite, log: EmbeddedLog, found: Found) -> Appended:
+    """Append rows, each with its source and in its class; return when they are on the disk."""
+    now = suite.clock.now()
+    parts = []
+    for source, group in groupby(found, key=itemgetter(0)):
+        rows = [row for _, row in group]
+        classes = [REJECTS if isinstance(r, Reject) else suite.classify(r) for r in rows]
+        parts.append(to_table(rows, source, now, classes))
+    return log.append(pa.concat_tables(parts))
+
+
+def damage(path: Path) -> Refused | None:
+    """Return why the file at *path* cannot be read to its end, or None if it can."""
+    try:
+        deque(_lines(str(path), "auto", io.BytesIO()), maxlen=0)
+    except Refused as refused:
+        return refused
+    return None
+
+
+@contextmanager
+def _replaying(suite: Suite) -> Iterator[Callable[[int], dict[str, Any]]]:
+    """Give a way to replay the rejects above a number: through the front door, else by the lock."""
+    if local.is_served(suite.home.socket):
+        target = f"/api/v1/rejects/replay?limit={REPLAYED}&after="
+        yield lambda after: local.post(suite.home.socket, f"{target}{after}", b"")
+        return
+    with closing(suite.log()) as log:
+        yield lambda after: replay_page(suite, log, after, REPLAYED)
 
 
 @contextmanager
@@ -74,7 +132,7 @@ def _appending(suite: Suite, source: str, parser: str) -> Iterator[Append]:
 
         def append(lines: Sequence[bytes]) -> dict[str, Any]:
             rows = suite.intake.read(((line, None) for line in lines), parser)
-            return counts_of(store(log, source, rows, suite))
+            return counts_of(store(suite, log, [(source, row) for row in rows]))
 
         yield append
 
@@ -99,6 +157,15 @@ def _count(counted: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def _lines(name: str, form: str, stdin: BinaryIO) -> Iterator[bytes]:
+    """Yield the events of a file; raises Refused, naming it, where it cannot be read further."""
+    try:
+        yield from _read(name, form, stdin)
+    except (OSError, EOFError, zlib.error) as broken:
+        why = getattr(broken, "strerror", None) or broken
+        raise Refused(f"{name}: cannot be read further: {why}") from broken
+
+
+def _read(name: str, form: str, stdin: BinaryIO) -> Iterator[bytes]:
     if form == "evtx" or name.endswith(".evtx"):
         for _, document in read_evtx(Path(name)):
             if isinstance(document, Refused):
@@ -120,12 +187,12 @@ def _open(name: str, stdin: BinaryIO) -> Iterator[IO[bytes]]:
     path = Path(name)
     if not path.is_file():
         raise Refused(f"{name}: no such file")
-    if path.suffix == ".zst":
-        with path.open("rb") as raw:
-            yield io.BufferedReader(cast(Any, zstandard.ZstdDecompressor().stream_reader(raw)))
-    elif path.suffix == ".gz":
-        with gzip.open(path) as packed:
-            yield cast(IO[bytes], packed)
-    else:
-        with path.open("rb") as plain:
-            yield plain
+    with path.open("rb") as raw:
+        if path.suffix == ".zst":
+            # Unlike others, this one tells of a file that ends too early, and reads every frame.
+            yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), "zstd"))
+        elif path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=raw) as packed:
+                yield cast(IO[bytes], packed)
+        else:
+            yield raw

@@ -14,6 +14,7 @@ from soc.store.session import session
 
 RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
+REMIND_EVERY = 1.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -21,7 +22,6 @@ def work(suite: Suite, stop: Event) -> None:
     watch, engine = suite.watch(), suite.engine()
 
     def respond() -> None:
-        engine.end_due()
         while engine.work():
             pass
 
@@ -37,6 +37,8 @@ def work(suite: Suite, stop: Event) -> None:
     )
     clock.add_job(watch.tick, "interval", seconds=suite.settings.detect.every)
     clock.add_job(respond, "interval", seconds=RUNS_EVERY)
+    clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
+    clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
     clock.add_job(number, "interval", seconds=AUDIT_EVERY)
     clock.start()
     stop.wait()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import orjson
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, or_, select
 
 from soc.model.finding import Finding
 from soc.model.value import rfc3339
@@ -50,7 +50,8 @@ class Counted(NamedTuple):
 
 def key_of(finding: Finding) -> str:
     """Return the key of the alert that *finding* belongs to: never made of numbers of events."""
-    parts = (finding.rule, str(finding.entity), rfc3339(finding.bucket))
+    watched = "monitor" if finding.monitor else "active"
+    parts = (finding.rule, str(finding.entity), rfc3339(finding.bucket), watched)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -59,12 +60,12 @@ def count(
 ) -> Counted:
     """Put *finding* into its alert, making it if need be, with copies of its events."""
     key = key_of(finding)
-    alert = session.exec(select(Alert).where(col(Alert.key) == key)).first()
+    same = or_(col(Alert.key) == key, col(Alert.key).startswith(f"{key}/"))
+    earlier = session.exec(select(Alert).where(same).order_by(col(Alert.id).desc())).all()
+    alert = earlier[0] if earlier else None
     if alert and alert.state == AlertState.CLOSED:
         # What was decided stays decided: the same thing again is a new alert.
-        again = select(func.count()).where(col(Alert.key).startswith(key))
-        key = f"{key}/{session.exec(again).one() + 1}"
-        alert = None
+        key, alert = f"{key}/{len(earlier) + 1}", None
     alert = _merge(alert, finding, now) if alert else _new(key, finding, now)
     session.add(alert)
     session.flush()

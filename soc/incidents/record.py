@@ -17,7 +17,7 @@ from soc.store.tables import Alert, Incident, IncidentEntity
 OPENED = "opened this incident"
 SUITE = "soc-"
 """Slugs of findings about the suite itself begin so."""
-JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP, EntityKind.HOST})
+JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP})
 """Sharing a source joins only alerts of one rule: else all from there were one incident."""
 
 
@@ -82,7 +82,9 @@ def _sharing(
     if finding.entity.kind is EntityKind.INCIDENT:
         named = session.get(Incident, int(finding.entity.value.removeprefix("INC-")))
         return (named, str(finding.entity)) if named else None
-    names = [str(entity) for entity in entities if entity.kind in JOINING]
+    # Shippers name the host in every event: it joins only what is about the host itself.
+    about_host = {finding.entity} if finding.entity.kind is EntityKind.HOST else set()
+    names = [str(one) for one in entities if one.kind in JOINING or one in about_host]
     same = and_(col(Alert.rule) == finding.rule, col(Alert.entity) == str(finding.entity))
     query = (
         select(Incident, IncidentEntity.entity)
@@ -139,9 +141,10 @@ def _join(
     incident.first = min(incident.first, alert.first)
     if _tells_the_story(session, incident, alert):
         incident.title = alert.title
-    for entity in sorted({str(entity) for entity in entities}):
-        if session.get(IncidentEntity, (incident.id, entity)) is None:
-            session.add(IncidentEntity(incident=incident.id, entity=entity, added=now))
+    known = select(IncidentEntity.entity).where(col(IncidentEntity.incident) == incident.id)
+    added = {str(entity) for entity in entities}.difference(session.exec(known).all())
+    rows = [IncidentEntity(incident=incident.id, entity=name, added=now) for name in sorted(added)]
+    session.add_all(rows)
     session.flush()
 
 

@@ -39,12 +39,16 @@ class Repeat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """What an action would put in force. rate: requests a minute. burst: requests at once."""
+    """What an action would put in force.
+
+    rate: requests a minute. burst: requests at once. seconds: for how long, once it is known.
+    """
 
     subject: str
     kind: str
     rate: int = 0
     burst: int = 0
+    seconds: int = 0
 
 
 class World(Protocol):

@@ -1,6 +1,7 @@
 """Questions to people, bound to exactly what will be done."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import orjson
@@ -13,7 +14,7 @@ from soc.errors import AccessDenied, Illegal, NotFound
 from soc.incidents import lifecycle
 from soc.respond.action import Hold
 from soc.respond.playbook import Ask
-from soc.store.tables import Approval, ApprovalVote, Run
+from soc.store.tables import Approval, ApprovalVote, Incident, Run
 
 PENDING = "pending"
 
@@ -113,6 +114,23 @@ def agreed(session: Session, run: int) -> list[Hold]:
     return [Hold(**plain) for text in session.exec(query) for plain in orjson.loads(text)]
 
 
+def pending(session: Session) -> Sequence[Approval]:
+    """Return the questions that are open, oldest first."""
+    query = select(Approval).where(col(Approval.state) == PENDING).order_by(col(Approval.id))
+    return session.exec(query).all()
+
+
+def withdraw_closed(session: Session, now: datetime) -> None:
+    """End the questions about incidents that people have closed; their runs go on without."""
+    closed = select(Incident.id).where(col(Incident.state) == "closed")
+    for approval in pending(session):
+        if approval.incident in set(session.exec(closed)):
+            approval.state, approval.decided = "withdrawn", now
+            run = session.get_one(Run, approval.run)
+            run.wake_at = now if run.state == "waiting" else run.wake_at
+            _record(session, approval, "soc", "approval.withdraw", now, "the incident is closed")
+
+
 def expire(approval: Approval, now: datetime) -> bool:
     """Mark a question that nobody settled in time; return whether it is over."""
     if approval.state == PENDING and approval.expires <= now:
@@ -144,7 +162,7 @@ def require_vote(session: Session, approval: Approval, run: Run | None, who: Pri
 
 
 def _plain(hold: Hold) -> dict[str, object]:
-    return {"subject": hold.subject, "kind": hold.kind, "rate": hold.rate, "burst": hold.burst}
+    return asdict(hold)
 
 
 def _record(

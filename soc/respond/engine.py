@@ -9,18 +9,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import orjson
 from sqlmodel import Session, and_, col, or_, select
 
 from soc.clock import Clock
 from soc.errors import Fenced
-from soc.respond import ledger
+from soc.model.value import rfc3339
+from soc.respond import approvals, ledger
 from soc.respond.action import Action
-from soc.respond.interpreter import Interpreter, Move, Outside, finish
+from soc.respond.ending import finish
+from soc.respond.interpreter import Interpreter, Move, Outside
 from soc.respond.notifier import Notifier
 from soc.respond.playbook import Playbook
+from soc.respond.steps import Steps
 from soc.respond.world import OutsideWorld
 from soc.settings import Respond
-from soc.store.session import Database, session
+from soc.store.session import Database, reading, session
 from soc.store.tables import PlaybookVersion, Run
 
 CLAIMS = 5
@@ -66,7 +70,17 @@ class Engine:
     def end_due(self) -> int:
         """Queue the undo of every effect whose time is over; return how many."""
         with session(self._database) as writing:
+            approvals.withdraw_closed(writing, self._clock.now())
             return ledger.end_due(writing, self._clock.now())
+
+    def remind(self) -> None:
+        """Tell approvers what waits for them: once each, also after a crash."""
+        with reading(self._database) as looking:
+            asked = approvals.pending(looking)
+        for one in asked:
+            to = tuple(orjson.loads(one.approvers_json))
+            title = f"Approval {one.id} waits until {rfc3339(one.expires)}"
+            self._notifier.send(f"approval:{one.id}", to, title, one.ask, self._clock.now())
 
     def _claim(self, writing: Session) -> Claim | None:
         now = self._clock.now()
@@ -135,4 +149,4 @@ class Engine:
         if pinned is None:
             raise Fenced(f"RUN-{run.id} without its playbook")
         playbook = Playbook.model_validate_json(pinned.content_json, context=dict(self._actions))
-        return Interpreter(playbook, self._actions, self._policy)
+        return Interpreter(Steps(playbook, self._actions, self._policy))

@@ -103,8 +103,8 @@ def rules_after(session: Session, known: int, now: datetime) -> dict[str, Any]:
     newest = version(session)
     full = known <= 0 or known > newest
     changed = select(Effect).order_by(col(Effect.version))
-    if not full:
-        changed = changed.where(col(Effect.version) > known)
+    after = col(Effect.version) > known
+    changed = changed.where(col(Effect.state).in_(FOLLOWED) if full else after)
     effects = session.exec(changed).all()
     live = [e for e in effects if e.state in FOLLOWED and e.until and e.until > now]
     gone = [] if full else [e.id for e in effects if e.state == "lifted"]

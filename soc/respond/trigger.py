@@ -15,6 +15,9 @@ from soc.respond.expression import truth
 from soc.respond.playbook import OnIncident, Playbook
 from soc.store.tables import Alert, Incident, PlaybookVersion, Run
 
+MOST = 500
+"""Subjects of one kind that a run is given at most; the rest get runs of their own."""
+TRIES = 3
 NAMES = {"wallets": EntityKind.WALLET, "accounts": EntityKind.ACCOUNT, "ips": EntityKind.IP}
 
 
@@ -31,7 +34,7 @@ def trigger(
         incident = lifecycle.get(session, number)
         for playbook in playbooks:
             inputs = _inputs(session, incident, playbook.on.incident)
-            if inputs and (run := _queue(session, incident, playbook, inputs, now)):
+            while inputs and (run := _queue(session, incident, playbook, inputs, now)):
                 started.append(run)
     return tuple(started)
 
@@ -79,7 +82,8 @@ def _inputs(session: Session, incident: Incident, on: OnIncident) -> dict[str, A
     assert incident.id is not None  # noqa: S101 - it was read from the store
     if incident.monitor or (on.severity and incident.severity not in on.severity):
         return None
-    counted = [a for a in lifecycle.alerts_of(session, incident.id) if a.rule in on.rules]
+    alerts_ = lifecycle.alerts_of(session, incident.id)
+    counted = [a for a in alerts_ if a.rule in on.rules and not a.monitor]
     if not counted:
         return None
     inputs = inputs_of(session, incident, counted)
@@ -91,19 +95,18 @@ def _inputs(session: Session, incident: Incident, on: OnIncident) -> dict[str, A
 def _queue(
     session: Session, incident: Incident, playbook: Playbook, inputs: dict[str, Any], now: datetime
 ) -> int | None:
-    earlier = [
-        orjson.loads(text)
-        for text in session.exec(
-            select(Run.inputs_json).where(
-                col(Run.incident) == incident.id, col(Run.playbook) == playbook.name
-            )
-        )
-    ]
-    added = {kind: _beyond(earlier, kind, inputs[kind]) for kind in NAMES}
+    query = select(Run.inputs_json, Run.state).where(
+        col(Run.incident) == incident.id, col(Run.playbook) == playbook.name
+    )
+    runs = [(orjson.loads(text), state) for text, state in session.exec(query)]
+    failed = sum(state == "failed" for _, state in runs)
+    # What a failed run was given is given to another one; three failures are enough.
+    earlier = [given for given, state in runs if state != "failed" or failed >= TRIES]
+    added = {kind: _beyond(earlier, kind, inputs[kind])[:MOST] for kind in NAMES}
     if earlier and not any(added.values()):
         return None
     run = Run(
-        dedup=f"{playbook.name}:INC-{incident.id}:{digest_of(added)}",
+        dedup=f"{playbook.name}:INC-{incident.id}:{digest_of(added)}{f':{failed}' * bool(failed)}",
         kind="playbook",
         playbook=playbook.name,
         digest=pin(session, playbook, now),

@@ -1,7 +1,7 @@
 """Move detectors over the log: one window, one transaction."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from soc.store import rule_states, windows
 from soc.store.session import Database, reading, session
 from soc.store.windows import Window
 
+BURST = 50
+"""Windows that one detector takes in one tick at most."""
 PROJECTION = "funding"
 Follow = Callable[[Session, tuple[Change, ...], datetime], None]
 """What follows from changed incidents, in the transaction of their window."""
@@ -33,11 +35,23 @@ class Ticked:
 
     detector: str
     moved: int = 0
+    windows: int = 1
     findings: int = 0
     incidents: tuple[int, ...] = ()
     not_ready: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     failed: str = ""
+
+    def and_then(self, more: "Ticked") -> "Ticked":
+        """Return this look and the next one as one."""
+        return replace(
+            more,
+            windows=self.windows + more.windows,
+            moved=self.moved + more.moved,
+            findings=self.findings + more.findings,
+            incidents=tuple(sorted({*self.incidents, *more.incidents})),
+            failures=self.failures + more.failures,
+        )
 
 
 class Watch:
@@ -118,7 +132,14 @@ class Watch:
         return Ticked(PROJECTION, new.hwm - old.hwm)
 
     def _safely(self, detector: Detector[Any], upto: int | None) -> Ticked:
-        return self._guarded(detector.name, lambda: self.advance(detector, upto))
+        """Take windows until none is full: a burst is caught up with in one tick."""
+        ticked = more = self._guarded(detector.name, lambda: self.advance(detector, upto))
+        for _ in range(BURST):
+            if more.moved < self._settings.detect.window:
+                return ticked
+            more = self._guarded(detector.name, lambda: self.advance(detector, upto))
+            ticked = ticked.and_then(more)
+        return ticked
 
     def _guarded(self, name: str, move: Callable[[], Ticked]) -> Ticked:
         try:

@@ -12,12 +12,17 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from soc.access.permissions import Permission
+from soc.app.taking import check_source
 from soc.clock import monotonic
 from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused
 from soc.ingest import bulk
+from soc.settings import Web
 from soc.web.front import Front
 
+TOO_MANY = "too many events at once: send smaller batches"
 PRODUCT = {"X-elastic-product": "Elasticsearch"}
+MEMBERS = 1_000
+"""Parts that a gzip body may be put together from: each costs a little, also an empty one."""
 VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
 
 
@@ -51,11 +56,15 @@ class Bulk:
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
         await run_in_threadpool(self._front.require, request, Permission.INGEST)
-        body = await body_of(request, self._front.suite.settings.web.max_body)
+        body = await body_of(request, self._front.suite.settings.web, lines=2)
         return await run_in_threadpool(self._store, request, body, started)
 
     def _store(self, request: Request, body: bytes, started: float) -> Response:
         items = bulk.parse(body, str(request.path_params.get("index", "")))
+        if len(items) > self._front.suite.settings.web.max_items:
+            raise TooLarge(TOO_MANY)
+        for index in {item.index for item in items}:
+            check_source(index)
         taken = [item for item in items if item.line is not None]
         known: list[bool] = []
         if taken:
@@ -111,23 +120,58 @@ async def _cat_health(_request: Request) -> Response:
     return PlainTextResponse("commonwatch green 1 1\n", headers=PRODUCT)
 
 
-async def body_of(request: Request, most: int) -> bytes:
-    """Return the body, unpacked; raises what says that it is too large or no gzip."""
+async def body_of(request: Request, allowed: Web, lines: int = 1) -> bytes:
+    """Return the body, unpacked; raises what says that it is too large or no gzip.
+
+    lines: what an event has of them; what holds more than the allowed events is not kept to its
+    end, for a few bytes of gzip unpack to millions.
+    """
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in {"identity", "gzip"}:
         raise Refused(f"content-encoding {encoding}: send gzip or none")
-    unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    packed = _Gzip() if encoding == "gzip" else None
     parts: list[bytes] = []
-    size = 0
+    sent = size = breaks = 0
     async for chunk in request.stream():
-        try:
-            part = unpack.decompress(chunk, most + 1 - size) if unpack else chunk
-        except zlib.error as wrong:
-            raise Refused(f"the body is no gzip: {wrong}") from wrong
+        sent += len(chunk)
+        part = packed.unpack(chunk, allowed.max_body + 1 - size) if packed else chunk
         size += len(part)
-        if size > most or (unpack and unpack.unconsumed_tail):
+        breaks += part.count(b"\n")
+        if max(sent, size) > allowed.max_body:
             raise TooLarge("the body is too large: send smaller batches")
+        if breaks > lines * allowed.max_items:
+            raise TooLarge(TOO_MANY)
         parts.append(part)
-    if unpack and not unpack.eof:
+    if packed and not packed.is_whole:
         raise Refused("the gzip body ends too early")
     return b"".join(parts)
+
+
+class _Gzip:
+    """Unpacks gzip as it comes, every member of it."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._members = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the last member has ended."""
+        return self._member.eof
+
+    def unpack(self, chunk: bytes, most: int) -> bytes:
+        """Return what *chunk* adds, up to *most* bytes, one more than there may be."""
+        parts: list[bytes] = []
+        while chunk and most > 0:
+            if self._member.eof:
+                self._member = zlib.decompressobj(wbits=31)
+                self._members += 1
+            if self._members > MEMBERS:
+                raise Refused(f"the gzip has more than {MEMBERS} members: pack it as one")
+            try:
+                parts.append(self._member.decompress(chunk, most))
+            except zlib.error as wrong:
+                raise Refused(f"the body is no gzip: {wrong}") from wrong
+            most -= len(parts[-1])
+            chunk = self._member.unused_data
+        return b"".join(parts)

@@ -1,15 +1,13 @@
 """What all routes share: the wired suite, the open event store, and who is asking."""
 
-import os
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import groupby
-from operator import itemgetter
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import orjson
-import pyarrow as pa
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -18,13 +16,17 @@ from starlette.requests import HTTPConnection
 
 from soc.access import keys
 from soc.access.permissions import LOCAL, Permission, Principal
+from soc.app import taking
+from soc.app.local import login
 from soc.app.suite import Suite
 from soc.clock import nonce
-from soc.errors import NotAuthenticated
+from soc.errors import LogError, NotAuthenticated
 from soc.logs.embedded import Appended, EmbeddedLog
-from soc.model.event import REJECTS, Reject, Row, to_table
+from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
+
+Address = IPv4Address | IPv6Address
 
 COOKIE = "soc_session"
 SOURCE = "soc"
@@ -65,7 +67,7 @@ class Front:
         if scheme:
             raise NotAuthenticated("write Authorization: Bearer and a token")
         if is_local(connection):
-            return Principal(name=f"os:{os.getuid()}", permissions=LOCAL)
+            return Principal(name=f"os:{login()}", permissions=LOCAL)
         if secret := connection.cookies.get(COOKIE, ""):
             with self.reading() as looking:
                 return keys.of_session(looking, secret, self.suite.clock.now())
@@ -81,22 +83,19 @@ class Front:
 
     def store(self, found: Sequence[tuple[str, Row | Reject]]) -> Appended:
         """Append rows, each with its source; return when they are on the disk."""
-        now = self.suite.clock.now()
-        parts = []
-        for source, group in groupby(found, key=itemgetter(0)):
-            rows = [row for _, row in group]
-            classes = [REJECTS if isinstance(r, Reject) else self.suite.classify(r) for r in rows]
-            parts.append(to_table(rows, source, now, classes))
-        return self.log.append(pa.concat_tables(parts))
+        return taking.store(self.suite, self.log, found)
 
     def tell(self, action: str, outcome: str, key: str, **facts: str) -> None:
-        """Append an event of the suite's own: a log-in, or a limit that was hit."""
+        """Append an event of the suite's own: a log-in, or a limit that was hit.
+
+        People still get in where the event store cannot take it: a full disk needs them.
+        """
         now = self.suite.clock.now()
         document = {
             "@timestamp": rfc3339(now),
             "event": {"id": key, "dataset": "soc.access", "action": action, "outcome": outcome},
             "user": {"name": facts.get("user")},
-            "source": {"ip": facts.get("address")},
+            "source": {"ip": facts.get("address") or None},
             "message": facts.get("message"),
         }
         row = Row(
@@ -107,11 +106,15 @@ class Front:
             action=action,
             outcome=outcome,
             user_name=facts.get("user"),
-            src_ip=facts.get("address"),
+            src_ip=facts.get("address") or None,
             event_id=key,
             message=facts.get("message"),
         )
-        self.store([(SOURCE, row)])
+        try:
+            self.store([(SOURCE, row)])
+        except LogError as full:
+            told = facts.get("message")
+            logging.getLogger(__name__).error("not stored, %s: %s: %s", full, action, told)  # noqa: TRY400 - foreseen
 
     def allows(self, what: str, address: str, per_minute: int) -> bool:
         """Count a request of *address*; return whether it is within *per_minute*."""
@@ -122,6 +125,10 @@ class Front:
         if self.allows(f"told {what}", address, 1):
             message = f"more {what} requests in a minute than are answered"
             self.tell("limit", "failure", nonce(), address=address, message=message)
+
+    def address(self, connection: HTTPConnection) -> str:
+        """Return the IP address of who asks, as far as the settings let it be believed."""
+        return address_of(connection, self.suite.settings.web.trusted_proxy)
 
     @property
     def session_lasts(self) -> timedelta:
@@ -135,6 +142,22 @@ def is_local(connection: HTTPConnection) -> bool:
     return server is not None and server[1] is None
 
 
-def address_of(connection: HTTPConnection) -> str:
-    """Return the peer's address."""
-    return connection.client.host if connection.client else "local"
+def address_of(connection: HTTPConnection, trusted: Sequence[Address] = ()) -> str:
+    """Return the IP address of who asks; nothing for who came through the home's socket.
+
+    What a peer in *trusted* forwards is believed: the last entry, which that peer wrote itself.
+    """
+    peer = _address(connection.client.host if connection.client else "")
+    if peer is None or peer not in trusted:
+        return str(peer or "")
+    forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
+    return str(_address(forwarded.rpartition(",")[2].strip()) or peer)
+
+
+def _address(text: str) -> Address | None:
+    """Return the address that *text* writes: without a zone, an embedded IPv4 as itself."""
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found

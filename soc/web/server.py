@@ -34,7 +34,13 @@ def serve(suite: Suite, host: str, port: int) -> None:
     front = Front(suite, log)
     listeners = [_listen(host, port), _local(suite.home.socket)]
     config = uvicorn.Config(
-        build(front), log_config=None, access_log=False, timeout_graceful_shutdown=3, lifespan="off"
+        build(front),
+        log_config=None,
+        access_log=False,
+        # Anybody can write X-Forwarded-For: the front believes it of a trusted proxy alone.
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+        lifespan="off",
     )
     server = _Server(config)
     try:

@@ -160,3 +160,37 @@ def test_only_what_changes_an_incident_is_a_change(put, finding: Make) -> None:
     assert put(finding(entities=wallets[:1])) == (Change(1, opened=True, monitor=False),)
     assert put(finding(entities=wallets[:1])) == ()
     assert put(finding(entities=wallets)) == (Change(1, opened=False, monitor=False),)
+
+
+def test_what_is_only_watched_does_not_swallow_what_acts(
+    put, finding: Make, database: Database
+) -> None:
+    put(finding(monitor=True))
+    put(finding())
+
+    found, incidents = look(database)
+
+    assert [(alert.monitor, alert.count) for alert in found] == [(True, 1), (False, 1)]
+    assert [incident.monitor for incident in incidents] == [True, False]
+
+
+def test_after_closing_the_same_thing_again_is_one_new_alert(
+    put, finding: Make, database: Database, clock: SettableClock
+) -> None:
+    put(finding())
+    with session(database) as writing:
+        lifecycle.close(writing, 1, "false_positive", "a test", "user:ines", clock.now())
+    for _ in range(5):
+        put(finding())
+
+    assert [alert.count for alert in look(database)[0]] == [1, 5]
+
+
+def test_a_host_that_every_event_names_joins_nothing(
+    put, finding: Make, database: Database
+) -> None:
+    host = Entity.parse("host:web-1")
+    for wallet in ("wallet:0xa", "wallet:0xb"):
+        put(finding(wallet, entities=(Entity.parse(wallet), host)))
+
+    assert len(look(database)[1]) == 2

@@ -1,5 +1,6 @@
 """A crash anywhere loses nothing and repeats nothing; what people must decide waits for them."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +15,7 @@ from soc.access.permissions import Permission, Principal, Role
 from soc.clock import SettableClock
 from soc.content.folders import packaged
 from soc.errors import AccessDenied, Illegal
+from soc.incidents import lifecycle
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity
@@ -372,3 +374,102 @@ def test_the_journal_names_every_item(
         ("tell[0]", "done"),
         ("decide", "waiting"),
     ]
+
+
+def test_one_bad_item_keeps_nobody_else_from_being_held_back(
+    database: Database, clock: SettableClock, finding: Make, tmp_path: Path
+) -> None:
+    queue(database, clock, cluster(finding, "0xa", "0xb;drop", "0xc"))
+    work(engine(database, clock, tmp_path))
+
+    assert kinds(database) == {"rate_limit": 2}
+    with Session(database) as reading:
+        (bad,) = reading.exec(select(Step).where(col(Step.path) == "limit[1]"))
+    assert (bad.state, "refused" in (bad.output_json or "")) == ("skipped", True)
+
+
+def test_more_subjects_than_a_run_takes_get_runs_of_their_own(
+    database: Database, clock: SettableClock, finding: Make
+) -> None:
+    started = queue(database, clock, cluster(finding, *(f"0x{n}" for n in range(1200))))
+
+    assert len(started) == 3
+
+
+def test_a_long_name_does_not_keep_a_message_from_being_sent(
+    database: Database, clock: SettableClock, finding: Make, tmp_path: Path
+) -> None:
+    takeover = read(packaged("playbooks") / "qf-admin-takeover.yml", ACTIONS)
+    names = tuple(Entity.parse(f"account:{'x' * 200}{n}") for n in range(3))
+    queue(database, clock, finding(str(names[0]), "qf-admin-bruteforce", entities=names), takeover)
+
+    work(engine(database, clock, tmp_path))
+
+    assert state_of(database) == "done"
+    assert len(list((tmp_path / "outbox").glob("*.json"))) == 1
+
+
+def test_approvers_are_told_once_that_something_waits(
+    database: Database, clock: SettableClock, finding: Make, tmp_path: Path
+) -> None:
+    plan = engine(database, clock, tmp_path, Respond())
+    queue(database, clock, cluster(finding, "0xa"))
+    work(plan)
+
+    for _ in range(3):
+        plan.remind()
+
+    (message,) = (json.loads(p.read_text()) for p in (tmp_path / "outbox").glob("*.json"))
+    assert message["to"] == ["role:approver"]
+    assert "Limit the cluster on 1 subjects" in message["text"]
+
+
+def test_what_was_approved_for_an_hour_does_not_last_a_year(
+    database: Database, clock: SettableClock, finding: Make, tmp_path: Path
+) -> None:
+    queue(database, clock, cluster(finding, "0xa"))
+    work(engine(database, clock, tmp_path))
+    decide(database, clock)
+    longer = {"qf-sybil-containment/quarantine": timedelta(days=365)}
+
+    work(engine(database, clock, tmp_path, Respond(mode=Mode.PLAN, ttl=longer)))
+
+    assert state_of(database) == "waiting"
+    assert kinds(database) == {"rate_limit": 1}
+
+
+def test_closing_an_incident_withdraws_its_questions(
+    database: Database, clock: SettableClock, finding: Make, tmp_path: Path
+) -> None:
+    queue(database, clock, cluster(finding, "0xa"))
+    one = engine(database, clock, tmp_path)
+    work(one)
+    with session(database) as writing:
+        lifecycle.close(writing, 1, "false_positive", "cleared", "user:ines", clock.now())
+
+    one.end_due()
+    work(one)
+
+    assert state_of(database) == "done"
+    assert kinds(database) == {"rate_limit": 1}
+    with Session(database) as reading:
+        assert reading.exec(select(Approval.state)).one() == "withdrawn"
+
+
+def test_a_failed_run_is_an_alert_of_its_incident_and_is_tried_again_when_it_grows(
+    database: Database, clock: SettableClock, finding: Make, tmp_path: Path
+) -> None:
+    broken = SYBIL.plain()
+    broken["steps"] = [{"id": "tell", "use": "notify.send", "with": {"to": [], "title": "x"}}]
+    playbook = Playbook.model_validate_json(json.dumps(broken), context=ACTIONS)
+    queue(database, clock, cluster(finding, "0xa"), playbook)
+    work(engine(database, clock, tmp_path))
+    assert state_of(database) == "failed"
+
+    again = queue(database, clock, cluster(finding, "0xa", "0xb"), playbook)
+
+    with Session(database) as reading:
+        inputs = json.loads(reading.get_one(Run, again[0]).inputs_json)
+        rules = [alert.rule for alert in lifecycle.alerts_of(reading, 1)]
+    assert inputs["wallets"] == ["0xa", "0xb"]
+    assert "soc-run-failed" in rules

@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from soc.respond.action import Action, Repeat, Risk, World
+
+
+def _cut(longest: int) -> AfterValidator:
+    """Shorten what is too long: names of attackers must not keep a message from being sent."""
+    return AfterValidator(lambda s: s if len(s) <= longest else s[: longest - 1] + "…")
 
 
 class Notify(Action):
@@ -17,8 +22,8 @@ class Notify(Action):
     example = '{"to": ["role:admin"], "title": "Twelve wallets share a funder"}'
 
     to: Annotated[tuple[str, ...], Field(min_length=1, description="role:…, user:… or channel:…")]
-    title: Annotated[str, Field(min_length=1, max_length=200, description="one sentence")]
-    text: Annotated[str, Field(max_length=4_000, description="what to know before acting")] = ""
+    title: Annotated[str, _cut(200), Field(min_length=1, description="one sentence")]
+    text: Annotated[str, _cut(4_000), Field(description="what to know before acting")] = ""
 
     def run(self, world: World) -> Mapping[str, object]:
         """Hand the message over."""
@@ -34,7 +39,7 @@ class Note(Action):
     repeat = Repeat.LOCAL
     example = '{"text": "The indexer is behind."}'
 
-    text: Annotated[str, Field(min_length=1, max_length=4_000, description="what people will read")]
+    text: Annotated[str, _cut(4_000), Field(min_length=1, description="what people will read")]
 
     def run(self, world: World) -> Mapping[str, object]:
         """Write the note."""
