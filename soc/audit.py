@@ -51,7 +51,9 @@ def record(session: Session, act: Act) -> None:
 
 def number(session: Session) -> int:
     """Give leaf numbers to committed acts that have none; return how many there are now."""
-    size = session.exec(select(func.count(col(AuditRow.leaf)))).one()
+    # Not the count of them: a row that was taken out must not make two rows one leaf.
+    last = session.exec(select(func.max(col(AuditRow.leaf)))).one()
+    size = 0 if last is None else int(last) + 1
     waiting = select(AuditRow).where(col(AuditRow.leaf).is_(None)).order_by(col(AuditRow.id))
     for row in session.exec(waiting):
         row.leaf = size
@@ -66,6 +68,43 @@ def newest(session: Session, limit: int) -> Iterator[dict[str, Any]]:
 
 
 def is_whole(session: Session) -> bool:
-    """Return whether every row still has the hash of what it says."""
-    rows = session.exec(select(AuditRow.record, AuditRow.hash))
-    return all(hashlib.sha256(b"\x00" + text.encode()).hexdigest() == seen for text, seen in rows)
+    """Return whether every act is there and still says what was written."""
+    return next(problems(session), None) is None
+
+
+def problems(session: Session) -> Iterator[str]:
+    """Yield what is wrong: acts that were changed, and gaps where acts were taken out.
+
+    What was taken off the end leaves no gap: only a copy that is kept elsewhere shows it.
+    """
+    for row in session.exec(select(AuditRow).order_by(col(AuditRow.id))):
+        yield from _changes_of(row)
+    expected = 0
+    numbered = select(AuditRow.leaf).where(col(AuditRow.leaf).is_not(None))
+    for leaf in session.exec(numbered.order_by(col(AuditRow.leaf))):
+        number = leaf or 0
+        if number > expected:
+            yield f"{_acts(expected, number - 1)} missing"
+        expected = number + 1
+
+
+def _changes_of(row: AuditRow) -> Iterator[str]:
+    name = f"act {row.leaf}" if row.leaf is not None else f"act without number (row {row.id})"
+    if hashlib.sha256(b"\x00" + row.record.encode()).hexdigest() != row.hash:
+        yield f"{name} was changed: its hash is not that of what it says"
+        return
+    said = orjson.loads(row.record)
+    columns = {
+        "at": rfc3339(row.at),
+        "actor": row.actor,
+        "action": row.action,
+        "object": row.object,
+        "outcome": row.outcome,
+    }
+    for column, value in columns.items():
+        if said.get(column) != value:
+            yield f"{name} was changed: its {column} is not that of its record"
+
+
+def _acts(first: int, last: int) -> str:
+    return f"act {first} is" if first == last else f"acts {first} to {last} are"

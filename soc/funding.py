@@ -1,10 +1,12 @@
 """Rounds, projects and gifts, as the platform's events tell them.
 
 A projection: it can be made again from the events, every step is idempotent, and an event that the
-chain took back takes its gift back. Amounts are integer text in the token's smallest unit.
+chain took back takes its gift back. Where the platform and the chain say different things of one
+transaction, the chain is right. An event that says nothing usable changes nothing. Amounts are
+integer text in the token's smallest unit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 import orjson
 from sqlmodel import Session, col, select
 
+from soc.ingest.fields import find
 from soc.model.event import Batch
+from soc.model.value import bounded, whole
 from soc.store.tables import Donation, Project, Round
 
 REMOVED = "removed"
@@ -24,7 +28,7 @@ def project(session: Session, batch: Batch) -> int:
     seen = 0
     for dataset, ts, raw in rows:
         if (apply := APPLY.get(dataset)) is not None:
-            apply(session, orjson.loads(raw), ts)
+            apply(session, _document(raw), ts)
             seen += 1
     return seen
 
@@ -48,7 +52,7 @@ def whole_round(session: Session, round_id: str) -> dict[str, Any] | None:
             "owner": one.owner,
             "gifts": sum(gift.project == one.id for gift in gifts),
             "wallets": len({gift.wallet for gift in gifts if gift.project == one.id}),
-            "amount": str(sum(int(gift.amount) for gift in gifts if gift.project == one.id)),
+            "amount": _sum(gift for gift in gifts if gift.project == one.id),
         }
         for one in session.exec(projects)
     ]
@@ -65,17 +69,23 @@ def _summary(session: Session, row: Round) -> dict[str, Any]:
         "gifts": len(gifts),
         "on_chain": sum(gift.on_chain is not None for gift in gifts),
         "wallets": len({gift.wallet for gift in gifts}),
-        "amount": str(sum(int(gift.amount) for gift in gifts if gift.on_chain)),
+        "amount": _sum(gift for gift in gifts if gift.on_chain),
     }
 
 
+def _sum(gifts: Iterable[Donation]) -> str:
+    return str(sum(whole(gift.amount) or 0 for gift in gifts))
+
+
 def _round(session: Session, document: Mapping[str, Any], ts: datetime) -> None:
-    about = _at(document, "funding.round")
-    row = session.get(Round, str(about.get("id"))) or Round(id=str(about.get("id")))
-    row.name = str(about.get("name") or row.name)
-    row.phase = str(about.get("phase") or row.phase)
-    row.pool = str(about.get("pool") or row.pool)
-    if _at(document, "event").get("action") == "round-closed":
+    about = "funding.round"
+    if not (key := _text(find(document, f"{about}.id"))):
+        return
+    row = session.get(Round, key) or Round(id=key)
+    row.name = _text(find(document, f"{about}.name")) or row.name
+    row.phase = _text(find(document, f"{about}.phase")) or row.phase
+    row.pool = _amount(find(document, f"{about}.pool")) or row.pool
+    if find(document, "event.action") == "round-closed":
         row.closed = ts
     else:
         row.opened = row.opened or ts
@@ -83,47 +93,81 @@ def _round(session: Session, document: Mapping[str, Any], ts: datetime) -> None:
 
 
 def _project(session: Session, document: Mapping[str, Any], _ts: datetime) -> None:
-    about = _at(document, "funding.project")
-    key = (str(_at(document, "funding.round").get("id")), str(about.get("id")))
+    about = "funding.project"
+    key = (_text(find(document, "funding.round.id")), _text(find(document, f"{about}.id")))
+    if not all(key):
+        return
     row = session.get(Project, key) or Project(round=key[0], id=key[1])
-    row.name, row.owner = str(about.get("name") or row.name), str(about.get("owner") or row.owner)
+    row.name, row.owner = (
+        _text(find(document, f"{about}.name")) or row.name,
+        _text(find(document, f"{about}.owner")) or row.owner,
+    )
     session.add(row)
 
 
 def _announced(session: Session, document: Mapping[str, Any], ts: datetime) -> None:
-    if row := _gift(session, document):
+    if told := _gift(document):
+        row = session.get(Donation, told.tx_hash) or told
         row.announced = ts
         session.add(row)
 
 
 def _on_chain(session: Session, document: Mapping[str, Any], ts: datetime) -> None:
-    if row := _gift(session, document):
-        row.on_chain = None if _at(document, "chain").get("finality") == REMOVED else ts
+    if find(document, "chain.finality") == REMOVED:
+        _take_back(session, document)
+    elif told := _gift(document):
+        row = session.get(Donation, told.tx_hash) or told
+        row.round, row.project = told.round or row.round, told.project or row.project
+        row.wallet, row.amount = told.wallet, told.amount
+        row.on_chain = ts
         session.add(row)
 
 
-def _gift(session: Session, document: Mapping[str, Any]) -> Donation | None:
-    key = str(_at(document, "chain.tx").get("hash") or "").lower()
-    amount = str(_at(document, "funding.amount").get("raw") or "")
-    if not key or not (amount.isascii() and amount.isdigit()):
-        return None
-    return session.get(Donation, key) or Donation(
-        tx_hash=key,
-        round=str(_at(document, "funding.round").get("id")),
-        project=str(_at(document, "funding.project").get("id")),
-        wallet=str(_at(document, "wallet").get("address")).lower(),
-        amount=amount,
+def _take_back(session: Session, document: Mapping[str, Any]) -> None:
+    """Make the gift one that was only announced; without an announcement there is none."""
+    row = session.get(Donation, _hash(document))
+    if row is None:
+        return
+    row.on_chain = None
+    if row.announced is None:
+        session.delete(row)
+        session.flush()
+    else:
+        session.add(row)
+
+
+def _gift(document: Mapping[str, Any]) -> Donation | None:
+    """Return the gift that *document* tells of; None if it lacks transaction, wallet or amount."""
+    row = Donation(
+        tx_hash=_hash(document),
+        round=_text(find(document, "funding.round.id")),
+        project=_text(find(document, "funding.project.id")),
+        wallet=_text(find(document, "wallet.address"), fold=True),
+        amount=_amount(find(document, "funding.amount.raw")),
     )
+    return row if row.tx_hash and row.wallet and row.amount else None
 
 
-def _at(document: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    """Return the object at *path*, nested or with dotted keys; empty if there is none."""
-    found: object = document
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    if isinstance(found, Mapping):
-        return found
-    return {k.removeprefix(f"{path}."): v for k, v in document.items() if k.startswith(f"{path}.")}
+def _hash(document: Mapping[str, Any]) -> str:
+    return _text(find(document, "chain.tx.hash"), fold=True)
+
+
+def _text(value: object, *, fold: bool = False) -> str:
+    """Return *value* as a store takes it, or no text if it is none."""
+    return bounded(str(value), fold=fold) if isinstance(value, str | int) else ""
+
+
+def _amount(value: object) -> str:
+    amount = whole(_text(value))
+    return "" if amount is None else str(amount)
+
+
+def _document(raw: str) -> Mapping[str, Any]:
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 APPLY: Mapping[str, Callable[[Session, Mapping[str, Any], datetime], None]] = MappingProxyType(

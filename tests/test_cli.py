@@ -2,17 +2,29 @@
 
 import gzip
 import json
+import os
+import pwd
+import sqlite3
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import uvicorn
 import zstandard
 
+from soc.app import taking
+from soc.app.suite import Suite
 from soc.cli import main
+from soc.web import server
+from soc.web.front import Front
 
 T = "2026-11-23T12:00:00Z"
 Run = Callable[..., tuple[int, str, str]]
+BEYOND = str(10**20)
 
 
 @pytest.fixture
@@ -158,6 +170,16 @@ WRONG = {
     "no such role": (("users", "add", "x", "--role", "analist"), 2, "did you mean 'analyst'?"),
     "no such scope": (("tokens", "create", "--name", "t", "--scope", "all"), 1, "no scope all"),
     "no reason": (("rules", "disable", "qf-api-abuse"), 2, "--reason"),
+    "no number of an alert": (("alerts", "show", BEYOND), 1, f"there is no alert {BEYOND}"),
+    "no number of a run": (("runs", "show", BEYOND), 1, f"there is no run {BEYOND}"),
+    "no number of a reject": (("rejects", "show", BEYOND), 1, f"there is no reject {BEYOND}"),
+    "no such limit": (("alerts", "list", "--limit", BEYOND), 2, "--limit"),
+    "no limit at all": (("incidents", "list", "--limit", "0"), 2, "--limit"),
+    "no such reject yet": (("rejects", "list", "--after", BEYOND), 2, "--after"),
+    "no threat model": (("threats", "check", "none.yml"), 2, "none.yml"),
+    "no policy": (("retention", "check", "none.yml"), 2, "none.yml"),
+    "no such folder": (("threats", "report", "--out", "/proc/none/x"), 1, "/proc/none: "),
+    "no source": (("ingest", "-", "--source", ""), 1, "a source needs a name"),
     "no such command": (("incident",), 2, "incident"),
 }
 
@@ -183,6 +205,180 @@ def test_a_broken_setting_is_told_by_place(run: Run, home: Path) -> None:
         1,
         f"{home}/settings.yml:2: unknown setting: did you mean 'port'?",
     )
+
+
+def test_a_group_of_settings_that_is_none_is_told_by_place(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "settings.yml").write_text("web: text\n")
+    monkeypatch.setenv("SOC_WEB__PORT", "1")
+
+    code, _, err = run("incidents", "list")
+
+    assert (code, err.strip()) == (1, f"{home}/settings.yml:1: Input should be an object")
+
+
+@pytest.mark.parametrize("words", [("check",), ("threats", "check")], ids=" ".join)
+def test_checks_of_broken_settings_end_with_2(run: Run, home: Path, words: tuple[str, ...]) -> None:
+    (home / "settings.yml").write_text("web:\n  prot: 1\n")
+
+    code, out, err = run(*words)
+
+    assert (code, out) == (2, "")
+    assert f"{home}/settings.yml:2: unknown setting" in err
+
+
+def test_an_impossible_home_is_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    code, out, err = run("init", at=tmp_path / "file" / "home")
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "Not a directory" in err
+
+
+LINES = b"".join(event(n).encode() + b"\n" for n in range(1000))
+DAMAGED = {
+    "no gzip": ("a.gz", b"garbage"),
+    "no zstandard": ("a.zst", b"garbage"),
+    "half a gzip": ("a.gz", gzip.compress(LINES)[:-9]),
+    "half a zstandard": ("a.zst", zstandard.ZstdCompressor().compress(LINES)[:-9]),
+    "no event log": ("a.evtx", b"garbage"),
+}
+
+
+@pytest.mark.parametrize(("name", "data"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_one_line_about_it(
+    run: Run, tmp_path: Path, name: str, data: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+
+    code, out, err = run("ingest", str(path))
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(str(path))
+
+
+def test_every_frame_of_a_file_is_read(run: Run, tmp_path: Path) -> None:
+    pack = zstandard.ZstdCompressor().compress
+    path = tmp_path / "a.zst"
+    path.write_bytes(pack(event(1).encode() + b"\n") + pack(event(2).encode() + b"\n"))
+
+    _, out, _ = run("ingest", str(path), "--json")
+
+    assert json.loads(out)["accepted"] == 2
+
+
+@pytest.mark.parametrize("kind", ["no gzip", "no zstandard", "half a gzip", "no event log"])
+def test_a_scan_tells_a_damaged_file_and_goes_on(run: Run, tmp_path: Path, kind: str) -> None:
+    name, data = DAMAGED[kind]
+    rule = tmp_path / "rule.yml"
+    rule.write_text("title: x\nlogsource: {product: linux}\ndetection: {a: {b: c}, condition: a}\n")
+    (tmp_path / name).write_bytes(data)
+    sound = tmp_path / "z.ndjson"
+    sound.write_text('{"b": "c"}\nno event\n')
+
+    code, out, err = run("scan", "--rules", str(rule), str(tmp_path / name), str(sound), at=None)
+    alone, _, quiet = run("scan", "--rules", str(rule), str(sound), at=None)
+
+    assert (code, [json.loads(line)["file"] for line in out.splitlines()]) == (1, [str(sound)])
+    assert err.startswith(str(tmp_path / name))
+    assert (alone, quiet) == (0, "")
+
+
+def test_json_has_no_number_that_json_cannot_write(run: Run) -> None:
+    numbers = "'nan'::DOUBLE a, 'inf'::FLOAT b, [1.5, '-inf'::DOUBLE] c, {'x': 'nan'::DOUBLE} d"
+
+    _, out, _ = run("sql", f"SELECT {numbers}", "--json")
+
+    assert json.loads(out) == [{"a": None, "b": None, "c": [1.5, None], "d": {"x": None}}]
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_replay_asks_about_every_reject(
+    run: Run, home: Path, tmp_path: Path, served: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "REPLAYED", 2)
+    path = tmp_path / "a"
+    path.write_text("".join(event(n) + "\n" for n in range(5)))
+    run("ingest", str(path), "--format", "nginx")
+
+    with serving(home) if served else nullcontext():
+        _, out, _ = run("rejects", "replay", "--json")
+        _, again, _ = run("rejects", "replay", "--json")
+
+    assert json.loads(out) == {"asked": 5, "accepted": 5, "duplicates": 0}
+    assert json.loads(again) == {"asked": 5, "accepted": 0, "duplicates": 5}
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[None]:
+    """Serve the home on its socket, in a thread."""
+    suite = Suite(home)
+    log = suite.log()
+    door = uvicorn.Server(server.config_of(Front(suite, log)))
+    listener = server._local(suite.home.socket)
+    thread = Thread(target=door.run, args=([listener],))
+    thread.start()
+    try:
+        while not door.started:
+            time.sleep(0.01)
+        yield
+    finally:
+        door.should_exit = True
+        thread.join()
+        log.close()
+        suite.database.dispose()
+
+
+def test_who_acts_is_what_the_kernel_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "somebody-else")
+
+    run("tokens", "create", "--name", "t", "--scope", "read")
+
+    _, out, _ = run("audit", "list", "--limit", "1", "--json")
+    assert json.loads(out)[0]["actor"] == f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+
+
+def test_what_a_token_is_for_is_on_the_record(run: Run) -> None:
+    run("users", "add", "ines", "--role", "approver")
+
+    run("tokens", "create", "--name", "t", "--scope", "respond", "--user", "ines")
+
+    _, out, _ = run("audit", "list", "--limit", "1", "--json")
+    assert json.loads(out)[0]["detail"] == {"scope": "respond", "user": "ines"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "user", "code"),
+    [("admin", None, 1), ("admin", "ines", 0), ("admin", "ann", 1), ("respond", "ines", 1)],
+)
+def test_with_a_token_only_a_person_who_is_admin_makes_personal_tokens(
+    run: Run, monkeypatch: pytest.MonkeyPatch, scope: str, user: str | None, code: int
+) -> None:
+    run("users", "add", "ines", "--role", "admin")
+    run("users", "add", "ann", "--role", "analyst")
+    whose = ("--user", user) if user else ()
+    _, token, _ = run("tokens", "create", "--name", "own", "--scope", scope, *whose)
+    monkeypatch.setenv("SOC_TOKEN", token.strip())
+
+    made, _, _ = run("tokens", "create", "--name", "t", "--scope", "respond", "--user", "ann")
+
+    assert made == code
+
+
+def test_a_changed_audit_log_is_told(run: Run, home: Path) -> None:
+    for n in range(3):
+        run("tokens", "create", "--name", f"t{n}", "--scope", "read")
+    run("audit", "verify")
+    with closing(sqlite3.connect(home / "store.db")) as store:
+        store.execute("DELETE FROM audit WHERE leaf = 1")
+        store.commit()
+
+    code, out, err = run("audit", "verify", "--json")
+
+    assert (code, json.loads(out)["ok"], err) == (1, False, "act 1 is missing\n")
 
 
 def test_a_newer_home_is_refused(run: Run, home: Path) -> None:

@@ -5,7 +5,7 @@ from functools import cache
 
 import orjson
 from passlib.hash import argon2
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from soc.access.permissions import Principal, Role, of_roles
 from soc.clock import nonce
@@ -15,6 +15,8 @@ from soc.store.tables import LoginFailure, User
 SHORTEST = 12
 FAILURES = 10
 LOCKED_FOR = timedelta(minutes=15)
+REMEMBERED = timedelta(days=180)
+"""How long a failure is kept: lock-outs are evidence that the log-in is guarded."""
 
 
 def add(session: Session, name: str, roles: frozenset[Role], now: datetime) -> str:
@@ -39,27 +41,32 @@ def everyone(session: Session) -> list[tuple[str, list[str], bool]]:
     return [(user.name, orjson.loads(user.roles_json), user.disabled) for user in users]
 
 
-def check(
-    session: Session, name: str, password: str, address: str, now: datetime
+def verify(session: Session, name: str, password: str, address: str, now: datetime) -> str | None:
+    """Return the hash of *name* that *password* fits, or None; it takes long, on purpose.
+
+    Nothing is written: *settle* counts, in a transaction that nobody has to wait for.
+    """
+    if _is_locked(session, name, address, now):
+        return None
+    user = session.get(User, name)
+    kept = user.password if user else _nobody()
+    return kept if argon2.verify(password, kept) and user else None
+
+
+def settle(
+    session: Session, name: str, proof: str | None, address: str, now: datetime
 ) -> Principal | AccessDenied:
     """Return who *name* is, or why not; a failure is counted in the transaction of *session*.
 
-    After ten failures of one name from one address neither right nor wrong passwords count for a
-    quarter of an hour.
+    proof: what *verify* said. After ten failures of one name from one address neither right nor
+    wrong passwords count for a quarter of an hour, however many were tried at once.
     """
-    failures = session.exec(
-        select(func.count(col(LoginFailure.id))).where(
-            col(LoginFailure.name) == name,
-            col(LoginFailure.address) == address,
-            col(LoginFailure.at) > now - LOCKED_FOR,
-        )
-    ).one()
-    if failures >= FAILURES:
+    if _is_locked(session, name, address, now):
         minutes = LOCKED_FOR // timedelta(minutes=1)
         return TooManyRequests(f"too many failures: wait {minutes} minutes")
     user = session.get(User, name)
-    right = argon2.verify(password, user.password if user else _nobody())
-    if not user or user.disabled or not right:
+    if not user or user.disabled or proof is None or user.password != proof:
+        session.exec(delete(LoginFailure).where(col(LoginFailure.at) <= now - REMEMBERED))
         session.add(LoginFailure(name=name, address=address, at=now))
         return AccessDenied("user name and password do not match")
     return principal(user)
@@ -79,6 +86,15 @@ def principal(user: User) -> Principal:
     return Principal(
         name=f"user:{user.name}", permissions=of_roles(roles), person=user.name, roles=roles
     )
+
+
+def _is_locked(session: Session, name: str, address: str, now: datetime) -> bool:
+    failures = select(func.count(col(LoginFailure.id))).where(
+        col(LoginFailure.name) == name,
+        col(LoginFailure.address) == address,
+        col(LoginFailure.at) > now - LOCKED_FOR,
+    )
+    return session.exec(failures).one() >= FAILURES
 
 
 @cache

@@ -50,7 +50,7 @@ def create_token(session: Session, name: str, scope: str, user: str | None, now:
 
 
 def of_token(session: Session, secret: str) -> Principal:
-    """Return who holds the token *secret*; raises NotAuthenticated if it is unknown or revoked.
+    """Return who holds the token *secret*; raises NotAuthenticated if it is no good any more.
 
     A person's token allows what both its scope and the person's roles allow.
     """
@@ -60,7 +60,10 @@ def of_token(session: Session, secret: str) -> Principal:
     scope = SCOPES[row.scope]
     if row.user is None:
         return Principal(name=f"token:{row.name}", permissions=scope - PERSONAL)
-    person = accounts.find(session, row.user)
+    try:
+        person = accounts.find(session, row.user)
+    except NotFound as gone:
+        raise NotAuthenticated("the token's person may not log in any more") from gone
     return Principal(
         name=person.name,
         permissions=scope & person.permissions,

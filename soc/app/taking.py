@@ -166,7 +166,7 @@ def _lines(name: str, form: str, stdin: BinaryIO) -> Iterator[bytes]:
 
 
 def _read(name: str, form: str, stdin: BinaryIO) -> Iterator[bytes]:
-    if form == "evtx" or name.endswith(".evtx"):
+    if form == "evtx" or name.lower().endswith(".evtx"):
         for _, document in read_evtx(Path(name)):
             if isinstance(document, Refused):
                 yield orjson.dumps({"evtx": name, "error": document.reason})
@@ -188,10 +188,10 @@ def _open(name: str, stdin: BinaryIO) -> Iterator[IO[bytes]]:
     if not path.is_file():
         raise Refused(f"{name}: no such file")
     with path.open("rb") as raw:
-        if path.suffix == ".zst":
+        if path.suffix.lower() == ".zst":
             # Unlike others, this one tells of a file that ends too early, and reads every frame.
             yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), "zstd"))
-        elif path.suffix == ".gz":
+        elif path.suffix.lower() == ".gz":
             with gzip.GzipFile(fileobj=raw) as packed:
                 yield cast(IO[bytes], packed)
         else:

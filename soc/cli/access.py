@@ -82,10 +82,17 @@ def tokens_create(
     suite = suite_at(home)
     actor, now = who(suite), suite.clock.now()
     actor.require(Permission.ADMIN)
+    if user and not actor.name.startswith("os:"):
+        actor.require_person()  # a machine must not make itself somebody who approves
     with session(suite.database) as writing:
         token = keys.create_token(writing, name, scope, user, now)
         act = Act(
-            at=now, actor=actor.name, action="token.create", object=f"token:{name}", reason=scope
+            at=now,
+            actor=actor.name,
+            action="token.create",
+            object=f"token:{name}",
+            reason=f"{scope} for {user}" if user else scope,
+            detail={"scope": scope, "user": user},
         )
         record(writing, act)
     show({"name": name, "scope": scope, "user": user, "token": token}, as_json, [token])

@@ -3,21 +3,29 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from sqlmodel import Session, SQLModel
+
     from soc.access.permissions import Principal
     from soc.app.suite import Suite
 
+Kind = TypeVar("Kind", bound="SQLModel")
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="SOC_HOME", help="Directory of the installation.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+LAST_NUMBER = 2**63 - 1
+"""No row has a higher number: the store and the event store count with 64 bits."""
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, newest first.")]
 HOME = Path("soc-home")
 
 
@@ -36,7 +44,8 @@ def suite_at(home: Path) -> "Suite":
 def show(result: object, as_json: bool, lines: Sequence[str] = ()) -> None:
     """Print *result* as JSON, or *lines* for people."""
     if as_json:
-        typer.echo(json.dumps(result, sort_keys=True, ensure_ascii=False, indent=1, default=plain))
+        found = finite(result)
+        typer.echo(json.dumps(found, sort_keys=True, ensure_ascii=False, indent=1, default=plain))
     else:
         for line in lines:
             typer.echo(line)
@@ -55,11 +64,48 @@ def table(rows: Sequence[Mapping[str, Any]], *columns: str) -> list[str]:
     ]
 
 
+def moment(text: str) -> datetime:
+    """Return the moment that *text* writes, RFC 3339; without a zone it is UTC."""
+    read = datetime.fromisoformat(text)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
 def plain(value: object) -> object:
     """Return *value* as JSON has it."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return str(value)
+
+
+def finite(value: object) -> object:
+    """Return *value* with null for every number that JSON cannot write: infinite, or none."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    return [finite(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def row_of(looking: "Session", table: "type[Kind]", kind: str, number: int) -> "Kind":
+    """Return the row *number* of *table*; raises NotFound, also for what no row can be called."""
+    from soc.errors import NotFound
+
+    row = looking.get(table, number) if 0 < number <= LAST_NUMBER else None
+    if row is None:
+        raise NotFound(kind, str(number))
+    return row
+
+
+@contextmanager
+def checking() -> Iterator[None]:
+    """End with 2, as checks do, where settings or content have mistakes."""
+    from soc.errors import ContentError, SettingsError
+
+    try:
+        yield
+    except (ContentError, SettingsError) as mistakes:
+        warn(mistakes)
+        raise typer.Exit(2) from mistakes
 
 
 def warn(text: object) -> None:
@@ -74,6 +120,7 @@ def who(suite: "Suite", *, person: bool = False) -> "Principal":
     """
     from soc.access import keys  # defers SQLAlchemy
     from soc.access.permissions import LOCAL, Principal
+    from soc.app.local import login
     from soc.errors import AccessDenied
     from soc.store.session import reading
 
@@ -85,8 +132,7 @@ def who(suite: "Suite", *, person: bool = False) -> "Principal":
             return found
     if person:
         raise AccessDenied("only a person does this: put a person's token into SOC_TOKEN")
-    login = os.environ.get("USER") or str(os.getuid())
-    return Principal(name=f"os:{login}", permissions=LOCAL)
+    return Principal(name=f"os:{login()}", permissions=LOCAL)
 
 
 def fail(text: object, code: int = 1) -> None:

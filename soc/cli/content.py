@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
+from soc.cli.base import HOME, HomeOption, Json, group, moment, show, suite_at, table, warn, who
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(exists=True, help="Files or folders; by default all.")
@@ -75,7 +75,7 @@ def rules_disable(
     rule: str,
     reason: Annotated[str, typer.Option(help="Why; it is in the audit log and the report.")],
     home: HomeOption = HOME,
-    until: Annotated[datetime | None, typer.Option(help="When it acts again, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="Until when.")] = None,
 ) -> None:
     """Switch a rule off; its controls fail for as long."""
     _switch(home, rule, "disabled", reason, until)
@@ -86,7 +86,7 @@ def rules_mode(
     mode: Annotated[str, typer.Argument(help="monitor or active.")],
     reason: Annotated[str, typer.Option(help="Why.")],
     home: HomeOption = HOME,
-    until: Annotated[datetime | None, typer.Option(help="For how long, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="Until when.")] = None,
 ) -> None:
     """Let a rule act, or only be watched."""
     if mode not in {"monitor", "active"}:
@@ -160,14 +160,11 @@ def playbooks_plan(
 
 
 def _switch(home: Path, rule: str, mode: str, reason: str, until: datetime | None) -> None:
-    from datetime import UTC
-
     from soc.access.permissions import Permission
     from soc.app.switching import switch
 
     suite = suite_at(home)
     actor = who(suite)
     actor.require(Permission.AUTHOR)
-    end = until.replace(tzinfo=UTC) if until and until.tzinfo is None else until
-    switch(suite, rule, mode, reason, end, actor.name)
+    switch(suite, rule, mode, reason, until, actor.name)
     typer.echo(f"{rule} is {mode}")

@@ -1,12 +1,24 @@
 """Commands about events: take them in, ask about them, let detectors see them."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn
+from soc.cli.base import (
+    HOME,
+    LAST_NUMBER,
+    HomeOption,
+    Json,
+    group,
+    moment,
+    show,
+    suite_at,
+    table,
+    warn,
+)
 
 BATCH = 5_000
 
@@ -53,7 +65,7 @@ def sql(
 
 def detect(
     home: HomeOption = HOME,
-    until: Annotated[int | None, typer.Option(help="The last soc.seq to look at.")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="Taken in by then.")] = None,
     strict: Annotated[bool, typer.Option(help="Exit with 2 if a rule is broken.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -86,9 +98,13 @@ def scan(
         bool, typer.Option("--summary", help="Print figures instead of hits.")
     ] = False,
 ) -> None:
-    """Scan files with Sigma rules: no home needed; one hit a line."""
+    """Scan files with Sigma rules: no home needed; one hit a line.
+
+    A file that cannot be read to its end is told on stderr, and the exit code is 1.
+    """
     import orjson
 
+    from soc.app.taking import damage  # defers pyarrow
     from soc.watch.scan import scan as start
 
     found = start(rules, events, pipeline)
@@ -100,12 +116,21 @@ def scan(
         show(figures, as_json=True)
     for failed in figures["rules_failed"]:
         warn(f"{failed['path']}:{failed['line']}: {failed['reason']}")
+    # Lines that are no events do not end a scan; a file that breaks off does, and must be known.
+    suspects = sorted({failed["file"] for failed in figures["events_failed_at"]})
+    broken = [reason for name in suspects if (reason := damage(Path(name)))]
+    for reason in broken:
+        warn(reason)
+    if broken:
+        raise typer.Exit(1)
 
 
 def rejects_list(
     home: HomeOption = HOME,
-    after: Annotated[int, typer.Option(help="List what came after this number.")] = 0,
-    limit: int = 1000,
+    after: Annotated[
+        int, typer.Option(min=0, max=LAST_NUMBER, help="List what came after this number.")
+    ] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 1000,
     as_json: Json = False,
 ) -> None:
     """List what no parser took, with the reason."""
@@ -119,7 +144,8 @@ def rejects_show(seq: int, home: HomeOption = HOME) -> None:
     from soc.errors import NotFound
     from soc.ingest.parse import restore
 
-    rows = suite_at(home).reader.rejects(seq - 1, 1).to_pylist()
+    known = 0 < seq <= LAST_NUMBER
+    rows = suite_at(home).reader.rejects(seq - 1, 1).to_pylist() if known else []
     if not rows or rows[0]["seq"] != seq:
         raise NotFound("reject", str(seq))
     warn(rows[0]["reason"])

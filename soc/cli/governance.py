@@ -1,14 +1,27 @@
 """Commands about risk and retention: what is under control, and what is due to be forgotten."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn
+from soc.cli.base import (
+    HOME,
+    HomeOption,
+    Json,
+    checking,
+    group,
+    moment,
+    show,
+    suite_at,
+    table,
+    warn,
+)
 
-Paths = Annotated[list[Path] | None, typer.Argument(help="Files or folders; by default all.")]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(exists=True, help="Files or folders; by default all.")
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -23,18 +36,13 @@ def add(app: typer.Typer) -> None:
     app.add_typer(retention, name="retention")
 
 
-def moment(text: str) -> datetime:
-    """Return the moment that *text* writes, RFC 3339; without a zone it is UTC."""
-    read = datetime.fromisoformat(text)
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-
-
 def threats_check(paths: Paths = None, home: HomeOption = HOME) -> None:
     """Name every mistake in threat models, as path:line: message; exit with 2 if there is one."""
     from soc.app.home import Home
     from soc.app.reporting import check_models  # defers pySigma and all stages
 
-    problems = check_models(Home(home.resolve()), paths)
+    with checking():
+        problems = check_models(Home(home.resolve()), paths)
     for problem in problems:
         warn(problem)
     if problems:

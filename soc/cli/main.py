@@ -38,6 +38,9 @@ def run() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as broken:
+        typer.echo(f"{broken.filename or 'soc'}: {broken.strerror or broken}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

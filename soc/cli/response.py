@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, who
+from soc.cli.base import HOME, HomeOption, Json, group, row_of, show, suite_at, table, who
 
 Reason = Annotated[str, typer.Option(help="Why; it is in the audit log.")]
 Digest = Annotated[str | None, typer.Option(help="Of what was shown; by default the present one.")]
@@ -43,16 +43,12 @@ def runs_list(home: HomeOption = HOME, as_json: Json = False) -> None:
 
 def runs_show(run: int, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show a run with its journal."""
-    from soc.errors import NotFound
     from soc.store.session import reading
     from soc.store.tables import Run
     from soc.web import views
 
     with reading(suite_at(home).database) as looking:
-        row = looking.get(Run, run)
-        if row is None:
-            raise NotFound("run", str(run))
-        found = views.run_whole(looking, row)
+        found = views.run_whole(looking, row_of(looking, Run, "run", run))
     steps = table(found["steps"], "path", "use", "state", "attempt", "error")
     show(found, as_json, [f"RUN-{run} {found['playbook']}: {found['state']}", *steps])
 
@@ -122,11 +118,13 @@ def _decide(number: int, home: object, digest: str | None, reason: str, *, appro
 
     from soc.respond import approvals
     from soc.store.session import session
+    from soc.store.tables import Approval
 
     suite = suite_at(Path(str(home)))
     actor = who(suite, person=True)
     with session(suite.database) as writing:
-        shown = digest or approvals.get(writing, number).digest
+        asked = row_of(writing, Approval, "approval", number)
+        shown = digest or asked.digest
         decided = approvals.decide(
             writing,
             number,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, show, suite_at, warn
+from soc.cli.base import HOME, HomeOption, Json, checking, show, suite_at, warn
 
 
 def add(app: typer.Typer) -> None:
@@ -105,8 +105,9 @@ def work(
 
 
 def check(home: HomeOption = HOME, as_json: Json = False) -> None:
-    """Check settings, content and store; exit with 2 if content has mistakes."""
-    suite = suite_at(home)
+    """Check settings, content and store; exit with 2 if settings or content have mistakes."""
+    with checking():
+        suite = suite_at(home)
     problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems]
     view = suite.reader.view()
     for problem in problems:

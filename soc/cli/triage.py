@@ -4,10 +4,21 @@ from typing import Annotated
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, who
+from soc.cli.base import (
+    HOME,
+    HomeOption,
+    Json,
+    Limit,
+    group,
+    row_of,
+    show,
+    suite_at,
+    table,
+    warn,
+    who,
+)
 
 Id = Annotated[str, typer.Argument(help="An incident, such as INC-3.")]
-Limit = Annotated[int, typer.Option(help="At most so many, newest first.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -50,16 +61,12 @@ def alerts_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = Fal
 
 def alerts_show(alert: int, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show an alert with the copies of its events."""
-    from soc.errors import NotFound
     from soc.store.session import reading
     from soc.store.tables import Alert
     from soc.web import views
 
     with reading(suite_at(home).database) as looking:
-        row = looking.get(Alert, alert)
-        if row is None:
-            raise NotFound("alert", str(alert))
-        found = views.alert_whole(looking, row)
+        found = views.alert_whole(looking, row_of(looking, Alert, "alert", alert))
     lines = [f"{key}: {value}" for key, value in found.items() if key != "events"]
     lines += [f"event {e['seq']} {e['ts']} {e['raw']}" for e in found["events"]]
     show(found, as_json, lines)
@@ -186,13 +193,16 @@ def audit_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = Fals
 
 
 def audit_verify(home: HomeOption = HOME, as_json: Json = False) -> None:
-    """Check that every act still has the hash of what it says; exit with 1 if not."""
+    """Check that no act was changed or taken out; say what is wrong and exit with 1 if so."""
     from soc import audit
     from soc.store.session import session
 
     suite = suite_at(home)
     with session(suite.database) as writing:
-        size, whole = audit.number(writing), audit.is_whole(writing)
-    show({"ok": whole, "size": size}, as_json, [f"{size} acts, {'whole' if whole else 'CHANGED'}"])
-    if not whole:
+        size, wrong = audit.number(writing), list(audit.problems(writing))
+    for problem in wrong:
+        warn(problem)
+    result = {"ok": not wrong, "size": size, "problems": wrong}
+    show(result, as_json, [f"{size} acts, {'CHANGED' if wrong else 'whole'}"])
+    if wrong:
         raise typer.Exit(1)

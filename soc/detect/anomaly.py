@@ -6,6 +6,7 @@ names the same entity.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import log10
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +17,17 @@ from soc.detect.lesinn import Matrix, distances, scale_of
 from soc.detect.watermark import Progress, advance, watermark
 from soc.model.event import Batch
 from soc.model.finding import Finding, NotReady, Score
-from soc.model.value import Entity, EntityKind, Severity, Utc, Value, bucket_of
+from soc.model.value import (
+    EntityKind,
+    Severity,
+    Utc,
+    Value,
+    bounded,
+    bucket_of,
+    entity,
+    short,
+    whole,
+)
 from soc.settings import Detect
 
 FEATURES = ("events", "failures", "projects", "addresses", "kinds of event", "amount (log10)")
@@ -26,7 +37,10 @@ REMEMBERED = 2_000
 AT_LEAST = 0.995
 KEPT = 3
 SEED = 2015
-LONGEST_NAME = 20
+MOST_OPEN = 1_000
+"""Buckets that are kept open; of more, the oldest are given up and their events are too late."""
+MOST_JUDGED = 10
+"""Buckets that are judged in one go, oldest first; the rest in the next."""
 
 
 class Activity(Value):
@@ -45,16 +59,14 @@ class Activity(Value):
     def features(self) -> list[float]:
         """Return the row of numbers that is scored."""
         sizes = (len(self.projects), len(self.addresses), len(self.kinds))
-        return [float(n) for n in (self.events, self.failures, *sizes)] + [
-            float(np.log10(1 + self.amount))
-        ]
+        return [float(n) for n in (self.events, self.failures, *sizes)] + [log10(1 + self.amount)]
 
 
 class Memory(Value):
     """What has been seen.
 
     open: activity per entity in each bucket not judged yet. rows: features of judged ones, newest
-    last. judged: the end of the last judged bucket. too_late: events for judged buckets.
+    last. judged: the end of the last bucket judged or given up. too_late: events for those.
     """
 
     open: Mapping[Utc, Mapping[str, Activity]] = {}
@@ -85,13 +97,13 @@ class Anomaly:
 
     def observe(self, batch: Batch, state: Memory, now: datetime) -> Observed[Memory]:
         """Count *batch*, then judge and close every bucket that has ended."""
-        opened, too_late = self._count(batch, state)
+        opened, judged, too_late = self._count(batch, state)
         sources = advance(state.sources, batch)
         mark = min((watermark(p, now, self._lateness) for p in sources.values()), default=None)
-        rows, judged = list(state.rows), state.judged
+        rows = list(state.rows)
         answers: list[Finding | NotReady] = []
-        for bucket in sorted(opened):
-            if mark is None or bucket + self._bucket > mark:
+        for bucket in sorted(opened)[:MOST_JUDGED]:
+            if mark is None or bucket > mark - self._bucket:
                 break
             activities = opened.pop(bucket)
             answers += self._judge(bucket, activities, rows)
@@ -108,20 +120,25 @@ class Anomaly:
 
     def _count(
         self, batch: Batch, state: Memory
-    ) -> tuple[dict[datetime, dict[str, Activity]], int]:
+    ) -> tuple[dict[datetime, dict[str, Activity]], datetime | None, int]:
+        """Return open buckets with *batch* in them, the end of the closed ones, and too_late."""
         opened = {bucket: dict(seen) for bucket, seen in state.open.items()}
-        too_late = state.too_late
-        names = (self.column, "ts", "seq", "outcome", "project", "src_ip", "dataset", "amount")
-        for name, ts, *what in zip(*map(batch.column, names), strict=True):
-            if not name:
+        judged, too_late = state.judged, state.too_late
+        names = (self.column, "seq", "outcome", "project", "src_ip", "dataset", "amount")
+        for ts, named, *what in zip(batch.moments, *map(batch.column, names), strict=True):
+            whom = entity(self.kind, named)
+            if whom is None:
                 continue
             bucket = bucket_of(ts, self._bucket)
-            if state.judged and bucket < state.judged:
+            if judged and bucket < judged:
                 too_late += 1
                 continue
-            seen = opened.setdefault(bucket, {})
+            seen, name = opened.setdefault(bucket, {}), whom.value
             seen[name] = _add(seen.get(name) or Activity(first=ts, last=ts), ts, what)
-        return opened, too_late
+        for bucket in sorted(opened)[: max(0, len(opened) - MOST_OPEN)]:
+            too_late += sum(activity.events for activity in opened.pop(bucket).values())
+            judged = bucket + self._bucket
+        return opened, judged, too_late
 
     def _judge(
         self, bucket: datetime, activities: Mapping[str, Activity], rows: list[tuple[float, ...]]
@@ -134,14 +151,16 @@ class Anomaly:
         for name, row, score in zip(names, features, scores(features, np.array(rows)), strict=True):
             if score < AT_LEAST:
                 continue
-            activity, entity = activities[name], Entity(kind=self.kind, value=name)
+            activity, whom = activities[name], entity(self.kind, name)
+            if whom is None:
+                continue
             yield Finding(
                 rule=self.name,
                 rule_digest=self._digest,
-                title=f"{self.kind.capitalize()} {_short(name)} behaved unlike all others",
+                title=f"{self.kind.capitalize()} {short(name)} behaved unlike all others",
                 severity=Severity.LOW,
-                entity=entity,
-                entities=(entity,),
+                entity=whom,
+                entities=(whom,),
                 bucket=bucket,
                 first=activity.first,
                 last=activity.last,
@@ -190,7 +209,7 @@ def _add(old: Activity, ts: datetime, what: list[object]) -> Activity:
         projects=_with(old.projects, project),
         addresses=_with(old.addresses, address),
         kinds=_with(old.kinds, dataset),
-        amount=old.amount + int(str(amount or 0)),
+        amount=old.amount + (whole(str(amount)) or 0),
         first=min(old.first, ts),
         last=max(old.last, ts),
         seqs=(*old.seqs, int(str(seq)))[:25],
@@ -198,8 +217,5 @@ def _add(old: Activity, ts: datetime, what: list[object]) -> Activity:
 
 
 def _with(known: tuple[str, ...], one: object) -> tuple[str, ...]:
-    return tuple(sorted({*known, str(one)}))[:100] if one else known
-
-
-def _short(name: str) -> str:
-    return f"{name[:6]}…{name[-4:]}" if len(name) > LONGEST_NAME else name
+    name = bounded(str(one)) if one else ""
+    return tuple(sorted({*known, name}))[:100] if name and name not in known else known

@@ -12,6 +12,8 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.float64]
 SAMPLE = 16
 DRAWS = 100
+LEAST = 1e-9
+"""A smaller spread is none: it would only blow up what is left of rounding."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def scale_of(rows: Matrix) -> Scale:
     low, centre, high = np.percentile(rows, [25, 50, 75], axis=0)
     spread = high - low
     deviation = rows.std(axis=0)
-    spread = np.where(spread > 0, spread, np.where(deviation > 0, deviation, 1.0))
+    spread = np.where(spread > LEAST, spread, np.where(deviation > LEAST, deviation, 1.0))
     return Scale(centre, spread)
 
 

@@ -1,19 +1,19 @@
 """The detector that holds all Sigma rules, and correlations of them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
-from soc.detect.sigma.correlate import Correlated, Counts, Seen, correlate, see
-from soc.detect.sigma.event import field
-from soc.detect.sigma.rule import About, Correlation
+from soc.detect.sigma.correlate import Correlated, Seen, correlate, see
+from soc.detect.sigma.event import Event
+from soc.detect.sigma.memory import Counts
+from soc.detect.sigma.rule import About, Correlation, Hit
 from soc.detect.sigma.ruleset import Ruleset
 from soc.model.event import Batch
 from soc.model.finding import Finding, Match
-from soc.model.value import Entity, EntityKind, Value, bucket_of
+from soc.model.value import Entity, EntityKind, Value, bounded, bucket_of, entity, short
 from soc.settings import Detect
 
 COLUMNS = {
@@ -31,8 +31,11 @@ FIELDS = {
     "client.ip": EntityKind.IP,
     "host.name": EntityKind.HOST,
 }
+UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
 FIRST_SEQS, LAST_SEQS = 20, 5
-LONGEST_NAME = 20
+MAX_MATCHES = 20
+INDIGESTIBLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+"""What a value may raise: a failure of one rule on one event, which stops nothing else."""
 
 
 class Remembered(Value):
@@ -43,14 +46,63 @@ class Remembered(Value):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event of a batch: its document and what its columns say."""
+    """One event of a batch: its document and what its columns say.
 
-    document: Mapping[str, Any]
+    ts: when it happened, not after its intake.
+    """
+
+    document: Event
     seq: int
     ts: datetime
     ingested: datetime
     source: str
     named: tuple[Entity, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What one finding will say: how often a rule was true of one entity in one bucket."""
+
+    about: About
+    entity: Entity
+    bucket: datetime
+    matched: tuple[Match, ...]
+    first: datetime
+    last: datetime
+    count: int = 0
+    seqs: set[int] = field(default_factory=set)
+    named: set[Entity] = field(default_factory=set)
+
+    def add(self, first: datetime, last: datetime, seqs: Iterable[int]) -> None:
+        """Count one more time that it was true."""
+        self.count += 1
+        self.first, self.last = min(self.first, first), max(self.last, last)
+        self.seqs.update(seqs)
+
+    def finding(self, lines: Mapping[int, Line]) -> Finding:
+        """Return the finding, with the first and last events and everyone whom they name."""
+        seqs = sorted(self.seqs)
+        named = {one for seq in seqs if seq in lines for one in lines[seq].named}
+        return Finding(
+            rule=self.about.name,
+            rule_digest=self.about.digest,
+            title=f"{self.about.title}: {short(self.entity.value)}",
+            severity=self.about.severity,
+            entity=self.entity,
+            entities=tuple(sorted({self.entity, *self.named, *named}, key=str)),
+            bucket=self.bucket,
+            first=self.first,
+            last=self.last,
+            count=self.count,
+            matched=self.matched,
+            seqs=tuple(seqs[:FIRST_SEQS] + seqs[FIRST_SEQS:][-LAST_SEQS:]),
+            author=self.about.author,
+            licence=self.about.licence,
+        )
+
+
+Tallies = dict[tuple[str, str, datetime], Tally]
+"""By rule, entity and bucket."""
 
 
 class Rules:
@@ -77,7 +129,7 @@ class Rules:
     def observe(self, batch: Batch, state: Remembered, now: datetime) -> Observed[Remembered]:
         """Return a finding per rule, entity and bucket, and what correlations must remember."""
         _ = now  # a rule about events waits for nothing
-        found: dict[tuple[str, str, datetime], Finding] = {}
+        found: Tallies = {}
         seen: dict[str, list[Seen]] = {one.name: [] for one in self._correlations}
         lines: dict[int, Line] = {}
         failures: set[Failure] = set()
@@ -86,27 +138,60 @@ class Rules:
             failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
             for hit in outcome.hits:
                 lines[line.seq] = line
-                self._count(hit.rule.name, line, seen)
-                if hit.rule.name not in self._rules.silent:
-                    entity = _entity_of(hit.rule, line)
-                    _merge(found, self._finding(hit.rule, line, entity, hit.matched))
-        counts = dict(state.counts) if self._correlations else {}
-        for one in self._correlations:
-            if not seen[one.name]:
-                continue
-            key = f"{one.name}@{one.digest[-16:]}"
-            results, counts[key] = correlate(
-                one, seen[one.name], counts.get(key, Counts()), lateness=self._settings.lateness
-            )
-            for result in results:
-                _merge(found, self._correlated(one, result, lines))
-        known = {f"{one.name}@{one.digest[-16:]}" for one in self._correlations}
-        kept = {key: value for key, value in counts.items() if key in known}
+                try:
+                    self._take(hit, line, found, seen)
+                except INDIGESTIBLE as error:
+                    failures.add(Failure(hit.rule.name, f"{type(error).__name__}: {error}"))
+        counts = self._correlate(seen, state, found, lines)
         return Observed(
-            answers=tuple(found[key] for key in sorted(found)),
-            state=Remembered(counts=kept),
+            answers=tuple(found[key].finding(lines) for key in sorted(found)),
+            state=Remembered(counts=counts),
             failures=tuple(sorted(failures, key=lambda one: (one.rule, one.reason))),
         )
+
+    def _take(self, hit: Hit, line: Line, found: Tallies, seen: dict[str, list[Seen]]) -> None:
+        """Show *hit* to the correlations that count it; unless it is silent, add it to *found*."""
+        self._count(hit.rule.name, line, seen)
+        if hit.rule.name not in self._rules.silent:
+            whom = _entity_of(hit.rule, line)
+            tally = self._tally(found, hit.rule, whom, line, hit.matched)
+            tally.add(line.ts, line.ts, (line.seq,))
+
+    def _correlate(
+        self,
+        seen: Mapping[str, list[Seen]],
+        state: Remembered,
+        found: Tallies,
+        lines: Mapping[int, Line],
+    ) -> dict[str, Counts]:
+        """Add to *found* what *seen* makes true; return what to remember."""
+        counts = {}
+        for one in self._correlations:
+            key = f"{one.name}@{one.digest[-16:]}"
+            old = state.counts.get(key, Counts())
+            if seen[one.name]:
+                lateness = self._settings.lateness
+                results, old = correlate(one, seen[one.name], old, lateness=lateness)
+                self._tell(one, results, found, lines)
+            if old != Counts():
+                counts[key] = old
+        return counts
+
+    def _tell(
+        self,
+        one: Correlation,
+        results: Iterable[Correlated],
+        found: Tallies,
+        lines: Mapping[int, Line],
+    ) -> None:
+        """Add *results*: a flood gives as many as it has events, and all go into one tally."""
+        known: dict[tuple[tuple[str, ...], datetime], Tally] = {}
+        for result in results:
+            line = lines[max(seq for seq in result.seqs if seq in lines)]
+            key = (result.group, bucket_of(line.ts, self._bucket(one)))
+            if key not in known:
+                known[key] = self._correlated(one, result, line, found)
+            known[key].add(result.first, result.last, result.seqs)
 
     def _tuned(self, one: Correlation) -> Correlation:
         tuning = self._settings.tuning.get(one.name)
@@ -116,7 +201,15 @@ class Rules:
         for one in self._correlations:
             if name not in one.rules:
                 continue
-            hit = see(one, name, line.document, ts=line.ts, seq=line.seq, arrived=line.ingested)
+            hit = see(
+                one,
+                name,
+                line.document,
+                ts=line.ts,
+                seq=line.seq,
+                arrived=line.ingested,
+                source=line.source,
+            )
             if hit:
                 seen[one.name].append(hit)
 
@@ -126,98 +219,59 @@ class Rules:
             return tuning.bucket
         return duration(about.extras.bucket) if about.extras.bucket else self._settings.bucket
 
-    def _finding(
-        self, about: About, line: Line, entity: Entity, matched: tuple[Match, ...]
-    ) -> Finding:
-        return Finding(
-            rule=about.name,
-            rule_digest=about.digest,
-            title=f"{about.title}: {_short(entity.value)}",
-            severity=about.severity,
-            entity=entity,
-            entities=tuple(sorted({entity, *line.named}, key=str)),
-            bucket=bucket_of(line.ts, self._bucket(about)),
-            first=line.ts,
-            last=line.ts,
-            matched=matched[:20],
-            seqs=(line.seq,),
-            author=about.author,
-            licence=about.licence,
-        )
+    def _tally(
+        self, found: Tallies, about: About, whom: Entity, line: Line, matched: tuple[Match, ...]
+    ) -> Tally:
+        """Return the tally of *about* and *whom* in the bucket of *line*, a new one if need be."""
+        bucket = bucket_of(line.ts, self._bucket(about))
+        key = (about.name, str(whom), bucket)
+        if key not in found:
+            found[key] = Tally(
+                about=about,
+                entity=whom,
+                bucket=bucket,
+                matched=tuple(_fit(match) for match in matched[:MAX_MATCHES]),
+                first=line.ts,
+                last=line.ts,
+            )
+        return found[key]
 
-    def _correlated(self, one: Correlation, result: Correlated, lines: dict[int, Line]) -> Finding:
-        line = lines[max(seq for seq in result.seqs if seq in lines)]
-        entities = [
-            Entity(kind=FIELDS[name], value=value)
-            for name, value in zip(one.group_by, result.group, strict=True)
-            if name in FIELDS
-        ]
-        entity = entities[0] if entities else _entity_of(one, line)
-        groups = zip(one.group_by, result.group, strict=True)
-        matched = [Match(selection="group-by", field=name, value=value) for name, value in groups]
+    def _correlated(
+        self, one: Correlation, result: Correlated, line: Line, found: Tallies
+    ) -> Tally:
+        grouped = list(zip(one.group_by, result.group, strict=True))
+        made = (entity(FIELDS[name], value) for name, value in grouped if name in FIELDS)
+        entities = [whom for whom in made if whom]
+        whom = entities[0] if entities else _entity_of(one, line)
         counted = Match(
             selection=str(one.kind),
             field=", ".join(one.counted) or "events",
             value=str(result.count),
         )
-        finding = self._finding(one, line, entity, (*matched, counted))
-        named = {
-            entity,
-            *entities,
-            *(e for seq in result.seqs if seq in lines for e in lines[seq].named),
-        }
-        return finding.model_copy(
-            update={
-                "first": result.first,
-                "last": result.last,
-                "entities": tuple(sorted(named, key=str)),
-                "seqs": result.seqs[:FIRST_SEQS] + result.seqs[FIRST_SEQS:][-LAST_SEQS:],
-            }
-        )
+        matched = [Match(selection="group-by", field=name, value=value) for name, value in grouped]
+        tally = self._tally(found, one, whom, line, (*matched, counted))
+        tally.named.update(entities)
+        return tally
 
 
 def _lines(batch: Batch) -> Iterator[Line]:
-    names = ("seq", "ts", "ingested", "source", *COLUMNS)
-    rows = zip(*map(batch.column, names), strict=True)
-    for document, (seq, ts, ingested, source, *named) in zip(batch.documents, rows, strict=True):
-        entities = tuple(
-            Entity(kind=kind, value=value)
-            for kind, value in zip(COLUMNS.values(), named, strict=True)
-            if value
-        )
-        yield Line(document, seq, ts, ingested, source, entities)
+    columns = ("seq", "ingested", "source", *COLUMNS)
+    rows = zip(batch.documents, batch.moments, *map(batch.column, columns), strict=True)
+    for document, ts, seq, ingested, source, *named in rows:
+        entities = map(entity, COLUMNS.values(), named)
+        whom = tuple(one for one in entities if one)
+        yield Line(Event(document), seq, ts, ingested, source or "", whom)
 
 
 def _entity_of(about: About, line: Line) -> Entity:
     name = about.extras.entity
-    value = field(line.document, name) if name else None
-    if value:
-        return Entity(kind=FIELDS.get(name, EntityKind.SOURCE), value=value)
-    return line.named[0] if line.named else Entity(kind=EntityKind.SOURCE, value=line.source)
+    scalars = line.document.scalars(name) if name else ()
+    if scalars and (own := entity(FIELDS.get(name, EntityKind.SOURCE), scalars[0].text)):
+        return own
+    if line.named:
+        return line.named[0]
+    return entity(EntityKind.SOURCE, line.source) or UNNAMED
 
 
-def _merge(found: dict[tuple[str, str, datetime], Finding], one: Finding) -> None:
-    """Add *one* to the finding of its rule, entity and bucket, keeping first and last events."""
-    key = (one.rule, str(one.entity), one.bucket)
-    old = found.get(key)
-    if old is None:
-        found[key] = one
-        return
-    seqs = sorted({*old.seqs, *one.seqs})
-    found[key] = old.model_copy(
-        update={
-            "count": old.count + one.count,
-            "first": min(old.first, one.first),
-            "last": max(old.last, one.last),
-            "entities": tuple(sorted({*old.entities, *one.entities}, key=str)),
-            "seqs": tuple(seqs[:FIRST_SEQS] + seqs[FIRST_SEQS:][-LAST_SEQS:]),
-        }
-    )
-
-
-def _short(name: str) -> str:
-    return (
-        f"{name[:6]}…{name[-4:]}"
-        if name.startswith("0x") and len(name) > LONGEST_NAME
-        else name[:64]
-    )
+def _fit(match: Match) -> Match:
+    return match.model_copy(update={"value": bounded(match.value)})

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from soc.model.event import Batch
-from soc.model.value import EPOCH, Utc, Value
+from soc.model.value import EPOCH, Utc, Value, bounded
+
+MOST_SOURCES = 500
+"""Sources that are followed; of more, those that have been silent longest are forgotten."""
 
 
 class Progress(Value):
@@ -13,18 +16,35 @@ class Progress(Value):
     event: Utc = EPOCH
     intake: Utc = EPOCH
 
+    def seeing(self, event: datetime, intake: datetime) -> "Progress":
+        """Return it after one more event; no event is newer than its arrival."""
+        event, intake = max(self.event, min(event, intake)), max(self.intake, intake)
+        if (event, intake) == (self.event, self.intake):
+            return self
+        return Progress(event=event, intake=intake)
+
 
 def advance(seen: Mapping[str, Progress], batch: Batch) -> dict[str, Progress]:
-    """Return *seen* with the events of *batch*; no event is newer than its arrival."""
+    """Return *seen* with the events of *batch*."""
     progress = dict(seen)
-    columns = (batch.column(name) for name in ("source", "ts", "ingested"))
+    columns = (batch.column("source"), batch.moments, batch.column("ingested"))
     for source, ts, ingested in zip(*columns, strict=True):
-        old = progress.get(source, Progress())
-        event = max(old.event, min(ts, ingested))
-        intake = max(old.intake, ingested)
-        if (event, intake) != (old.event, old.intake):
-            progress[source] = Progress(event=event, intake=intake)
-    return progress
+        name = bounded(source or "")
+        progress[name] = progress.get(name, Progress()).seeing(ts, ingested)
+    return latest(progress)
+
+
+def latest(progress: Mapping[str, Progress]) -> dict[str, Progress]:
+    """Return *progress* of the sources that were heard of last, as many as are followed."""
+    if len(progress) <= MOST_SOURCES:
+        return dict(progress)
+    ordered = sorted(progress, key=lambda name: (progress[name].intake, name))
+    return {name: progress[name] for name in sorted(ordered[-MOST_SOURCES:])}
+
+
+def is_silent(progress: Progress, now: datetime, lateness: timedelta) -> bool:
+    """Return whether nothing has come from a source for *lateness*."""
+    return now - progress.intake > lateness
 
 
 def watermark(progress: Progress, now: datetime, lateness: timedelta) -> datetime:
@@ -32,4 +52,4 @@ def watermark(progress: Progress, now: datetime, lateness: timedelta) -> datetim
 
     It stays *lateness* behind the newest event; a source silent for that long takes the clock's.
     """
-    return now if now - progress.intake > lateness else progress.event - lateness
+    return now if is_silent(progress, now, lateness) else progress.event - lateness

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from soc.errors import Refused
-from soc.model.value import EPOCH
+from soc.model.value import EPOCH, whole
 
 MAX_TEXT = 1024
 MAX_DEPTH = 64
@@ -45,9 +45,12 @@ def address(document: Mapping[str, Any], *names: str) -> str | None:
 
 
 def whole_number(document: Mapping[str, Any], *names: str) -> str | None:
-    """Return an amount as integer text; None for what is no whole number: never a rounded one."""
+    """Return an amount as integer text; None for what is no whole number: never a rounded one.
+
+    Nor is a number with more digits than a chain can hold.
+    """
     found = text(document, *names)
-    return found if found and found.isascii() and found.isdigit() else None
+    return found if whole(found) is not None else None
 
 
 def moment(value: object, name: str = "@timestamp") -> datetime:

@@ -84,6 +84,11 @@ class Batch:
         return self.table.column(name).to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
 
     @cached_property
+    def moments(self) -> list[datetime]:
+        """Return when each event happened, as far as that can be believed: not after its intake."""
+        return list(map(min, self.column("ts"), self.column("ingested")))
+
+    @cached_property
     def documents(self) -> list[dict[str, Any]]:
         """Return every event as parsed JSON: for the plain paths, not for the hot one."""
         return [orjson.loads(raw) for raw in self.column("raw")]

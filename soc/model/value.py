@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
 from typing import Annotated
+from unicodedata import category
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +18,14 @@ from pydantic import (
 )
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+LONGEST_TEXT = 256
+KEPT_OF_LONGER = 180
+LONGEST_ADDRESS = 20
+LONGEST_SHOWN = 64
+MAX_DIGITS = 78
+"""The largest amount that a chain can hold, 2 to the power of 256, has as many digits."""
+UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Control characters, halves of characters, and what breaks lines."""
 
 Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """A moment in UTC: a time without a zone is refused, one in another zone converted."""
@@ -85,9 +96,50 @@ class Entity(Value):
         return cls(kind=EntityKind(kind), value=value)
 
 
+def entity(kind: EntityKind, value: str | None) -> Entity | None:
+    """Return whom *value* names, made fit to be kept; None if it names nobody."""
+    named = bounded(value or "", fold=kind is EntityKind.WALLET)
+    return _entity(kind, named) if named.strip() else None
+
+
+@lru_cache(maxsize=8192)
+def _entity(kind: EntityKind, value: str) -> Entity:
+    return Entity(kind=kind, value=value)
+
+
+def bounded(text: str, *, fold: bool = False) -> str:
+    """Return *text* without control characters and at most 256 characters long.
+
+    Of longer text the beginning is kept, with a digest of the whole: no two become the same.
+    """
+    if not text.isprintable():
+        text = "".join(letter for letter in text if category(letter) not in UNPRINTABLE)
+    text = text.lower() if fold else text
+    if len(text) <= LONGEST_TEXT:
+        return text
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{text[:KEPT_OF_LONGER]}…{digest}"
+
+
+def short(name: str) -> str:
+    """Return *name* as a title shows it: of a long address both ends, of other text the start."""
+    if name.startswith("0x") and len(name) > LONGEST_ADDRESS:
+        return f"{name[:6]}…{name[-4:]}"
+    return name if len(name) <= LONGEST_SHOWN else f"{name[: LONGEST_SHOWN - 1]}…"
+
+
+def whole(text: str | None) -> int | None:
+    """Return the amount that *text* says, or None if it is no whole number a chain can hold."""
+    if not text or len(text) > MAX_DIGITS or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
+
+
 def bucket_of(moment: datetime, width: timedelta) -> datetime:
     """Return the start of the bucket of event time that holds *moment*."""
-    return moment - (moment - EPOCH) % width
+    into = (moment - EPOCH) % width
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - into if moment - first >= into else first
 
 
 def rfc3339(moment: datetime) -> str:

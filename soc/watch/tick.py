@@ -35,12 +35,12 @@ class Ticked:
 
     detector: str
     moved: int = 0
-    windows: int = 1
     findings: int = 0
     incidents: tuple[int, ...] = ()
     not_ready: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     failed: str = ""
+    windows: int = 1
 
     def and_then(self, more: "Ticked") -> "Ticked":
         """Return this look and the next one as one."""

@@ -9,21 +9,21 @@ from sqlmodel import col, func, select
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
-from soc.app.taking import counts_of
+from soc.app.taking import REPLAYED, check_format, check_source, counts_of, replay_page
 from soc.errors import NotFound, TooManyRequests
 from soc.incidents import lifecycle
-from soc.ingest.parse import restore
 from soc.logs import query
 from soc.logs.embedded import Appended
-from soc.model.event import Row
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
 from soc.web import views
 from soc.web.bulk import body_of
-from soc.web.front import Front, address_of
+from soc.web.front import Front
 
+LAST_SEQ = 2**63 - 1
 Limit = Annotated[int, Query(ge=1, le=1000)]
+After = Annotated[int, Query(ge=0, le=LAST_SEQ)]
 Number = Annotated[int, PathParameter(ge=1, le=2**53)]
 Plain = dict[str, Any]
 NOTHING = Appended(None, None, (), 0)
@@ -79,8 +79,9 @@ def router(front: Front) -> APIRouter:
     limit = front.suite.settings.web.api_per_minute
 
     def limited(request: Request) -> None:
-        if not front.allows("api", address_of(request), limit):
-            front.tell_limit("api", address_of(request))
+        address = front.address(request)
+        if not front.allows("api", address, limit):
+            front.tell_limit("api", address)
             raise TooManyRequests("too many requests: wait a minute")
 
     routes = APIRouter(prefix="/api/v1", dependencies=[Depends(limited)])
@@ -91,11 +92,17 @@ def router(front: Front) -> APIRouter:
     return routes
 
 
-def needs(front: Front, permission: Permission) -> Any:  # noqa: ANN401 - FastAPI's own dependency
-    """Return a dependency that gives who asks, if that one holds *permission*."""
+def needs(front: Front, permission: Permission, *, person: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own dependency
+    """Return a dependency that gives who asks, if that one holds *permission*.
+
+    person: and is one, neither a machine nor the owner of the home.
+    """
 
     def check(request: Request) -> Principal:
-        return front.require(request, permission)
+        who = front.require(request, permission)
+        if person:
+            who.require_person()
+        return who
 
     return Depends(check)
 
@@ -146,6 +153,7 @@ def _lists(routes: APIRouter, front: Front) -> None:
 
 def _incidents(routes: APIRouter, front: Front) -> None:
     reads, triages = needs(front, Permission.READ), needs(front, Permission.TRIAGE)
+    closes = needs(front, Permission.TRIAGE, person=True)
     clock = front.suite.clock
 
     @routes.get("/incidents/{name}", tags=["incidents"], dependencies=[reads])
@@ -155,8 +163,8 @@ def _incidents(routes: APIRouter, front: Front) -> None:
             return views.incident_whole(looking, lifecycle.number_of(name))
 
     @routes.post("/incidents/{name}/close", tags=["incidents"])
-    def close(name: str, given: Closing, who: Principal = triages) -> Plain:
-        """Close an incident with a verdict; 422 without one, 409 where it is closed already."""
+    def close(name: str, given: Closing, who: Principal = closes) -> Plain:
+        """Close an incident with a verdict, as a person; 422 without one, 409 if it is closed."""
         number = lifecycle.number_of(name)
         with front.writing() as writing:
             lifecycle.close(writing, number, given.verdict, given.note, who.name, clock.now())
@@ -199,7 +207,8 @@ def _incidents(routes: APIRouter, front: Front) -> None:
 
 def _response(routes: APIRouter, front: Front) -> None:
     reads = needs(front, Permission.READ)
-    approves, responds = needs(front, Permission.APPROVE), needs(front, Permission.RESPOND)
+    approves = needs(front, Permission.APPROVE, person=True)
+    lifts = needs(front, Permission.RESPOND, person=True)
     clock = front.suite.clock
 
     @routes.get("/runs/{number}", tags=["runs"], dependencies=[reads])
@@ -233,8 +242,8 @@ def _response(routes: APIRouter, front: Front) -> None:
             return views.approval(writing, decided)
 
     @routes.post("/effects/{name}/lift", tags=["effects"], status_code=202)
-    def lift(name: str, given: Reason, who: Principal = responds) -> Plain:
-        """Queue the undo of an active effect."""
+    def lift(name: str, given: Reason, who: Principal = lifts) -> Plain:
+        """Queue the undo of an active effect, as a person."""
         with front.writing() as writing:
             ledger.ask_lift(writing, name, who.name, given.reason, clock.now())
             return views.effect(writing.get_one(Effect, name))
@@ -245,25 +254,19 @@ def _events(routes: APIRouter, front: Front) -> None:
     reader = front.log.reader
 
     @routes.get("/rejects", tags=["events"], dependencies=[reads])
-    def rejects(after: int = 0, limit: Limit = 100) -> Plain:
+    def rejects(after: After = 0, limit: Limit = 100) -> Plain:
         """Return what no parser took, with the reason."""
         rows = reader.rejects(after, limit).select(["seq", "ingested", "source", "reason", "raw"])
         items = [{**row, "ingested": rfc3339(row["ingested"])} for row in rows.to_pylist()]
         return {"items": items}
 
     @routes.post("/rejects/replay", tags=["events"], dependencies=[ingests])
-    def replay(after: int = 0, limit: Limit = 1000) -> Plain:
-        """Ask the parsers again; what one takes now becomes an event, once."""
-        rows = reader.rejects(after, limit).select(["seq", "source", "raw"]).to_pylist()
-        lines = [(restore(row["raw"]), f"reject:{row['seq']}") for row in rows]
-        again = front.suite.intake.read(lines)
-        taken = [(r["source"], n) for r, n in zip(rows, again, strict=True) if isinstance(n, Row)]
-        stored = front.store(taken) if taken else None
-        return {
-            "asked": len(rows),
-            "accepted": stored.accepted if stored else 0,
-            "duplicates": stored.duplicates if stored else 0,
-        }
+    def replay(after: After = 0, limit: Annotated[int, Query(ge=1, le=REPLAYED)] = 1000) -> Plain:
+        """Ask the parsers again; what one takes now becomes an event, once.
+
+        Go on after ``last_seq`` until fewer than ``limit`` were asked about.
+        """
+        return replay_page(front.suite, front.log, after, limit)
 
     @routes.post("/ingest", tags=["events"], dependencies=[ingests])
     async def ingest(
@@ -272,7 +275,9 @@ def _events(routes: APIRouter, front: Front) -> None:
         form: Annotated[str, Query(alias="format")] = "auto",
     ) -> Plain:
         """Store lines of any known format; what no parser takes is kept as a reject."""
-        body = await body_of(request, front.suite.settings.web.max_body)
+        check_source(source)
+        check_format(front.suite.intake, form)
+        body = await body_of(request, front.suite.settings.web)
         lines = [(line, None) for line in body.split(b"\n") if line.strip()]
 
         def append() -> Plain:
@@ -294,7 +299,7 @@ def _events(routes: APIRouter, front: Front) -> None:
             open_ = select(func.count()).where(col(Incident.state).in_(lifecycle.OPEN))
             return {
                 "last_seq": view.upto,
-                "rejects": reader.rejects(0, 1_000_000).num_rows,
+                "rejects": reader.count_rejects(),
                 "sources": [{**row, "last_seen": rfc3339(row["last_seen"])} for row in sources],
                 "open_incidents": looking.exec(open_).one(),
             }

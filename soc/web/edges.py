@@ -1,7 +1,9 @@
 """What edges ask: which rules are in force, and whether a subject may act."""
 
 import asyncio
+import re
 from datetime import datetime
+from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -11,13 +13,17 @@ from starlette.responses import JSONResponse, Response
 
 from soc.access.permissions import Permission
 from soc.clock import monotonic
-from soc.edge import Refusal, Rule, Snapshot
+from soc.edge import Refusal, Rule, Snapshot, key_of
 from soc.respond import ledger
 from soc.store.tables import Edge
 from soc.web.front import Front
 
 LOOK_EVERY = 0.1
 MAX_WAIT = 30.0
+SUBJECT = re.compile(r"wallet:[0-9A-Za-z._:-]+|account:[^\s,]+|ip:[0-9A-Fa-f.:/]+")
+"""What a proxy may ask about. A comma is what two headers are when a proxy makes one of them."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class Report(BaseModel):
@@ -26,20 +32,27 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     edge: Annotated[str, Field(min_length=1, max_length=128)]
-    version: int
-    skew_ms: int
-    applied: int
-    failed: int
+    version: Count
+    skew_ms: Annotated[int, Field(ge=-(2**53), le=2**53)]
+    applied: Count
+    failed: Count
 
 
 class Gate:
-    """The front door's own edge, for proxies that ask about each request."""
+    """The front door's own edge, for proxies that ask about each request. Any thread may use it."""
 
     def __init__(self, front: Front) -> None:
         self._front, self._snapshot, self._version = front, Snapshot(), 0
+        self._lock = Lock()
 
     def refusal(self, subject: str, now: datetime) -> Refusal | None:
         """Return why *subject* may not act, or None."""
+        with self._lock:
+            self._follow(now)
+        return self._snapshot.refusal([subject], now)
+
+    def _follow(self, now: datetime) -> None:
+        """Obey what changed; one at a time, or an older change could undo a newer one."""
         with self._front.reading() as looking:
             changes = ledger.rules_after(looking, self._version, now)
         rules = [Rule.parse(rule) for rule in changes["rules"]]
@@ -48,7 +61,6 @@ class Gate:
         elif changes["version"] != self._version:
             self._snapshot.change(rules, changes["removed"], now)
         self._version = changes["version"]
-        return self._snapshot.refusal([subject], now)
 
 
 def router(front: Front) -> APIRouter:
@@ -62,7 +74,8 @@ def router(front: Front) -> APIRouter:
 
     @routes.get("/v1/edge/rules")
     async def rules(
-        after: Annotated[int, Query(ge=0)] = 0, wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0
+        after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+        wait: Annotated[float, Query(ge=0, le=MAX_WAIT)] = 0,
     ) -> dict[str, Any]:
         """Return what changed after version *after*; hold the answer up to *wait* seconds."""
         end = monotonic() + wait
@@ -93,20 +106,30 @@ def router(front: Front) -> APIRouter:
         """Answer 200, 403 or 429 for the subject that the proxy names."""
         if len(request.headers.getlist("x-soc-subject")) != 1 or not x_soc_subject:
             return JSONResponse({"reason": "send exactly one X-Soc-Subject"}, 403)
-        now = front.suite.clock.now()
-        refused = gate.refusal(x_soc_subject.strip(), now)
-        if refused is None:
-            return JSONResponse({"allowed": True})
-        headers = {
-            "X-Soc-Effect": refused.effect,
-            "Retry-After": str(refused.seconds),
-        }
-        status = refused.status
-        if status == 429 and deny == 403:  # noqa: PLR2004 - HTTP's numbers; nginx knows only 401 and 403
-            headers["X-Soc-Status"], status = "429", 403
-        return JSONResponse({"allowed": False, "effect": refused.effect}, status, headers)
+        subject = x_soc_subject.strip()
+        if not is_subject(subject):
+            reason = "X-Soc-Subject is no subject: send wallet:0x…, account:… or ip:…"
+            return JSONResponse({"reason": reason}, 403)
+        refused = gate.refusal(subject, front.suite.clock.now())
+        return _refuse(refused, deny) if refused else JSONResponse({"allowed": True})
 
     return routes
+
+
+def is_subject(text: str) -> bool:
+    """Return whether *text* is what a rule may be about: nothing else is ever let through."""
+    try:
+        return bool(SUBJECT.fullmatch(text) and key_of(text))
+    except ValueError:
+        return False
+
+
+def _refuse(refused: Refusal, deny: int) -> Response:
+    headers = {"X-Soc-Effect": refused.effect, "Retry-After": str(refused.seconds)}
+    status = refused.status
+    if status == 429 and deny == 403:  # noqa: PLR2004 - HTTP's numbers; nginx knows only 401 and 403
+        headers["X-Soc-Status"], status = "429", 403
+    return JSONResponse({"allowed": False, "effect": refused.effect}, status, headers)
 
 
 def _changes(front: Front, after: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from soc.clock import nonce
 from soc.errors import AccessDenied, TooManyRequests
 from soc.web.console import problems
 from soc.web.console.shell import HOME, THEME, THEMES, Console, Line, go, local
-from soc.web.front import COOKIE, Front, address_of, is_local
+from soc.web.front import COOKIE, Front, is_local
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OURS = frozenset({"same-origin", "none"})
@@ -52,7 +52,7 @@ def router(console: Console) -> APIRouter:
         next: Annotated[str, Form(max_length=2_000)] = HOME,  # noqa: A002 - its name in the form
     ) -> Response:
         """Begin a session, a new one each time, or say why not."""
-        address, after = address_of(request), local(next)
+        address, after = front.address(request), local(next)
         if not front.allows("login", address, front.suite.settings.web.login_per_minute):
             front.tell_limit("login", address)
             return gate(request, 429, "Too many tries from here: wait a minute.", user, after)
@@ -98,10 +98,12 @@ def _theme(routes: APIRouter) -> None:
 
 def _check(front: Front, request: Request, user: str, password: str) -> str | AccessDenied:
     """Return the secret of a new session, or why there is none; both are recorded and told."""
-    now, address = front.suite.clock.now(), address_of(request)
+    now, address = front.suite.clock.now(), front.address(request)
     detail = {"address": address}
+    with front.reading() as looking:
+        proof = accounts.verify(looking, user, password, address, now)
     with front.writing() as writing:
-        found = accounts.check(writing, user, password, address, now)
+        found = accounts.settle(writing, user, proof, address, now)
         if isinstance(found, Principal):
             keys.close_session(writing, request.cookies.get(COOKIE, ""))
             secret = keys.open_session(writing, user, now, front.session_lasts)

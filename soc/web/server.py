@@ -33,7 +33,18 @@ def serve(suite: Suite, host: str, port: int) -> None:
     log = _patiently(suite)
     front = Front(suite, log)
     listeners = [_listen(host, port), _local(suite.home.socket)]
-    config = uvicorn.Config(
+    server = _Server(config_of(front))
+    try:
+        asyncio.run(_run(server, log, listeners))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            suite.home.socket.unlink()
+        log.close()
+
+
+def config_of(front: Front) -> uvicorn.Config:
+    """Return how *front* is served."""
+    return uvicorn.Config(
         build(front),
         log_config=None,
         access_log=False,
@@ -42,13 +53,6 @@ def serve(suite: Suite, host: str, port: int) -> None:
         timeout_graceful_shutdown=3,
         lifespan="off",
     )
-    server = _Server(config)
-    try:
-        asyncio.run(_run(server, log, listeners))
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            suite.home.socket.unlink()
-        log.close()
 
 
 class _Server(uvicorn.Server):

@@ -8,9 +8,9 @@ from sqlmodel import Session, select
 from soc.access import accounts, keys
 from soc.access.permissions import ROLES, SCOPES, Permission, Principal, Role
 from soc.clock import SettableClock
-from soc.errors import AccessDenied, Illegal, NotFound
-from soc.store.session import Database, session
-from soc.store.tables import LoginSession, Token, User
+from soc.errors import AccessDenied, Illegal, NotAuthenticated, NotFound
+from soc.store.session import Database, reading, session
+from soc.store.tables import LoginFailure, LoginSession, Token, User
 
 P = Permission
 TABLE = {
@@ -38,8 +38,10 @@ def login(
     address: str = "192.0.2.1",
     name: str = "ines",
 ) -> Principal | AccessDenied:
+    with reading(database) as looking:
+        proof = accounts.verify(looking, name, password, address, clock.now())
     with session(database) as writing:
-        return accounts.check(writing, name, password, address, clock.now())
+        return accounts.settle(writing, name, proof, address, clock.now())
 
 
 @pytest.mark.parametrize("role", Role)
@@ -66,6 +68,70 @@ def test_after_ten_failures_the_right_password_does_not_count_until_the_quarter_
     assert isinstance(login(database, clock, ines, "192.0.2.2"), Principal)
     clock.moment += timedelta(minutes=15)
     assert isinstance(login(database, clock, ines), Principal)
+
+
+def test_a_password_is_checked_while_another_writes(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
+    with session(database), reading(database) as looking:
+        proof = accounts.verify(looking, "ines", ines, "192.0.2.1", clock.now())
+
+    with session(database) as writing:
+        assert isinstance(
+            accounts.settle(writing, "ines", proof, "192.0.2.1", clock.now()), Principal
+        )
+
+
+def test_of_many_tries_at_once_only_ten_count(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
+    """All were checked before one was counted: the eleventh is refused, though it was right."""
+    with reading(database) as looking:
+        proof = accounts.verify(looking, "ines", ines, "192.0.2.1", clock.now())
+
+    for _ in range(10):
+        with session(database) as writing:
+            accounts.settle(writing, "ines", None, "192.0.2.1", clock.now())
+    with session(database) as writing:
+        late = accounts.settle(writing, "ines", proof, "192.0.2.1", clock.now())
+
+    assert "too many" in str(late)
+
+
+def test_a_password_that_was_changed_meanwhile_does_not_count(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
+    with reading(database) as looking:
+        proof = accounts.verify(looking, "ines", ines, "192.0.2.1", clock.now())
+    with session(database) as writing:
+        writing.get_one(User, "ines").password = "another"
+
+    with session(database) as writing:
+        found = accounts.settle(writing, "ines", proof, "192.0.2.1", clock.now())
+
+    assert isinstance(found, AccessDenied)
+
+
+def test_old_failures_are_forgotten(database: Database, clock: SettableClock) -> None:
+    for days in (0, 100, 100):
+        clock.moment += timedelta(days=days)
+        with session(database) as writing:
+            accounts.settle(writing, "bob", None, "192.0.2.1", clock.now())
+
+    with session(database) as writing:
+        assert len(writing.exec(select(LoginFailure)).all()) == 2
+
+
+def test_a_token_of_a_disabled_person_is_nobody(
+    database: Database, clock: SettableClock, ines: str
+) -> None:
+    with session(database) as writing:
+        token = keys.create_token(writing, "t", "read", "ines", clock.now())
+        writing.get_one(User, "ines").disabled = True
+        writing.flush()
+
+        with pytest.raises(NotAuthenticated):
+            keys.of_token(writing, token)
 
 
 def test_an_unknown_name_is_answered_like_a_wrong_password(

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,15 @@ class Running:
     def access(self) -> list[dict[str, Any]]:
         lines = (self.home / "platform_access.ndjson").read_text().splitlines()
         return [json.loads(line) for line in lines]
+
+    def access_to(self, path: str) -> dict[str, Any]:
+        """Return the line about a request of *path*: it may come a moment after the answer."""
+        for _ in range(500):
+            for line in self.access():
+                if line["path"] == path:
+                    return line
+            time.sleep(0.01)
+        raise AssertionError(f"no line about {path}")
 
 
 @pytest.fixture

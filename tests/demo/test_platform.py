@@ -138,7 +138,7 @@ def test_a_forwarded_address_that_is_none_is_not_believed(
 
     web.get(f"{shop.url}/projects/none-such")
 
-    line = next(each for each in shop.access() if each["path"] == "/projects/none-such")
+    line = shop.access_to("/projects/none-such")
     assert (line["ip"], line["status"]) == ("127.0.0.1", 404)
 
 

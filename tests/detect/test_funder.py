@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from soc.detect.funder import HUB_LEAST, CommonFunder, Gifts, Graph, hubs_of, roots_of
+from soc.detect.ancestry import HUB_LEAST, Ancestry
+from soc.detect.funder import CommonFunder
+from soc.detect.money import Gifts, Graph, Payment
 from soc.model.event import Batch
 from soc.model.finding import Finding
 from soc.settings import Detect

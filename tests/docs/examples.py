@@ -101,7 +101,7 @@ def player() -> Iterator[Run]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("SOC_")}
     process = subprocess.Popen(
         [sys.executable, str(PLAYER)],
-        env={**inherited, "USER": "ines"},
+        env=inherited,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -8,7 +8,9 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import pytest
 from sqlmodel import select
 
+from soc.access import keys
 from soc.incidents import lifecycle
+from soc.respond import approvals
 from soc.store.tables import (
     Alert,
     AlertEntity,
@@ -388,6 +390,7 @@ def test_lift_needs_a_reason_and_an_active_effect(site: Site) -> None:
     [
         "/incidents/INC-99", "/incidents/x", "/incidents/INC-99999999999999999999",
         "/alerts/99", "/alerts/99999999999999999999", "/runs/x", "/approvals/٣", "/nothing",
+        "/runs/" + "0" * 20 + "9" * 30, "/runs/" + "9" * 5000, "/runs/INC-1",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_a_page_that_says_so(still: Site, path: str) -> None:
@@ -435,3 +438,34 @@ def test_acts_of_the_console_are_audited(site: Site) -> None:
     with site.front.reading() as looking:
         acts = looking.exec(select(AuditRow.action).where(AuditRow.actor == "user:max")).all()
     assert {"login.done", "approval.approve", "effect.lift", "incident.close"} <= set(acts)
+
+
+FORMS = {
+    "close": ("/incidents/INC-1/close", {"verdict": "test", "note": "x"}),
+    "lift": ("/effects/EF-1-limit-0/lift", {"reason": "x"}),
+    "decide": ("/approvals/1/decide", {"decision": "approve"}),
+}
+
+
+@pytest.mark.parametrize(("path", "form"), FORMS.values(), ids=FORMS)
+def test_what_people_decide_no_machine_does_by_a_form(
+    site: Site, path: str, form: dict[str, str]
+) -> None:
+    with site.front.writing() as writing:
+        token = keys.create_token(writing, "m", "admin", None, site.clock.now())
+
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = site.browser().post(path, data=form, headers=headers)
+
+    assert answer.status_code == 403
+    assert "Only a person does this" in answer.text or "lacks the permission" in answer.text
+
+
+def test_the_inbox_shows_a_page_of_questions_and_counts_the_rest(site: Site) -> None:
+    with site.front.writing() as writing:
+        first = approvals.get(writing, 1).model_dump(exclude={"id", "path"})
+        writing.add_all(Approval(**first, path=f"ask[{n}]") for n in range(60))
+
+    shown = Page(site.browser("ines").get("/approvals").text)
+
+    assert "11 more wait" in shown.text

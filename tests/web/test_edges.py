@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,6 +13,7 @@ from soc.model.finding import Finding
 from soc.respond import ledger
 from soc.store.session import session
 from soc.store.tables import Edge, Effect
+from soc.web.edges import Gate
 from soc.web.front import Front
 
 Headers = dict[str, dict[str, str]]
@@ -117,3 +120,64 @@ def test_the_api_lifts_with_a_reason_and_closes_with_a_verdict(
     assert (again.status_code, reader.status_code) == (409, 403)
     assert (no_verdict.status_code, closed.status_code, missing.status_code) == (422, 200, 404)
     assert closed.json()["state"] == "closed"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "0x1", "wallet: 0x1", "wallet:", "wallet:0x1,x", "wallet:0x1 0x2", "Wallet:0x1", "host:a",
+        "ip:", "ip:none", "ip:192.0.2.0/99", "account:a,b", "account:",
+    ],
+)  # fmt: skip
+def test_what_is_no_subject_may_not_act(
+    client: TestClient, tokens: Headers, held: None, subject: str
+) -> None:
+    answer = client.get("/authz", headers={**tokens["authz"], "X-Soc-Subject": subject})
+
+    assert answer.status_code == 403
+    assert answer.json()["reason"]
+
+
+@pytest.mark.parametrize(
+    "subject", ["wallet:0x9", "wallet:eip155:1:0xAb", "account:ines@example.org", "ip:2001:db8::1"]
+)
+def test_what_is_a_subject_may_act(client: TestClient, tokens: Headers, subject: str) -> None:
+    assert ask(client, tokens, subject) == (200, None)
+
+
+def test_an_older_change_never_undoes_a_newer_one(
+    front: Front, held: None, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread holds the news of an effect while another learns that it was lifted."""
+    gate = Gate(front)
+    gate.refusal("wallet:0x9", clock.now())
+    with session(front.suite.database) as writing:
+        effect = Effect(
+            id="EF-3", action="a", subject="wallet:0x3", kind="quarantine", state="proposed",
+            created=clock.now(), until=clock.now() + timedelta(hours=1),
+        )  # fmt: skip
+        ledger.enforce(writing, effect, clock.now())
+    change, holds, goes_on = gate._snapshot.change, Event(), Event()
+
+    def slow(*news: Any) -> None:
+        if not holds.is_set():
+            holds.set()
+            goes_on.wait(0.5)
+        change(*news)
+
+    monkeypatch.setattr(gate._snapshot, "change", slow)
+    first = Thread(target=gate.refusal, args=("wallet:0x9", clock.now()))
+    second = Thread(target=gate.refusal, args=("wallet:0x9", clock.now()))
+    first.start()
+    holds.wait(5)
+    with session(front.suite.database) as writing:
+        ledger.lift(writing, "EF-3", "user:x", clock.now())
+    second.start()
+    second.join(0.25)
+    early = not second.is_alive()
+    goes_on.set()
+    first.join()
+    second.join()
+
+    assert not early
+    assert gate.refusal("wallet:0x3", clock.now()) is None

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from sqlmodel import select
+from starlette.testclient import TestClient
 
 from soc.access import keys
-from soc.store.tables import AuditRow, LoginSession
+from soc.errors import LogError
+from soc.store.tables import AuditRow, LoginSession, User
 from soc.web.console.shell import local
 from soc.web.front import COOKIE
+from soc.web.server import config_of
 from tests.web.story import PASSWORD, Site, opened
 
 
@@ -249,3 +252,58 @@ def test_theme_is_kept_and_leads_back(site: Site) -> None:
 
     assert answer.headers["location"] == "/runs"
     assert '<html lang="en" data-theme="dark">' in browser.get("/runs").text
+
+
+def test_a_forged_address_locks_nobody_else_and_frees_nobody(site: Site) -> None:
+    """What is served believes X-Forwarded-For of nobody, as long as no proxy is trusted."""
+    config = config_of(site.front)
+    config.load()
+    browser = TestClient(config.loaded_app, client=("127.0.0.1", 9), follow_redirects=False)
+    for n in range(10):
+        form = {"user": "ann", "password": "wrong"}
+        browser.post("/login", data=form, headers={"X-Forwarded-For": f"198.51.100.{n}"})
+
+    form = {"user": "ann", "password": PASSWORD}
+    answer = browser.post("/login", data=form, headers={"X-Forwarded-For": "198.51.100.99"})
+
+    assert answer.status_code == 429
+    assert set(site.front.log.reader.scan(0, 99).column("src_ip")) == {"127.0.0.1"}
+
+
+def test_people_get_in_while_the_event_store_takes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_table: object) -> None:
+        raise LogError("no space left on device")
+
+    monkeypatch.setattr(site.front.log, "append", full)
+
+    assert log_in(site, "ann", PASSWORD).status_code == 303
+    assert log_in(site, "ann", "wrong").status_code == 403
+    assert "no space left on device" in caplog.text
+    assert acts(site) == [
+        ("user:ann", "login.done", "done"),
+        ("soc", "login.refused", "refused"),
+    ]
+
+
+def test_a_token_of_a_disabled_person_is_nobodys_on_pages_too(site: Site) -> None:
+    with site.front.writing() as writing:
+        token = keys.create_token(writing, "t", "read", "vera", site.clock.now())
+        writing.get_one(User, "vera").disabled = True
+
+    headers = {"Authorization": f"Bearer {token}"}
+    found = [site.browser().get(path, headers=headers) for path in ("/queue", "/login")]
+
+    assert [answer.status_code for answer in found] == [401, 401]
+    assert "may not log in any more" in found[0].text
+
+
+def test_a_session_of_a_disabled_person_leads_to_the_log_in(site: Site) -> None:
+    browser = site.browser("vera")
+    with site.front.writing() as writing:
+        writing.get_one(User, "vera").disabled = True
+
+    assert browser.get("/queue").headers["location"].startswith("/login")
+    assert browser.get("/api/v1/incidents").status_code == 401
+    assert browser.get("/nothing").status_code == 404

@@ -41,12 +41,12 @@ class Ruleset:
         counted = {name for one in self.correlations for name in one.rules if not one.generate}
         return frozenset(counted)
 
-    def match(self, document: Mapping[str, Any]) -> Outcome:
+    def match(self, document: Mapping[str, Any] | Event) -> Outcome:
         """Return the hits of *document*, in the order of the rules.
 
         A rule that cannot be evaluated is among the errors, and stops no other.
         """
-        event = Event(document)
+        event = document if isinstance(document, Event) else Event(document)
         outcome = Outcome([], [])
         for rule in self._routes.rules_for(event):
             try:

@@ -1,8 +1,8 @@
 """Alerts with their evidence, and what no parser understood."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from sqlmodel import col, func, select
 from starlette.responses import Response
 
@@ -11,7 +11,7 @@ from soc.errors import NotFound
 from soc.model.value import rfc3339
 from soc.store.tables import Alert
 from soc.web import views
-from soc.web.console.shell import LAST_NUMBER, PER_PAGE, Console, PageNumber, number_of
+from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of
 
 Plain = dict[str, Any]
 SHOWN = 4_000
@@ -77,7 +77,7 @@ def _rejects(routes: APIRouter, console: Console) -> None:
     def rejects(
         request: Request,
         who: Principal = reads,
-        after: Annotated[int, Query(ge=0, le=LAST_NUMBER)] = 0,
+        after: After = 0,
     ) -> Response:
         """Show what no parser took, with the reason, in the order it came."""
         names = ["seq", "ingested", "source", "reason", "raw"]

@@ -63,6 +63,7 @@ def add(routes: APIRouter, console: Console) -> None:
     ) -> Response:
         """Queue the undo of an active effect."""
         who.require(Permission.RESPOND)
+        who.require_person()
         ways = [("Back, to write a reason", local(back, "/effects"))]
         if not reason.strip():
             problem = Problem(

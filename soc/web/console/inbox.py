@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 from starlette.responses import Response
 
 from soc.access.permissions import Permission, Principal
@@ -18,6 +18,8 @@ from soc.web.console.problems import Problem, sentence
 from soc.web.console.shell import Console, Line, Text, go, local, number_of
 
 Plain = dict[str, Any]
+OPEN = 50
+"""Questions that the inbox shows at once, those that end first."""
 DECIDED = 50
 """Answered questions that the inbox still lists."""
 
@@ -37,7 +39,9 @@ def _pages(routes: APIRouter, console: Console) -> None:
         pending = col(Approval.state) == approvals.PENDING
         with front.reading() as looking:
             now = front.suite.clock.now()
-            waiting = looking.exec(select(Approval).where(pending).order_by(col(Approval.expires)))
+            total = looking.exec(select(func.count(col(Approval.id))).where(pending)).one()
+            first = select(Approval).where(pending).order_by(col(Approval.expires))
+            waiting = looking.exec(first.limit(OPEN))
             asked = [question(looking, row, who, now) for row in waiting]
             newest = select(Approval).where(~pending).order_by(col(Approval.id).desc())
             over = looking.exec(newest.limit(DECIDED))
@@ -48,6 +52,7 @@ def _pages(routes: APIRouter, console: Console) -> None:
             who=who,
             asked=asked,
             decided=decided,
+            more=total - len(asked),
             twin="/api/v1/approvals",
         )
 
@@ -78,6 +83,7 @@ def _form(routes: APIRouter, console: Console) -> None:
         """Count an answer; refuse it if the plan is not the one that was read."""
         number = number_of("approval", name)
         who.require(Permission.APPROVE)
+        who.require_person()
         try:
             with front.writing() as writing:
                 approvals.decide(

@@ -58,6 +58,8 @@ def add(routes: APIRouter, console: Console) -> None:
             *(() if note.strip() else ("What happened: write one line.",)),
         )
         form = Filled("close", 422, missing, {"verdict": verdict, "note": note})
+        who.require(Permission.TRIAGE)
+        who.require_person()
         act = partial(lifecycle.close, verdict=verdict, note=note)
         return desk.change(request, who, number, form, act)
 

@@ -34,6 +34,7 @@ PAGES = frozenset(
 """First parts of the paths that are pages, whatever the client says it takes."""
 MACHINES = frozenset({"api", "v1", "authz"})
 TITLES = {
+    401: "Nobody is known by this token",
     403: "You may not do this",
     404: "There is no such page",
     405: "This address takes another kind of request",

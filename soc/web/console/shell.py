@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import pyarrow.compute as pc
 from fastapi import Depends, Form, Query, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlmodel import Session, col, func, select
@@ -11,7 +10,6 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from soc.access.permissions import Permission, Principal
 from soc.errors import AccessDenied, LogError, NotFound
 from soc.incidents import lifecycle
-from soc.model.event import REJECTS
 from soc.respond import approvals, ledger
 from soc.store.tables import Approval, Effect, Incident
 from soc.web.console import words
@@ -21,12 +19,10 @@ HOME = "/queue"
 THEME = "soc_theme"
 THEMES = ("system", "light", "dark")
 PER_PAGE = 100
-LAST_NUMBER = 2**63 - 1
-"""No row has a higher number than the store can hold."""
-
 Line = Annotated[str, Form(max_length=200)]
 Text = Annotated[str, Form(max_length=4_000)]
 PageNumber = Annotated[int, Query(ge=1, le=10_000)]
+After = Annotated[int, Query(ge=0, le=2**63 - 1)]
 
 
 class NotSignedIn(AccessDenied):
@@ -124,20 +120,17 @@ class Console:
     def _rejects(self) -> int | None:
         """Return how many events no parser took; None while the event store cannot be read."""
         try:
-            view = self.front.log.reader.view()
+            return self.front.log.reader.count_rejects()
         except LogError:
             return None
-        sealed = sum(part.rows for part in view.segments if part.data_class == REJECTS)
-        in_tail = pc.sum(pc.equal(view.tail.column("class"), REJECTS)).as_py()
-        return sealed + (in_tail or 0)
 
 
 def number_of(kind: str, text: str) -> int:
     """Return the number *text* is; raises NotFound for what no row can have as its number."""
-    digits = text.upper().removeprefix("INC-") if kind == "incident" else text
-    if not digits.isascii() or not digits.isdigit() or int(digits[:20]) > LAST_NUMBER:
-        raise NotFound(kind, text)
-    return int(digits)
+    try:
+        return lifecycle.number_of(text if kind == "incident" else f"INC-{text}")
+    except NotFound as none:
+        raise NotFound(kind, text) from none
 
 
 def local(target: str, otherwise: str = HOME) -> str:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc.detect.sigma.correlate import MAX_KEPT, Correlated, Counts, Seen, correlate, see
+from soc.detect.sigma.correlate import Correlated, Seen, correlate, see
+from soc.detect.sigma.memory import MAX_KEPT, Counts
 from soc.detect.sigma.rule import Correlation, CountKind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
