@@ -78,13 +78,12 @@ def _sum(gifts: Iterable[Donation]) -> str:
 
 
 def _round(session: Session, document: Mapping[str, Any], ts: datetime) -> None:
-    about = "funding.round"
-    if not (key := _text(find(document, f"{about}.id"))):
+    if not (key := _text(find(document, "funding.round.id"))):
         return
     row = session.get(Round, key) or Round(id=key)
-    row.name = _text(find(document, f"{about}.name")) or row.name
-    row.phase = _text(find(document, f"{about}.phase")) or row.phase
-    row.pool = _amount(find(document, f"{about}.pool")) or row.pool
+    row.name = _text(find(document, "funding.round.name")) or row.name
+    row.phase = _text(find(document, "funding.round.phase")) or row.phase
+    row.pool = _amount(find(document, "funding.round.pool")) or row.pool
     if find(document, "event.action") == "round-closed":
         row.closed = ts
     else:
@@ -93,15 +92,12 @@ def _round(session: Session, document: Mapping[str, Any], ts: datetime) -> None:
 
 
 def _project(session: Session, document: Mapping[str, Any], _ts: datetime) -> None:
-    about = "funding.project"
-    key = (_text(find(document, "funding.round.id")), _text(find(document, f"{about}.id")))
+    key = (_text(find(document, "funding.round.id")), _text(find(document, "funding.project.id")))
     if not all(key):
         return
     row = session.get(Project, key) or Project(round=key[0], id=key[1])
-    row.name, row.owner = (
-        _text(find(document, f"{about}.name")) or row.name,
-        _text(find(document, f"{about}.owner")) or row.owner,
-    )
+    row.name = _text(find(document, "funding.project.name")) or row.name
+    row.owner = _text(find(document, "funding.project.owner")) or row.owner
     session.add(row)
 
 

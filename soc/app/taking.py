@@ -1,15 +1,11 @@
 """Take events from files: straight into the store, or through the front door that owns it."""
 
-import gzip
-import io
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 from urllib.parse import urlencode
 
 import orjson
@@ -18,6 +14,7 @@ import pyarrow as pa
 from soc.app import local
 from soc.app.suite import Suite
 from soc.errors import Refused
+from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parse import Intake, restore
 from soc.ingest.parsers.evtx import read_evtx
 from soc.logs.embedded import Appended, EmbeddedLog
@@ -101,15 +98,6 @@ def store(suite: Suite, log: EmbeddedLog, found: Found) -> Appended:
     return log.append(pa.concat_tables(parts))
 
 
-def damage(path: Path) -> Refused | None:
-    """Return why the file at *path* cannot be read to its end, or None if it can."""
-    try:
-        deque(_lines(str(path), "auto", io.BytesIO()), maxlen=0)
-    except Refused as refused:
-        return refused
-    return None
-
-
 @contextmanager
 def _replaying(suite: Suite) -> Iterator[Callable[[int], dict[str, Any]]]:
     """Give a way to replay the rejects above a number: through the front door, else by the lock."""
@@ -160,7 +148,7 @@ def _lines(name: str, form: str, stdin: BinaryIO) -> Iterator[bytes]:
     """Yield the events of a file; raises Refused, naming it, where it cannot be read further."""
     try:
         yield from _read(name, form, stdin)
-    except (OSError, EOFError, zlib.error) as broken:
+    except BROKEN as broken:
         why = getattr(broken, "strerror", None) or broken
         raise Refused(f"{name}: cannot be read further: {why}") from broken
 
@@ -187,12 +175,5 @@ def _open(name: str, stdin: BinaryIO) -> Iterator[IO[bytes]]:
     path = Path(name)
     if not path.is_file():
         raise Refused(f"{name}: no such file")
-    with path.open("rb") as raw:
-        if path.suffix.lower() == ".zst":
-            # Unlike others, this one tells of a file that ends too early, and reads every frame.
-            yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), "zstd"))
-        elif path.suffix.lower() == ".gz":
-            with gzip.GzipFile(fileobj=raw) as packed:
-                yield cast(IO[bytes], packed)
-        else:
-            yield raw
+    with opened(path) as file:
+        yield file

@@ -104,7 +104,6 @@ def scan(
     """
     import orjson
 
-    from soc.app.taking import damage  # defers pyarrow
     from soc.watch.scan import scan as start
 
     found = start(rules, events, pipeline)
@@ -117,11 +116,9 @@ def scan(
     for failed in figures["rules_failed"]:
         warn(f"{failed['path']}:{failed['line']}: {failed['reason']}")
     # Lines that are no events do not end a scan; a file that breaks off does, and must be known.
-    suspects = sorted({failed["file"] for failed in figures["events_failed_at"]})
-    broken = [reason for name in suspects if (reason := damage(Path(name)))]
-    for reason in broken:
-        warn(reason)
-    if broken:
+    for failed in figures["files_failed"]:
+        warn(f"{failed['file']}:{failed['line']}: {failed['reason']}")
+    if figures["files_failed"]:
         raise typer.Exit(1)
 
 

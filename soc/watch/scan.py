@@ -1,22 +1,20 @@
 """Scan files of events with Sigma rules: no home, no state."""
 
-import gzip
 import io
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import orjson
-import zstandard
 
 from soc import clock
 from soc.detect.sigma.event import field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
 from soc.errors import Refused
+from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parsers.evtx import read_evtx
 from soc.ingest.parsers.windows import TIMES, flatten, is_nested, time_of
 from soc.model.value import rfc3339
@@ -31,11 +29,12 @@ PACKED = (".zst", ".gz")
 
 
 class Seen(NamedTuple):
-    """One event of a file, or the reason why there is none."""
+    """One event of a file, or the reason why there is none. ends: the file was not read on."""
 
     file: str
     line: int
     document: Mapping[str, Any] | Refused
+    ends: bool = False
 
 
 class Scan(Iterator[dict[str, Any]]):
@@ -53,6 +52,7 @@ class Scan(Iterator[dict[str, Any]]):
         self._rules_hit: set[str] = set()
         self._failed: list[dict[str, Any]] = []
         self._failures = 0
+        self._broken: list[dict[str, Any]] = []
         self._stream = self._scan()
 
     def __next__(self) -> dict[str, Any]:
@@ -62,12 +62,14 @@ class Scan(Iterator[dict[str, Any]]):
         """Return what was read and found up to now.
 
         events_failed counts lines that are no events, and rules that could not be evaluated on
-        one; the first hundred are told in events_failed_at.
+        one; the first hundred are told in events_failed_at. files_failed are those that could
+        not be read to their end.
         """
         return {
             "events": self._events,
             "events_failed": self._failures,
             "events_failed_at": self._failed,
+            "files_failed": self._broken,
             "rules_loaded": len(self._ruleset.rules) + len(self._ruleset.correlations),
             "rules_failed": [
                 {"path": str(problem.path), "line": problem.line, "reason": problem.message}
@@ -98,6 +100,8 @@ class Scan(Iterator[dict[str, Any]]):
 
     def _fail(self, seen: Seen, reason: str) -> None:
         self._failures += 1
+        if seen.ends:
+            self._broken.append({"file": seen.file, "line": seen.line, "reason": reason})
         if len(self._failed) < MAX_REPORTED:
             self._failed.append({"file": seen.file, "line": seen.line, "reason": reason})
 
@@ -155,14 +159,14 @@ def _read(path: Path) -> Iterator[Seen]:
         for line, document in read_evtx(path) if path.suffix.lower() == ".evtx" else _json(path):
             yield Seen(name, line, document)
     except Refused as refused:
-        yield Seen(name, line + 1, refused)
-    except (OSError, EOFError, zstandard.ZstdError) as broken:
-        yield Seen(name, line + 1, Refused(f"the file cannot be read further: {broken}"))
+        yield Seen(name, line + 1, refused, ends=True)
+    except BROKEN as broken:
+        yield Seen(name, line + 1, Refused(f"cannot be read further: {broken}"), ends=True)
 
 
 def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
     """Yield the objects of a file that has one a line, or is one array or object as a whole."""
-    with _open(path) as stream:
+    with opened(path) as stream:
         first = stream.readline(MAX_LINE)
         if not _is_whole(first.removeprefix(b"\xef\xbb\xbf")):
             yield from _lines(first.removeprefix(b"\xef\xbb\xbf"), stream)
@@ -192,7 +196,7 @@ def _is_whole(first: bytes) -> bool:
     return False
 
 
-def _lines(first: bytes, stream: BinaryIO) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+def _lines(first: bytes, stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
     number, line = 1, first or stream.readline(MAX_LINE)
     while line:
         if len(line) >= MAX_LINE and not line.endswith(b"\n"):
@@ -215,20 +219,6 @@ def _event(document: object) -> Mapping[str, Any] | Refused:
     if not isinstance(document, Mapping):
         return Refused("JSON, but no object: write one object a line")
     return flatten(document) if is_nested(document) else document
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    with path.open("rb") as packed:
-        if path.suffix.lower() == ".gz":
-            with gzip.GzipFile(fileobj=packed) as stream:
-                yield stream  # type: ignore[misc]  # it reads like a BinaryIO
-        elif path.suffix.lower() == ".zst":
-            reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-            with io.BufferedReader(reader, 1 << 20) as stream:
-                yield stream
-        else:
-            yield packed
 
 
 def _cpu_seconds() -> float:

@@ -41,7 +41,8 @@ def log(suite: Suite) -> Iterator[EmbeddedLog]:
 def put(suite: Suite, log: EmbeddedLog, documents: list[dict[str, Any]]) -> None:
     at = suite.clock.now().isoformat()
     lines = [json.dumps({"@timestamp": at, **document}).encode() for document in documents]
-    store(log, "src", suite.intake.read((line, None) for line in lines), suite)
+    rows = suite.intake.read((line, None) for line in lines)
+    store(suite, log, [("src", row) for row in rows])
 
 
 def count(suite: Suite, table: Any) -> int:
