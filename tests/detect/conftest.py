@@ -27,7 +27,8 @@ def batch() -> Callable[..., Batch]:
         for row in rows:
             at = row.pop("at", 0)
             seen.append(NOON + timedelta(seconds=row.pop("seen", at)))
-            made.append(Row(NOON + timedelta(seconds=at), "{}", "ecs", **row))
+            raw = row.pop("raw", "{}")
+            made.append(Row(NOON + timedelta(seconds=at), raw, "ecs", **row))
         table = to_table(made, source, NOON, ["default"] * len(made))
         moments = pa.array(seen, SCHEMA.field("ingested").type)
         table = table.set_column(2, SCHEMA.field("ingested"), moments)

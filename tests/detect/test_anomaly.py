@@ -1,7 +1,7 @@
 """A score is between 0 and 1, higher is stranger, and "not ready" is its own answer."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from soc.detect.anomaly import NEEDS, AccountAnomaly, Memory, WalletAnomaly, scores
+from soc.detect.anomaly import (
+    MOST_JUDGED,
+    MOST_OPEN,
+    NEEDS,
+    AccountAnomaly,
+    Memory,
+    WalletAnomaly,
+    scores,
+)
 from soc.detect.lesinn import distances, scale_of
 from soc.model.event import Batch
 from soc.model.finding import NotReady
@@ -81,6 +89,53 @@ def test_a_late_event_counts_and_one_after_the_verdict_is_counted_apart(
     _, state = watch(batch, noon, [quiet(0), quiet(1), quiet(2), [late, *quiet(3)]])
 
     assert state.too_late == 1
+
+
+def test_an_amount_beyond_64_bits_is_a_number_like_any_other(batch: Make, noon: datetime) -> None:
+    rich = {"wallet": "0x1", "dataset": "d", "amount": "9" * 78, "at": 5}
+    wrong = {"wallet": "0x2", "dataset": "d", "amount": "9" * 5000, "at": 5}
+
+    _, state = watch(batch, noon, [[rich, wrong], quiet(1), quiet(2)])
+
+    assert sorted(row[-1] for row in state.rows[:2]) == [0.0, pytest.approx(78.0)]
+
+
+def test_what_claims_to_be_of_the_future_is_of_now(batch: Make, noon: datetime) -> None:
+    last = int((datetime.max.replace(tzinfo=UTC) - noon).total_seconds()) - 10
+    rows = [{"wallet": "0x1", "dataset": "d", "at": hour * HOUR, "seen": 0} for hour in range(5000)]
+
+    observed = DETECTOR.observe(
+        batch([*rows, {"wallet": "0x1", "at": last, "seen": 0}]), Memory(), noon
+    )
+
+    (bucket,) = observed.state.open
+    assert bucket == noon
+    assert observed.state.open[bucket]["0x1"].events == 5001
+
+
+def test_the_past_is_kept_as_far_as_it_fits_and_judged_bit_by_bit(
+    batch: Make, noon: datetime
+) -> None:
+    rows = [
+        {"wallet": "0x1", "dataset": "d", "at": -hour * HOUR, "seen": 0}
+        for hour in range(MOST_OPEN + 500)
+    ]
+
+    state = DETECTOR.observe(batch(rows), Memory(), noon).state
+
+    assert len(state.open) == MOST_OPEN - MOST_JUDGED
+    assert state.too_late == 500
+    assert state.judged == min(state.open)
+
+
+def test_a_name_of_any_length_is_judged(batch: Make, noon: datetime) -> None:
+    rows = [{**row, "wallet": "0xstrange" * 200} for row in storm(6)]
+    hours = [quiet(h) for h in range(6)] + [[*quiet(6), *rows], quiet(7), quiet(8)]
+
+    answers, _ = watch(batch, noon, hours)
+
+    (found,) = [answer for answer in answers if not isinstance(answer, NotReady)]
+    assert found.entity.value.startswith("0xstrange0xstrange")
 
 
 def test_accounts_are_judged_apart_from_wallets(batch: Make, noon: datetime) -> None:

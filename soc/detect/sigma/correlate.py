@@ -8,15 +8,19 @@ which its hits arrive, as long as none is later than the lateness behind its own
 that is behind the others is waited for, until it is silent.
 """
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import sub
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from soc.detect.sigma.event import Event
-from soc.detect.sigma.memory import Clocks, Counts, Kept, Memory, first_from
+from soc.detect.sigma.memory import Clocks, Counts, Hits, Kept, Memory
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.model.value import EPOCH, bounded
 
@@ -103,10 +107,13 @@ def correlate(
             continue
         slowest = clocks.hear(hit.source, happened, arrived)
         memory.forget(_micros(slowest) - late - span)
-        kept = memory.keep(_key(hit.group), Kept(_micros(happened), hit.seq, hit.value))
-        window = _fullest(rule, kept, _micros(happened), span)
+        at = _micros(happened)
+        kept = memory.keep(_key(hit.group), Kept(at, hit.seq, hit.value))
+        if len(kept) < rule.needs:
+            continue
+        window = _fullest(rule, kept, at, span)
         if window.counted >= rule.needs:
-            results.append(_result(hit.group, kept, window))
+            results.append(_result(hit.group, kept.kept, window))
     return results, Counts(
         groups=memory.groups(),
         sources=clocks.kept(),
@@ -115,22 +122,37 @@ def correlate(
     )
 
 
-def _fullest(rule: Correlation, kept: list[Kept], at: int, span: int) -> _Window:
+def _fullest(rule: Correlation, hits: Hits, at: int, span: int) -> _Window:
     """Return the window that holds *at* and counts most; of equals, the earliest."""
-    best = _Window(0, 0, 0)
-    end = first_from(kept, at)
-    while end < len(kept) and (newest := kept[end].at) <= at + span:
-        start, end = first_from(kept, newest - span), first_from(kept, newest + 1)
-        count = _count(rule, kept, start, end)
-        if count > best.counted:
-            best = _Window(count, start, end)
-    return best
+    first, last = bisect_left(hits.ats, at), bisect_right(hits.ats, at + span)
+    if hits.ats[last - 1] == at:
+        starts, ends = [bisect_left(hits.ats, at - span)], [last]
+    else:
+        ats = np.frombuffer(hits.ats, np.int64)
+        starts = np.searchsorted(ats, ats[first:last] - span, "left").tolist()
+        ends = np.searchsorted(ats, ats[first:last], "right").tolist()
+    if rule.kind is CountKind.VALUE_COUNT:
+        counted = _values_in(hits.kept, starts, ends)
+    else:
+        counted = list(map(sub, ends, starts))
+    most = max(counted)
+    best = counted.index(most)
+    return _Window(most, starts[best], ends[best])
 
 
-def _count(rule: Correlation, kept: list[Kept], start: int, end: int) -> int:
-    if rule.kind is CountKind.EVENT_COUNT:
-        return end - start
-    return len({one.value for one in kept[start:end]})
+def _values_in(kept: list[Kept], starts: list[int], ends: list[int]) -> list[int]:
+    """Return how many different values each window has; windows move forward."""
+    inside = Counter(one.value for one in kept[starts[0] : ends[0]])
+    counts, begin, end = [len(inside)], starts[0], ends[0]
+    for start, stop in zip(starts[1:], ends[1:], strict=True):
+        inside.update(one.value for one in kept[end:stop])
+        for one in kept[begin:start]:
+            inside[one.value] -= 1
+            if not inside[one.value]:
+                del inside[one.value]
+        begin, end = start, stop
+        counts.append(len(inside))
+    return counts
 
 
 def _result(group: tuple[str, ...], kept: list[Kept], window: _Window) -> Correlated:

@@ -1,7 +1,8 @@
 """What a correlation remembers between hits, and how far the sources of its hits have come."""
 
-from bisect import bisect_left, insort
-from collections.abc import Mapping
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -37,51 +38,74 @@ class Counts(Value):
     left_out: int = 0
 
 
+class Hits:
+    """The hits of one group, oldest first; ``ats`` are their times alone, for quick search."""
+
+    __slots__ = ("ats", "kept")
+
+    def __init__(self, kept: Iterable[Kept] = ()) -> None:
+        self.kept = list(kept)
+        self.ats = array("q", (one.at for one in self.kept))
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def add(self, hit: Kept) -> int:
+        """Put *hit* where it belongs; return where that is."""
+        index = bisect_right(self.kept, hit)
+        self.kept.insert(index, hit)
+        self.ats.insert(index, hit.at)
+        return index
+
+    def drop(self, count: int) -> None:
+        """Forget the oldest *count* hits."""
+        del self.kept[:count]
+        del self.ats[:count]
+
+
 class Memory:
     """The hits of all groups, while a batch is looked at."""
 
     def __init__(self, state: Counts) -> None:
         self.left_out = state.left_out
-        self._groups = {key: list(kept) for key, kept in state.groups.items()}
+        self._groups = {key: Hits(kept) for key, kept in state.groups.items()}
         self._size = sum(map(len, self._groups.values()))
-        self._oldest = [(kept[0].at, key) for key, kept in self._groups.items()]
+        self._oldest = [(hits.ats[0], key) for key, hits in self._groups.items()]
         heapify(self._oldest)
 
     def forget(self, before: int) -> None:
         """Drop what is older than *before*, in all groups."""
         while self._oldest and self._oldest[0][0] < before:
             _, key = heappop(self._oldest)
-            if kept := self._groups.get(key):
-                self._drop(key, first_from(kept, before))
+            if hits := self._groups.get(key):
+                self._drop(key, bisect_left(hits.ats, before))
 
-    def keep(self, key: str, hit: Kept) -> list[Kept]:
+    def keep(self, key: str, hit: Kept) -> Hits:
         """Add *hit* to its group and return the group; the oldest go where there are too many."""
-        kept = self._groups.setdefault(key, [])
-        if len(kept) >= MAX_KEPT:
+        if len(self._groups.get(key, ())) >= MAX_KEPT:
             self.left_out += 1
             self._drop(key, 1)
         while self._size >= MAX_ALL:
             _, other = heappop(self._oldest)
-            if self._groups.get(other):
+            if other in self._groups:
                 self.left_out += 1
                 self._drop(other, 1)
-        kept = self._groups.setdefault(key, kept)
-        insort(kept, hit)
-        self._size += 1
-        if kept[0] is hit:
+        hits = self._groups.setdefault(key, Hits())
+        if hits.add(hit) == 0:
             heappush(self._oldest, (hit.at, key))
-        return kept
+        self._size += 1
+        return hits
 
     def groups(self) -> dict[str, tuple[Kept, ...]]:
         """Return what is left, by group."""
-        return {key: tuple(kept) for key, kept in sorted(self._groups.items()) if kept}
+        return {key: tuple(hits.kept) for key, hits in sorted(self._groups.items())}
 
     def _drop(self, key: str, count: int) -> None:
-        kept = self._groups[key]
-        del kept[:count]
+        hits = self._groups[key]
+        hits.drop(count)
         self._size -= count
-        if kept:
-            heappush(self._oldest, (kept[0].at, key))
+        if hits:
+            heappush(self._oldest, (hits.ats[0], key))
         else:
             del self._groups[key]
 
@@ -119,12 +143,3 @@ class Clocks:
 
     def _is_silent(self, name: str) -> bool:
         return is_silent(self.sources[name], self._now, self._lateness)
-
-
-def first_from(kept: list[Kept], at: int) -> int:
-    """Return the index of the first hit that is not older than *at*."""
-    return bisect_left(kept, at, key=_at)
-
-
-def _at(one: Kept) -> int:
-    return one.at

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc.detect.sigma.correlate import Correlated, Seen, correlate, see
-from soc.detect.sigma.memory import MAX_KEPT, Counts
+from soc.detect.sigma.memory import MAX_ALL, MAX_KEPT, Counts
 from soc.detect.sigma.rule import Correlation, CountKind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -112,6 +112,65 @@ def test_what_is_later_than_the_lateness_is_counted_not_looked_at() -> None:
     assert state.too_late == 1
 
 
+def of(source: str, *minutes: float, begin: int = 0, arrived: float = 20) -> list[Seen]:
+    """Return hits of one source that arrive together."""
+    return [
+        one._replace(source=source, arrived=NOON + arrived * MINUTE)
+        for one in seen(*minutes, begin=begin)
+    ]
+
+
+def test_a_source_behind_the_others_is_still_counted() -> None:
+    results, state = run(rule(), of("live", 20), of("late", 0, 1, 2, begin=1))
+
+    assert [one.seqs for one in results] == [(1, 2, 3)]
+    assert state.too_late == 0
+
+
+def test_sources_are_counted_together() -> None:
+    """What the fast one told is kept until the slow one has come as far."""
+    results, _ = run(rule(), of("slow", 0), of("fast", 1, 30, begin=1), of("slow", 2, begin=3))
+
+    assert [one.seqs for one in results] == [(0, 1, 3)]
+
+
+def test_each_source_is_late_by_its_own_clock() -> None:
+    _, state = run(rule(), of("a", 10, 4), of("b", 0, begin=2))
+
+    assert state.too_late == 1
+
+
+def test_a_silent_source_holds_nothing_back() -> None:
+    silent, live = of("silent", 0, arrived=0), of("live", 100, begin=1, arrived=100)
+
+    _, state = run(rule(), silent, live)
+
+    assert [one.seq for kept in state.groups.values() for one in kept] == [1]
+
+
+def test_of_all_groups_together_a_bounded_number_is_kept() -> None:
+    hits = [
+        Seen(NOON + seq * timedelta(microseconds=1), seq, (str(seq),)) for seq in range(MAX_ALL + 9)
+    ]
+
+    _, state = correlate(rule(), hits, Counts(), lateness=LATENESS)
+
+    assert sum(map(len, state.groups.values())) == MAX_ALL
+    assert state.left_out == 9
+    assert '["0"]' not in state.groups
+
+
+def test_values_of_any_length_are_counted_and_not_kept_whole() -> None:
+    long, other = "x" * 100_000, "x" * 99_999 + "y"
+
+    one, two = (see(rule(), "one", {"w": value}, ts=NOON, seq=1) for value in (long, other))
+
+    assert one is not None
+    assert two is not None
+    assert one.group != two.group
+    assert len(one.group[0]) < 256
+
+
 def test_a_hit_from_the_future_makes_no_other_late() -> None:
     future = Seen(NOON + timedelta(days=900), 0, ("b",), "", NOON)
 
@@ -136,17 +195,29 @@ def test_what_is_kept_and_told_is_bounded() -> None:
 
 
 HITS = st.lists(
-    st.tuples(st.integers(0, 30), st.sampled_from("ab"), st.sampled_from("xyz")), max_size=40
+    st.tuples(
+        st.integers(0, 30), st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from("st")
+    ),
+    max_size=40,
 )
+"""Minute, group, value and source of each hit."""
 KINDS = st.sampled_from(CountKind)
+
+
+def arriving(events: list[tuple[int, str, str, str]]) -> list[Seen]:
+    """Return *events* as hits, one of them each minute, none before it happened."""
+    return [
+        Seen(NOON + m * MINUTE, seq, (g,), v, NOON + (30 + seq) * MINUTE, source)
+        for seq, (m, g, v, source) in enumerate(events)
+    ]
 
 
 @given(HITS, KINDS, st.lists(st.integers(0, 40)), st.randoms(use_true_random=False))
 def test_the_cut_of_batches_does_not_matter(
-    events: list[tuple[int, str, str]], kind: CountKind, cuts: list[int], random: Random
+    events: list[tuple[int, str, str, str]], kind: CountKind, cuts: list[int], random: Random
 ) -> None:
     """One batch shows what any batches show, in whatever order each of them is."""
-    hits = [Seen(NOON + m * MINUTE, seq, (g,), v) for seq, (m, g, v) in enumerate(events)]
+    hits = arriving(events)
     ends = sorted({0, len(hits), *(min(cut, len(hits)) for cut in cuts)})
     batches = [hits[start:end] for start, end in pairwise(ends)]
     for batch in batches:
@@ -157,10 +228,10 @@ def test_the_cut_of_batches_does_not_matter(
 
 @given(HITS, KINDS)
 def test_a_group_has_a_result_if_a_window_has_enough(
-    events: list[tuple[int, str, str]], kind: CountKind
+    events: list[tuple[int, str, str, str]], kind: CountKind
 ) -> None:
     """Whatever the order of arrival, so long as nothing is too late."""
-    hits = [Seen(NOON + m * MINUTE, seq, (g,), v) for seq, (m, g, v) in enumerate(events)]
+    hits = arriving(events)
 
     results, _ = correlate(rule(kind), hits, Counts(), lateness=timedelta(days=1))
 
