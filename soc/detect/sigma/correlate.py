@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import sub
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,22 +125,23 @@ def _fullest(rule: Correlation, hits: Hits, at: int, span: int) -> _Window:
     """Return the window that holds *at* and counts most; of equals, the earliest."""
     first, last = bisect_left(hits.ats, at), bisect_right(hits.ats, at + span)
     if hits.ats[last - 1] == at:
-        starts, ends = [bisect_left(hits.ats, at - span)], [last]
+        starts, ends = np.array([bisect_left(hits.ats, at - span)]), np.array([last])
     else:
         ats = np.frombuffer(hits.ats, np.int64)
-        starts = np.searchsorted(ats, ats[first:last] - span, "left").tolist()
-        ends = np.searchsorted(ats, ats[first:last], "right").tolist()
+        starts = np.searchsorted(ats, ats[first:last] - span, "left")
+        ends = np.searchsorted(ats, ats[first:last], "right")
     if rule.kind is CountKind.VALUE_COUNT:
-        counted = _values_in(hits.kept, starts, ends)
+        counted = np.array(_values_in(hits.kept, starts.tolist(), ends.tolist()))
     else:
-        counted = list(map(sub, ends, starts))
-    most = max(counted)
-    best = counted.index(most)
-    return _Window(most, starts[best], ends[best])
+        counted = ends - starts
+    best = int(counted.argmax())
+    return _Window(int(counted[best]), int(starts[best]), int(ends[best]))
 
 
 def _values_in(kept: list[Kept], starts: list[int], ends: list[int]) -> list[int]:
     """Return how many different values each window has; windows move forward."""
+    if len(starts) == 1:
+        return [len({one.value for one in kept[starts[0] : ends[0]]})]
     inside = Counter(one.value for one in kept[starts[0] : ends[0]])
     counts, begin, end = [len(inside)], starts[0], ends[0]
     for start, stop in zip(starts[1:], ends[1:], strict=True):
