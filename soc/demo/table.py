@@ -29,7 +29,7 @@ def result_of(session: Session, home: Path, files: Mapping[str, str]) -> dict[st
     return {
         "seed": truth["seed"],
         "attacks": [
-            {**_attack(session, attack, security), "last_answers": _last(attack, access)}
+            {**_attack(session, attack, security), "last_answers": _last(attack, limited, access)}
             for attack in truth["attacks"]
         ],
         "incidents": len(security),
@@ -115,11 +115,14 @@ def _limited(session: Session) -> set[str]:
     return {subject.removeprefix("wallet:") for subject in subjects}
 
 
-def _last(attack: Mapping[str, Any], access: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how often which status was the last answer to a wallet, or address, of *attack*."""
-    wallets, ips = set(attack["wallets"]), set(attack["ips"])
-    last: dict[str, str] = {}
-    for line in access:
-        if line["wallet"] in wallets or (not line["wallet"] and line["ip"] in ips):
-            last[line["wallet"] or line["ip"]] = str(line["status"])
+def _last(
+    attack: Mapping[str, Any], limited: set[str], access: Iterable[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Return how often which status was the last answer to those of *attack*.
+
+    To the wallets that were held back, if any were; else to all its wallets, else its addresses.
+    """
+    wallets = set(attack["wallets"]) & limited or set(attack["wallets"])
+    key, names = ("wallet", wallets) if wallets else ("ip", set(attack["ips"]))
+    last = {line[key]: str(line["status"]) for line in access if line[key] in names}
     return dict(sorted(Counter(last.values()).items()))
