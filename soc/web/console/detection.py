@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
@@ -11,7 +11,7 @@ from soc.errors import NotFound
 from soc.model.value import rfc3339
 from soc.store.tables import Alert
 from soc.web import views
-from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of
+from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
 
 Plain = dict[str, Any]
 SHOWN = 4_000
@@ -41,18 +41,13 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             wanted.append(col(Alert.incident) == number_of("incident", incident))
         found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
         with front.reading() as looking:
-            total = looking.exec(select(func.count(col(Alert.id))).where(*wanted)).one()
-            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE))
-            items = [views.alert(row) for row in rows]
+            listed = paged(looking, found, views.alert, page)
         kept = {"rule": rule, "incident": incident}
         return console.page(
             request,
             "alerts.html",
             who=who,
-            items=items,
-            total=total,
-            page=page,
-            pages=-(-total // PER_PAGE),
+            **listed,
             kept={key: value for key, value in kept.items() if value},
             twin="/api/v1/alerts",
         )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request
 from sqlalchemy import ColumnElement
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from starlette.responses import Response
 
 from soc.access.permissions import Permission, Principal
@@ -12,7 +12,16 @@ from soc.respond import ledger
 from soc.store.tables import Effect
 from soc.web import views
 from soc.web.console.problems import Problem
-from soc.web.console.shell import PER_PAGE, Console, Line, PageNumber, Text, go, local, number_of
+from soc.web.console.shell import (
+    Console,
+    Line,
+    PageNumber,
+    Text,
+    go,
+    local,
+    number_of,
+    paged,
+)
 
 VIEWS = {
     "": ledger.FOLLOWED,
@@ -41,18 +50,13 @@ def add(routes: APIRouter, console: Console) -> None:
             wanted.append(col(Effect.incident) == number_of("incident", incident))
         found = select(Effect).where(*wanted).order_by(col(Effect.created).desc(), col(Effect.id))
         with front.reading() as looking:
-            total = looking.exec(select(func.count(col(Effect.id))).where(*wanted)).one()
-            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE))
-            items = [views.effect(row) for row in rows]
+            listed = paged(looking, found, views.effect, page)
         kept = {"state": state, "incident": incident}
         return console.page(
             request,
             "effects.html",
             who=who,
-            items=items,
-            total=total,
-            page=page,
-            pages=-(-total // PER_PAGE),
+            **listed,
             kept={key: value for key, value in kept.items() if value},
             twin="/api/v1/effects",
         )

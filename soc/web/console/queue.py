@@ -13,7 +13,7 @@ from soc.incidents import lifecycle
 from soc.model.value import Severity
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
-from soc.web.console.shell import PER_PAGE, Console, PageNumber
+from soc.web.console.shell import Console, PageNumber, paged
 
 State = Literal["open", "closed", "all"]
 Kind = Literal["", "security", "operations", "monitor"]
@@ -62,20 +62,16 @@ def add(routes: APIRouter, console: Console) -> None:
         )
         with console.front.reading() as looking:
             found = select(Incident).where(*wanted).order_by(*order)
-            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
-            total = looking.exec(select(func.count(col(Incident.id))).where(*wanted)).one()
-            items = _with_more(looking, [views.incident(row) for row in rows])
+            listed = paged(looking, found, views.incident, page)
+            listed["items"] = _with_more(looking, listed["items"])
         kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "q": q}
         return console.page(
             request,
             "queue.html",
             who=who,
-            items=items,
-            total=total,
+            **listed,
             kept={key: value for key, value in kept.items() if value and value != "open"},
             views=VIEWS,
-            page=page,
-            pages=-(-total // PER_PAGE),
             twin="/api/v1/incidents",
         )
 

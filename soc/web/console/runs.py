@@ -3,14 +3,14 @@
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.errors import NotFound
 from soc.store.tables import Approval, Effect, Run
 from soc.web import views
-from soc.web.console.shell import PER_PAGE, Console, PageNumber, number_of
+from soc.web.console.shell import Console, PageNumber, number_of, paged
 
 Plain = dict[str, Any]
 
@@ -37,17 +37,12 @@ def add(routes: APIRouter, console: Console) -> None:
         wanted = [col(Run.state).in_(VIEWS[state])] if state else []
         found = select(Run).where(*wanted).order_by(col(Run.id).desc())
         with front.reading() as looking:
-            total = looking.exec(select(func.count(col(Run.id))).where(*wanted)).one()
-            rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE))
-            items = [views.run(row) for row in rows]
+            listed = paged(looking, found, views.run, page)
         return console.page(
             request,
             "runs.html",
             who=who,
-            items=items,
-            total=total,
-            page=page,
-            pages=-(-total // PER_PAGE),
+            **listed,
             kept={"state": state} if state else {},
             twin="/api/v1/runs",
         )

@@ -1,10 +1,12 @@
 """What all pages share: templates, the sidebar with its counts, and who is asking."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Query, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from soc.access.permissions import Permission, Principal
@@ -156,3 +158,13 @@ def go(target: str) -> RedirectResponse:
 
 def _count(session: Session, *conditions: Any) -> int:  # noqa: ANN401 - SQL
     return session.exec(select(func.count()).where(*conditions)).one()
+
+
+def paged(
+    looking: Session, found: SelectOfScalar[Any], view: Callable[[Any], Any], page: int
+) -> dict[str, Any]:
+    """Return one page of what *found* selects, as lists show it, and how much there is."""
+    total = looking.exec(select(func.count()).select_from(found.order_by(None).subquery())).one()
+    rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
+    items = [view(row) for row in rows]
+    return {"items": items, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
