@@ -134,7 +134,7 @@ class Load:
                 time.sleep(0.05)
             self.open_since = None
             number += 1
-            self.stopping.wait(0.1)
+            self.stopping.wait(0.02)
 
     def _batch(self, number: int) -> tuple[list[str], bytes]:
         flood = number % 6 == 5
@@ -188,22 +188,29 @@ def rounds(home: Path, victim: Victim, tokens: dict[str, Path], stopping: thread
     return played
 
 
-def opened(home: Path, load: Load) -> set[str]:
-    """Return what is open while the victim stands still: an append, a window, a step."""
-    found = {"append"} if load.open_since is not None else set()
+def opened(home: Path, load: Load, victim: str, last_seq: int) -> set[str]:
+    """Return what *victim*, standing still, has open: an append, a window, a step of a run.
+
+    A front door has an append open while our request waits for its answer; a worker a window while
+    events are stored that a detector has not seen. The supervisor takes both with it.
+    """
+    found = {"append"} if victim != "worker" and load.open_since is not None else set()
+    if victim == "front":
+        return found
     with closing(sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True, timeout=5)) as store:
         (running,) = store.execute("SELECT count(*) FROM run WHERE state = 'running'").fetchone()
         (read,) = store.execute("SELECT min(hwm) FROM detector_window").fetchone()
     found |= {"step"} if running else set()
-    return found | ({"window"} if read is not None and read < len(load.acknowledged) else set())
+    return found | ({"window"} if read is not None and read < last_seq else set())
 
 
 def kill(victim: Victim, load: Load, rng: random.Random) -> tuple[str, set[str]]:
     """Kill one process with signal 9 in whatever it is doing; return which, and what was open."""
     children = victim.children()
     name = rng.choice(sorted(children))
+    last_seq = requests.get(f"{victim.url}/readyz", timeout=10).json()["last_seq"]
     os.kill(children[name], signal.SIGSTOP)
-    hit = opened(victim.home, load)
+    hit = opened(victim.home, load, name, last_seq)
     os.kill(children[name], signal.SIGKILL)
     if name == "supervisor":
         assert victim.process is not None
