@@ -208,7 +208,9 @@ def kill(victim: Victim, load: Load, rng: random.Random) -> tuple[str, set[str]]
     """Kill one process with signal 9 in whatever it is doing; return which, and what was open."""
     children = victim.children()
     name = rng.choice(sorted(children))
-    last_seq = requests.get(f"{victim.url}/readyz", timeout=10).json()["last_seq"]
+    last_seq = 0
+    with suppress(requests.RequestException):
+        last_seq = requests.get(f"{victim.url}/readyz", timeout=10).json()["last_seq"]
     os.kill(children[name], signal.SIGSTOP)
     hit = opened(victim.home, load, name, last_seq)
     os.kill(children[name], signal.SIGKILL)
