@@ -122,13 +122,17 @@ def pending(session: Session) -> Sequence[Approval]:
 
 def withdraw_closed(session: Session, now: datetime) -> None:
     """End the questions about incidents that people have closed; their runs go on without."""
-    closed = select(Incident.id).where(col(Incident.state) == "closed")
-    for approval in pending(session):
-        if approval.incident in set(session.exec(closed)):
-            approval.state, approval.decided = "withdrawn", now
-            run = session.get_one(Run, approval.run)
-            run.wake_at = now if run.state == "waiting" else run.wake_at
-            _record(session, approval, "soc", "approval.withdraw", now, "the incident is closed")
+    query = (
+        select(Approval)
+        .join(Incident, col(Incident.id) == col(Approval.incident))
+        .where(col(Approval.state) == PENDING, col(Incident.state) == "closed")
+        .order_by(col(Approval.id))
+    )
+    for approval in session.exec(query).all():
+        approval.state, approval.decided = "withdrawn", now
+        run = session.get_one(Run, approval.run)
+        run.wake_at = now if run.state == "waiting" else run.wake_at
+        _record(session, approval, "soc", "approval.withdraw", now, "the incident is closed")
 
 
 def expire(approval: Approval, now: datetime) -> bool:

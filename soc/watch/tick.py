@@ -93,11 +93,7 @@ class Watch:
         Reading and judging come before the transaction, so a slow detector holds no lock. Raises
         WindowTaken if another worker was faster.
         """
-        with reading(self._database) as looking:
-            old = windows.read(looking, detector.name)
-        batch = self._reader.scan(old.hwm, self._settings.detect.window)
-        if upto is not None and batch.upto > upto:
-            batch = _cut(batch, upto)
+        old, batch = self._next(detector.name, upto)
         now = self._clock.now()
         observed = detector.observe(batch, detector.state.model_validate_json(old.state), now)
         new = Window(
@@ -118,11 +114,7 @@ class Watch:
 
     def _project(self, upto: int | None) -> Ticked:
         """Move the projection of rounds and gifts, a window like any other, first of all."""
-        with reading(self._database) as looking:
-            old = windows.read(looking, PROJECTION)
-        batch = self._reader.scan(old.hwm, self._settings.detect.window)
-        if upto is not None and batch.upto > upto:
-            batch = _cut(batch, upto)
+        old, batch = self._next(PROJECTION, upto)
         if batch.upto <= old.hwm:
             return Ticked(PROJECTION)
         new = Window(detector=PROJECTION, hwm=batch.upto)
@@ -130,6 +122,15 @@ class Watch:
             windows.move(writing, old, new, self._clock.now())
             funding.project(writing, batch)
         return Ticked(PROJECTION, new.hwm - old.hwm)
+
+    def _next(self, name: str, upto: int | None) -> tuple[Window, Batch]:
+        """Return where *name* stands, and the events after it."""
+        with reading(self._database) as looking:
+            old = windows.read(looking, name)
+        batch = self._reader.scan(old.hwm, self._settings.detect.window)
+        if upto is not None and batch.upto > upto:
+            batch = _cut(batch, upto)
+        return old, batch
 
     def _safely(self, detector: Detector[Any], upto: int | None) -> Ticked:
         """Take windows until none is full: a burst is caught up with in one tick."""
