@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from soc.ingest.parse import Intake
     from soc.logs.embedded import EmbeddedLog
     from soc.logs.reader import LogReader
-    from soc.model.event import Row
     from soc.respond.action import Action
     from soc.respond.engine import Engine
+    from soc.retain.classify import Classifier
     from soc.store.session import Database
     from soc.watch.tick import Watch
 
@@ -75,14 +75,14 @@ class Suite:
         return Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
 
     @cached_property
-    def classify(self) -> Callable[[Row], str]:
+    def classify(self) -> Classifier:
         """What gives each event its class of retention; raises ContentError for a broken policy."""
         from soc.content import folders
-        from soc.retain.classify import classifier
+        from soc.retain.classify import Classifier
         from soc.retain.load import read_policy
 
         paths, _ = folders.overlay([folders.packaged("retention"), self.home.content("retention")])
-        return classifier(read_policy(next(path for path in paths if path.stem == POLICY)))
+        return Classifier(read_policy(next(path for path in paths if path.stem == POLICY)))
 
     @cached_property
     def actions(self) -> Mapping[str, type[Action]]:
@@ -150,8 +150,11 @@ class Suite:
 
     def watch(self) -> Watch:
         """Return what moves the detectors."""
+        from soc.detect.sigma.asked import fields_of
+        from soc.logs.promote import announce
         from soc.watch.tick import Watch  # SQLAlchemy and pyarrow
 
+        announce(self.home.events, fields_of(self.rules.ruleset))
         parts = (self.reader, self.database, self.clock, self.settings)
         return Watch(*parts, self.detectors, self.modes, self.follow())
 
