@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from soc.app.content import Playbooks
+    from soc.app.content import Playbooks, Sources
     from soc.app.home import Home
     from soc.detect.detector import Detector, Mode
     from soc.detect.rules import Rules
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from soc.model.event import Row
     from soc.respond.action import Action
     from soc.respond.engine import Engine
+    from soc.retain.policy import Policy
     from soc.store.session import Database
     from soc.watch.tick import Watch
 
@@ -69,20 +70,50 @@ class Suite:
 
     @cached_property
     def intake(self) -> Intake:
-        """All parsers."""
+        """All parsers: those of the site's source files first, each instead of one of its name."""
         from soc.ingest.parse import Intake  # pyarrow
+        from soc.ingest.sources.parser import parser_of
 
-        return Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
+        own = {name: parser_of(source) for name, source in self.sources.usable.items()}
+        installed = plugins.load("soc.parsers").items()
+        return Intake({**own, **{name: kind() for name, kind in installed if name not in own}})
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The site's source files."""
+        from soc.app import content  # Jinja2
+
+        return content.sources(self.home)
 
     @cached_property
     def classify(self) -> Callable[[Row], str]:
-        """What gives each event its class of retention; raises ContentError for a broken policy."""
-        from soc.content import folders
+        """What gives each event its class of retention; raises ContentError for a broken policy.
+
+        What a source file says counts where the policy has no class of its own for an event.
+        """
         from soc.retain.classify import classifier
+
+        by_policy = classifier(self.policy)
+        *_, rest = self.policy.of_events()
+        known = {one.id for one in self.policy.of_events()}
+        named = {name: s.hint for name, s in self.sources.usable.items() if s.hint in known}
+        if not named:
+            return by_policy
+
+        def classify(row: Row) -> str:
+            found = by_policy(row)
+            return named.get(row.parser) or found if found == rest.id else found
+
+        return classify
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy of retention that is in force; raises ContentError for a broken one."""
+        from soc.content import folders
         from soc.retain.load import read_policy
 
         paths, _ = folders.overlay([folders.packaged("retention"), self.home.content("retention")])
-        return classifier(read_policy(next(path for path in paths if path.stem == POLICY)))
+        return read_policy(next(path for path in paths if path.stem == POLICY))
 
     @cached_property
     def actions(self) -> Mapping[str, type[Action]]:

@@ -77,6 +77,8 @@ def front(
         suite = suite_at(home)
         if after:
             tell_of_death(suite, after)
+        for problem in suite.sources.problems:
+            warn(problem)
         serve_front(suite, host, port)
     except (HomeError, SettingsError, ContentError, LogError) as refused:
         warn(refused)
@@ -108,13 +110,17 @@ def check(home: HomeOption = HOME, as_json: Json = False) -> None:
     """Check settings, content and store; exit with 2 if settings or content have mistakes."""
     with checking():
         suite = suite_at(home)
-    problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems]
+    from soc.app import sourcing  # defers all stages
+
+    broken = sourcing.problems(suite)
+    problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems, *broken]
     view = suite.reader.view()
     for problem in problems:
         warn(problem)
     result = {
         "rules": len(suite.rules.ruleset.rules) + len(suite.rules.ruleset.correlations),
         "playbooks": len(suite.playbooks.usable),
+        "sources": len(suite.sources.usable),
         "problems": [str(problem) for problem in problems],
         "last_seq": view.upto,
         "segments": len(view.segments),
