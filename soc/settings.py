@@ -8,12 +8,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, IPvAnyAddress, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    IPvAnyAddress,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
+from soc.model.listener import Listener, address_of, unsafe
 from soc.model.value import Entity, Severity, Value
 
 PREFIX = "SOC_"
@@ -104,14 +112,16 @@ class Respond(Value):
 
 
 class Web(Value):
-    """The front door. Only loopback addresses may be served without TLS.
+    """The front door.
 
+    listeners: where it listens, each with its TLS and what it serves; without any, host and port.
+    Only loopback addresses may be served without TLS, or with a trusted proxy before them.
     max_body, max_items: bytes, unpacked, and events that one request may bring.
     login_per_minute, api_per_minute: requests per client address that are answered.
     trusted_proxy: addresses whose ``X-Forwarded-For`` is believed, and of it the last entry alone.
     """
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(lambda host: address_of(f"{host}:0").host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8780
     max_body: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     max_items: Annotated[int, Field(ge=1)] = 50_000
@@ -120,6 +130,24 @@ class Web(Value):
     session_hours: Annotated[int, Field(ge=1)] = 8
     secure_cookies: bool = False
     trusted_proxy: tuple[IPvAnyAddress, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+
+    @field_validator("listeners")
+    @classmethod
+    def _must_be_safe(
+        cls, listeners: tuple[Listener, ...], info: ValidationInfo
+    ) -> tuple[Listener, ...]:
+        has_proxy = bool(info.data.get("trusted_proxy"))
+        reasons = [
+            unsafe(one.address, has_tls=one.tls is not None, has_proxy=has_proxy)
+            for one in listeners
+        ]
+        if wrong := [reason for reason in reasons if reason]:
+            raise ValueError(wrong[0])
+        fixed = [one.address for one in listeners if one.address.port]
+        if twice := [one for one in fixed if fixed.count(one) > 1]:
+            raise ValueError(f"{twice[0]} is here twice")
+        return listeners
 
 
 class Groups(Value):
@@ -184,7 +212,8 @@ def read(file: Path, environ: Mapping[str, str] | None = None) -> Settings:
             where = variables.get(place) or _where(file, document, error["loc"])
             hint = did_you_mean(str(error["loc"][-1]), keys)
             unknown = error["type"] == "extra_forbidden"
-            problems.append(f"{where}: {f'unknown setting: {hint}' if unknown else error['msg']}")
+            said = error["msg"].removeprefix("Value error, ")
+            problems.append(f"{where}: {f'unknown setting: {hint}' if unknown else said}")
         raise SettingsError("\n".join(problems)) from invalid
     if problems:
         raise SettingsError("\n".join(problems))

@@ -42,17 +42,21 @@ def init(home: HomeOption = HOME, admin: str = "admin", as_json: Json = False) -
 
 def serve(
     home: HomeOption = HOME,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on, instead of web.listeners.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port there; 0 takes a free one.", min=0, max=65535)
+    ] = None,
 ) -> None:
     """Run the front door and a worker until Ctrl-C; start each again if it dies."""
     from soc.app import home as homes
     from soc.settings import read
     from soc.watch.supervisor import Child, stop_on_signal, supervise
 
-    settings = read(homes.find(home).settings).web
-    address = ("--host", host or settings.host)
-    at = ("--port", str(settings.port if port is None else port))
+    read(homes.find(home).settings)
+    address = ("--host", host) if host is not None else ()
+    at = ("--port", str(port)) if port is not None else ()
     place = ("--home", str(home))
     children = [
         Child("front", ("front", *place, *address, *at)),
@@ -63,7 +67,7 @@ def serve(
 
 
 def front(
-    home: HomeOption = HOME, host: str = "127.0.0.1", port: int = 8780, after: str = ""
+    home: HomeOption = HOME, host: str | None = None, port: int | None = None, after: str = ""
 ) -> None:
     """Run the front door alone; the supervisor does this."""
     from soc.app.work import tell_of_death
