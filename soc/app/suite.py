@@ -70,13 +70,19 @@ class Suite:
 
     @cached_property
     def intake(self) -> Intake:
-        """All parsers: those of the site's source files first, each instead of one of its name."""
+        """What asks all parsers."""
         from soc.ingest.parse import Intake  # pyarrow
-        from soc.ingest.sources.parser import parser_of
+
+        return Intake(self.parsers)
+
+    @cached_property
+    def parsers(self) -> dict[str, Any]:
+        """All parsers: those of the site's source files first, each instead of one of its name."""
+        from soc.ingest.sources.parser import parser_of  # pyarrow
 
         own = {name: parser_of(source) for name, source in self.sources.usable.items()}
         installed = plugins.load("soc.parsers").items()
-        return Intake({**own, **{name: kind() for name, kind in installed if name not in own}})
+        return {**own, **{name: kind() for name, kind in installed if name not in own}}
 
     @cached_property
     def sources(self) -> Sources:

@@ -29,6 +29,7 @@ from soc.store.session import reading, session
 Address = IPv4Address | IPv6Address
 
 COOKIE = "soc_session"
+ACCESS = "soc.access"
 SOURCE = "soc"
 """Where the suite's own events come from."""
 
@@ -85,15 +86,17 @@ class Front:
         """Append rows, each with its source; return when they are on the disk."""
         return taking.store(self.suite, self.log, found)
 
-    def tell(self, action: str, outcome: str, key: str, **facts: str) -> None:
-        """Append an event of the suite's own: a log-in, or a limit that was hit.
+    def tell(
+        self, action: str, outcome: str, key: str, dataset: str = ACCESS, **facts: str
+    ) -> None:
+        """Append an event of the suite's own: a log-in, a limit that was hit, or a loss.
 
         People still get in where the event store cannot take it: a full disk needs them.
         """
         now = self.suite.clock.now()
         document = {
             "@timestamp": rfc3339(now),
-            "event": {"id": key, "dataset": "soc.access", "action": action, "outcome": outcome},
+            "event": {"id": key, "dataset": dataset, "action": action, "outcome": outcome},
             "user": {"name": facts.get("user")},
             "source": {"ip": facts.get("address") or None},
             "message": facts.get("message"),
@@ -102,7 +105,7 @@ class Front:
             ts=now,
             raw=orjson.dumps(document).decode(),
             parser="soc",
-            dataset="soc.access",
+            dataset=dataset,
             action=action,
             outcome=outcome,
             user_name=facts.get("user"),

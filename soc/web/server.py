@@ -18,7 +18,7 @@ from soc.errors import HomeError, LogError
 from soc.logs.embedded import EmbeddedLog
 from soc.model.listener import Address, Area, Listener, unsafe
 from soc.settings import Web
-from soc.web import sockets
+from soc.web import inputs, sockets
 from soc.web.app import build
 from soc.web.doors import Door
 from soc.web.front import Front
@@ -45,7 +45,7 @@ def serve(suite: Suite, host: str | None = None, port: int | None = None) -> Non
     try:
         front = Front(suite, log)
         opened = [sockets.listen(one.address) for one in listeners]
-        asyncio.run(_run(front, listeners, contexts, opened))
+        asyncio.run(_run(front, listeners, contexts, opened, inputs.opened(front)))
     finally:
         with contextlib.suppress(FileNotFoundError):
             suite.home.socket.unlink()
@@ -95,8 +95,10 @@ async def _run(
     listeners: Sequence[Listener],
     contexts: Sequence[ssl.SSLContext | None],
     opened: Sequence[socket.socket],
+    syslog: Sequence[inputs.Opened],
 ) -> None:
     app = build(front)
+    taking = inputs.Inputs(front, syslog)
     parts = [
         (_Server(config_of(front, Door(app, one.serve), context)), listening)
         for one, context, listening in zip(listeners, contexts, opened, strict=True)
@@ -104,18 +106,30 @@ async def _run(
     whole = _Server(config_of(front, Door(app, Area)))
     parts.append((whole, sockets.local(front.suite.home.socket)))
     _end_on_signal([server for server, _ in parts])
-    sealing = asyncio.create_task(_seal(front.log))
     serving = [asyncio.create_task(server.serve(sockets=[on])) for server, on in parts]
+    aside = [asyncio.create_task(_seal(front.log))]
     while not all(server.started for server, _ in parts):
         if any(task.done() for task in serving):
-            for server, _ in parts:
-                server.should_exit = True
+            _end([server for server, _ in parts])
             break
         await asyncio.sleep(0.01)
     else:
-        _tell(listeners, opened)
+        await taking.start()
+        aside.append(asyncio.create_task(taking.watch()))
+        _tell(listeners, opened, syslog)
+    await asyncio.wait([*serving, *aside], return_when=asyncio.FIRST_COMPLETED)
+    _end([server for server, _ in parts])
     await asyncio.gather(*serving)
-    sealing.cancel()
+    await taking.stop()
+    for task in aside:
+        if task.done():
+            task.result()
+        task.cancel()
+
+
+def _end(servers: Sequence[uvicorn.Server]) -> None:
+    for server in servers:
+        server.should_exit = True
 
 
 def _end_on_signal(servers: Sequence[uvicorn.Server]) -> None:
@@ -129,11 +143,18 @@ def _end_on_signal(servers: Sequence[uvicorn.Server]) -> None:
         signal.signal(number, end)
 
 
-def _tell(listeners: Sequence[Listener], opened: Sequence[socket.socket]) -> None:
+def _tell(
+    listeners: Sequence[Listener],
+    opened: Sequence[socket.socket],
+    syslog: Sequence[inputs.Opened],
+) -> None:
+    """Print a line for each address; whoever starts the suite reads them."""
     for one, listening in zip(listeners, opened, strict=True):
         scheme = "https" if one.tls else "http"
         address = Address(*listening.getsockname()[:2])
-        print(f"ready {scheme}://{address}", flush=True)  # noqa: T201 - whoever starts it reads it
+        print(f"ready {scheme}://{address}", flush=True)  # noqa: T201 - a result
+    for input_ in syslog:
+        print(f"ready {input_.address}", flush=True)  # noqa: T201 - a result
 
 
 async def _seal(log: EmbeddedLog) -> None:

@@ -15,13 +15,15 @@ PATIENCE = 10.0
 """Seconds that a start waits for the port of the process before it."""
 
 
-def listen(address: Address) -> socket.socket:
+def listen(address: Address, *, udp: bool = False) -> socket.socket:
     """Return a socket bound to *address*; raises HomeError if it stays taken."""
+    kind = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
     end = monotonic() + PATIENCE
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     while True:
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = socket.socket(family, kind)
+        if not udp:  # there it would let two share the address
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
         except OSError as taken:
