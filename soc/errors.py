@@ -4,6 +4,7 @@ SocError
 ├── AccessDenied      the caller may not do this
 │   ├── NotAuthenticated   nobody knows who the caller is
 │   └── TooManyRequests    the caller asks too often
+├── Busy              too much is asked at once
 ├── ContentError      files that people write have mistakes
 ├── ExpressionError   a ${{ }} expression cannot be evaluated
 ├── Fenced            another worker holds this run now
@@ -66,7 +67,25 @@ class NotAuthenticated(AccessDenied):
 
 
 class TooManyRequests(AccessDenied):
-    """The caller asks too often; the reason says how long to wait."""
+    """The caller asks too often; the reason says how long to wait.
+
+    after: seconds.
+    """
+
+    def __init__(self, reason: str, after: int = 60) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Busy(_Reasoned):
+    """Too much is asked at once; nothing was done.
+
+    after: seconds to wait before asking again.
+    """
+
+    def __init__(self, reason: str, after: int = 5) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class ContentError(SocError):

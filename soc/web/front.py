@@ -25,6 +25,7 @@ from soc.logs.embedded import Appended, EmbeddedLog
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
+from soc.web.turns import Turns
 
 Address = IPv4Address | IPv6Address
 
@@ -43,6 +44,7 @@ class Front:
     limiter: MovingWindowRateLimiter = field(
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )
+    turns: Turns = field(default_factory=Turns)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
