@@ -15,6 +15,11 @@ from soc.clock import SettableClock
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity, bucket_of
 from soc.store.session import Database, connect
+from tests.servers import machine
+from tests.servers import opensearch as opensearch_server
+from tests.servers import postgres as postgres_server
+from tests.servers.opensearch import Node
+from tests.servers.postgres import Postgres
 
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -48,6 +53,20 @@ def loopback_alone() -> Iterator[None]:
     socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
     yield
     socket.socket.connect = connect_to  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL; its absence is a skip that says so."""
+    with machine.obtained(postgres_server.running()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[Node]:
+    """A real OpenSearch of one node; its absence is a skip that says so."""
+    with machine.obtained(opensearch_server.running()) as node:
+        yield node
 
 
 @pytest.fixture
