@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, IPvAnyAddress, ValidationError, field_validator
+from pydantic import ConfigDict, Field, IPvAnyAddress, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soc.content.document import Document, did_you_mean
@@ -17,6 +17,7 @@ from soc.errors import SettingsError
 from soc.model.value import Entity, Severity, Value
 
 PREFIX = "SOC_"
+STORES = ("sqlite:///", "postgresql://")
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
 
@@ -52,6 +53,24 @@ class Logs(Value):
     seal_rows: Annotated[int, Field(ge=1)] = 5_000
     seal_after: Duration = timedelta(minutes=5)
     remembered_ids: Annotated[int, Field(ge=1)] = 500_000
+
+
+class Store(Value):
+    """Where everything but events is kept.
+
+    url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST:PORT/NAME``; without one, a SQLite
+    file in the home. It is never shown. Without a password in it, PostgreSQL's own password file
+    is read.
+    """
+
+    url: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _of_a_store(cls, given: SecretStr | None) -> SecretStr | None:
+        if given and not given.get_secret_value().startswith(STORES):
+            raise ValueError("write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return given
 
 
 class Detect(Value):
@@ -125,7 +144,10 @@ class Web(Value):
 class Groups(Value):
     """Everything a site decides, as it is checked; each value says what holds out of the box."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # it may be a secret
+
     content: tuple[Folder, ...] = ()
+    store: Store = Store()
     logs: Logs = Logs()
     detect: Detect = Detect()
     incidents: Incidents = Incidents()
@@ -139,6 +161,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
     content: tuple[Folder, ...]
+    store: Store
     logs: Logs
     detect: Detect
     incidents: Incidents

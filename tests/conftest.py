@@ -74,9 +74,28 @@ def clock() -> SettableClock:
     return SettableClock(NOON)
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """The name of a database with the newest schema, to be copied for each test."""
+    postgres.execute("CREATE DATABASE migrated TEMPLATE template0")
+    connect(postgres.url("migrated")).dispose()
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a store of its own for each test, on either database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh(request.getfixturevalue("migrated")) as url:
+        yield url
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    engine = connect(f"sqlite:///{tmp_path}/store.db")
+def database(store_url: str) -> Iterator[Database]:
+    engine = connect(store_url)
     yield engine
     engine.dispose()
 
@@ -88,7 +107,10 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def suite(home: Path, clock: SettableClock) -> Iterator[Suite]:
+def suite(
+    home: Path, clock: SettableClock, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Suite]:
+    monkeypatch.setenv("SOC_STORE__URL", store_url)
     made = Suite(home, clock)
     yield made
     made.database.dispose()

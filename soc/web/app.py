@@ -15,6 +15,7 @@ from soc.errors import (
     NotFound,
     QueryError,
     Refused,
+    StoreError,
     TooManyRequests,
 )
 from soc.web import api, bulk, edges
@@ -31,6 +32,7 @@ STATUS = (
     (Refused, 400),
     (QueryError, 400),
     (LogError, 503),
+    (StoreError, 503),
     (HomeError, 500),
 )
 POLICY = (
