@@ -16,6 +16,7 @@ SocError
 ├── QueryError        a search or SQL query is refused
 ├── Refused           input that cannot be taken, and what to send instead
 ├── SettingsError     settings are wrong
+├── StoreError        the store cannot be reached or used
 └── WindowTaken       another worker moved a window first
 
 The class name is the code, the first line of its docstring the message, its attributes the facts.
@@ -154,6 +155,10 @@ class Refused(_Reasoned):
 
 class SettingsError(_Reasoned):
     """Settings are wrong; the reason lists each with its place."""
+
+
+class StoreError(_Reasoned):
+    """The store cannot be reached or used; the reason says what became of the change."""
 
 
 class WindowTaken(SocError):

@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     IPvAnyAddress,
     IPvAnyNetwork,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -28,6 +30,7 @@ from soc.model.listener import Address, Bind, Listener, Tls, address_of, unsafe
 from soc.model.value import Entity, Severity, Value
 
 PREFIX = "SOC_"
+STORES = ("sqlite:///", "postgresql://")
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
 
@@ -81,6 +84,24 @@ class Logs(Value):
     seal_rows: Annotated[int, Field(ge=1)] = 5_000
     seal_after: Duration = timedelta(minutes=5)
     remembered_ids: Annotated[int, Field(ge=1)] = 500_000
+
+
+class Store(Value):
+    """Where everything but events is kept.
+
+    url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST:PORT/NAME``; without one, a SQLite
+    file in the home. It is never shown. Without a password in it, PostgreSQL's own password file
+    is read.
+    """
+
+    url: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _of_a_store(cls, given: SecretStr | None) -> SecretStr | None:
+        if given and not given.get_secret_value().startswith(STORES):
+            raise ValueError("write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return given
 
 
 class Detect(Value):
@@ -212,7 +233,10 @@ class Inputs(Value):
 class Groups(Value):
     """Everything a site decides, as it is checked; each value says what holds out of the box."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # it may be a secret
+
     content: tuple[Folder, ...] = ()
+    store: Store = Store()
     logs: Logs = Logs()
     detect: Detect = Detect()
     incidents: Incidents = Incidents()
@@ -227,6 +251,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
     content: tuple[Folder, ...]
+    store: Store
     logs: Logs
     detect: Detect
     incidents: Incidents

@@ -48,12 +48,18 @@ class Suite:
         self.clock: Clock = clock or SystemClock()
         self.settings: Settings = read_settings(self.home.settings)
 
+    @property
+    def store_url(self) -> str:
+        """Where the store is, with its password: not to be shown."""
+        given = self.settings.store.url
+        return given.get_secret_value() if given else self.home.database
+
     @cached_property
     def database(self) -> Database:
         """The store."""
         from soc.store.session import connect  # SQLAlchemy
 
-        return connect(self.home.database)
+        return connect(self.store_url)
 
     @cached_property
     def reader(self) -> LogReader:

@@ -112,6 +112,8 @@ def work(
 
 def check(home: HomeOption = HOME, as_json: Json = False) -> None:
     """Check settings, content and store; exit with 2 if settings or content have mistakes."""
+    from soc.store.failure import name_of  # defers SQLAlchemy
+
     with checking():
         suite = suite_at(home)
     from soc.app import sourcing  # defers all stages
@@ -128,6 +130,7 @@ def check(home: HomeOption = HOME, as_json: Json = False) -> None:
         "problems": [str(problem) for problem in problems],
         "last_seq": view.upto,
         "segments": len(view.segments),
+        "store": name_of(suite.database),
     }
     show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
     if problems:

@@ -11,6 +11,7 @@ from soc.errors import (
     QueryError,
     Refused,
     SocError,
+    StoreError,
     TooManyRequests,
 )
 from soc.web.bulk import TooLarge
@@ -26,6 +27,7 @@ STATUS: tuple[tuple[type[SocError], int], ...] = (
     (QueryError, 400),
     (Busy, 503),
     (LogError, 503),
+    (StoreError, 503),
     (HomeError, 500),
 )
 SOON = 5
@@ -43,4 +45,4 @@ def headers_of(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, TooManyRequests | Busy):
         return {"Retry-After": str(error.after)}
-    return {"Retry-After": str(SOON)} if isinstance(error, LogError) else {}
+    return {"Retry-After": str(SOON)} if isinstance(error, LogError | StoreError) else {}
