@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test test-browser docs trial-main trial-seeds trial-sigma
+.PHONY: setup demo check test test-servers test-browser docs trial-main trial-seeds trial-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -11,7 +11,7 @@ setup: $(STAMP)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 
 $(STAMP): .venv/bin/uv pyproject.toml constraints.txt
-	.venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt -e '.[opensearch,dev]'
+	.venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt -e '.[opensearch,postgres,dev]'
 	touch $(STAMP)
 
 demo: setup
@@ -25,9 +25,15 @@ check: setup
 	$(PY) -m pytest -q -n 2 tests/architecture
 
 test: setup
-	$(PY) -m pytest -q -n 2 -m 'not trial and not browser'
+	$(PY) -m pytest -q -n 2 -m 'not trial and not browser and not server'
+
+# Real servers: what a test needs and cannot have is a failure, unless tests/servers lists it.
+test-servers: setup
+	$(PY) -m tests.servers.gather
+	STRICT_SKIPS=1 $(PY) -m pytest -q -n 2 --dist loadgroup -m server tests
 
 test-browser: setup
+	$(PY) -m tests.servers.gather chromium
 	$(PY) -m pytest -q -m browser tests/browser
 
 docs: setup

@@ -50,7 +50,9 @@ class Maker:
     def _skewed(self, names: list[str]) -> str:
         return names[int(len(names) * self._random.random() ** 2.2)]
 
-    def _base(self, when: str, dataset: str, category: str, action: str, fine: bool) -> dict[str, Any]:
+    def _base(
+        self, when: str, dataset: str, category: str, action: str, fine: bool
+    ) -> dict[str, Any]:
         return {
             "@timestamp": when,
             "event": {
@@ -72,14 +74,19 @@ class Maker:
 
     def _request(self, when: str) -> dict[str, Any]:
         draw = self._random
-        status = draw.choices((200, 201, 304, 400, 401, 404, 429, 500), (70, 8, 6, 3, 3, 5, 1, 2))[0]
+        status = draw.choices((200, 201, 304, 400, 401, 404, 429, 500), (70, 8, 6, 3, 3, 5, 1, 2))[
+            0
+        ]
         path = f"/api/v1/projects/{draw.randint(1, 400)}/donations"
         source = self._source()
         return self._base(when, "http.access", "web", "http-request", status < 400) | {
             "source": source,
             "user_agent": {"original": draw.choice(self._agents)},
             "http": {
-                "request": {"method": draw.choice(("GET", "GET", "POST")), "bytes": draw.randint(80, 4000)},
+                "request": {
+                    "method": draw.choice(("GET", "GET", "POST")),
+                    "bytes": draw.randint(80, 4000),
+                },
                 "response": {"status_code": status, "bytes": draw.randint(200, 90_000)},
             },
             "url": {"path": path, "query": f"page={draw.randint(1, 40)}&sort=ts"},
@@ -89,13 +96,25 @@ class Maker:
 
     def _login(self, when: str) -> dict[str, Any]:
         draw = self._random
-        fine, name, source = draw.random() < 0.86, f"user{draw.randint(0, 20_000):05}", self._source()
+        fine, name, source = (
+            draw.random() < 0.86,
+            f"user{draw.randint(0, 20_000):05}",
+            self._source(),
+        )
         said = "logged in" if fine else "failed password, invalid credentials"
         return self._base(when, "auth.login", "authentication", "user-login", fine) | {
             "source": source,
-            "user": {"id": self._hex(8), "name": name, "roles": ["donor"], "email": f"{name}@mail.example"},
+            "user": {
+                "id": self._hex(8),
+                "name": name,
+                "roles": ["donor"],
+                "email": f"{name}@mail.example",
+            },
             "user_agent": {"original": draw.choice(self._agents)},
-            "labels": {"mfa": draw.choice(("totp", "webauthn", "none")), "tenant": f"t{draw.randint(1, 12)}"},
+            "labels": {
+                "mfa": draw.choice(("totp", "webauthn", "none")),
+                "tenant": f"t{draw.randint(1, 12)}",
+            },
             "session": {"id": self._hex(24)},
             "message": f"user {name} {said} from {source['ip']}",
         }
@@ -138,15 +157,23 @@ class Maker:
         draw = self._random
         lag = int(draw.expovariate(1 / 3))
         return self._base(when, "indexer.lag", "process", "heartbeat", True) | {
-            "chain": {"id": draw.choice((1, 10, 137)), "head": {"number": draw.randint(19_000_000, 19_200_000)}},
+            "chain": {
+                "id": draw.choice((1, 10, 137)),
+                "head": {"number": draw.randint(19_000_000, 19_200_000)},
+            },
             "indexer": {"name": "idx-1", "lag": {"blocks": lag}},
-            "metrics": {"rpc_latency_ms": round(draw.expovariate(1 / 80), 1), "queue": draw.randint(0, 500)},
+            "metrics": {
+                "rpc_latency_ms": round(draw.expovariate(1 / 80), 1),
+                "queue": draw.randint(0, 500),
+            },
             "process": {"pid": draw.randint(100, 30_000), "name": "indexer"},
             "message": f"indexer heartbeat lag={lag} blocks",
         }
 
 
-def lines(count: int, seed: int = 7, begin: datetime = BEGIN, days: float = DAYS) -> Iterator[bytes]:
+def lines(
+    count: int, seed: int = 7, begin: datetime = BEGIN, days: float = DAYS
+) -> Iterator[bytes]:
     """Yield *count* events as JSON, spread evenly over *days* from *begin*."""
     maker = Maker(seed)
     step = timedelta(days=days) / count

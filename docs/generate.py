@@ -36,6 +36,7 @@ from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.logsource import DATASETS
 from soc.detect.sigma.rule import Rule
 from soc.ingest.parse import Intake
+from soc.ingest.sources.model import Source
 from soc.logs.query import COLUMNS
 from soc.model.event import SCHEMA, Row
 from soc.respond import action, expression, playbook, rehearsal
@@ -58,6 +59,7 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "retention": Policy,
         "rule-test": Samples,
         "settings": Groups,
+        "source": Source,
         "threat-model": ThreatModel,
     }
 )

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from soc.content.digest import canonical
 from soc.model.value import Utc, Value, rfc3339
+from soc.store.locks import alone
 from soc.store.tables import AuditRow
 
 
@@ -51,6 +52,7 @@ def record(session: Session, act: Act) -> None:
 
 def number(session: Session) -> int:
     """Give leaf numbers to committed acts that have none; return how many there are now."""
+    alone(session, "audit")
     # Not the count of them: a row that was taken out must not make two rows one leaf.
     last = session.exec(select(func.max(col(AuditRow.leaf)))).one()
     size = 0 if last is None else int(last) + 1

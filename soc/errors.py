@@ -4,6 +4,7 @@ SocError
 ├── AccessDenied      the caller may not do this
 │   ├── NotAuthenticated   nobody knows who the caller is
 │   └── TooManyRequests    the caller asks too often
+├── Busy              too much is asked at once
 ├── ContentError      files that people write have mistakes
 ├── ExpressionError   a ${{ }} expression cannot be evaluated
 ├── Fenced            another worker holds this run now
@@ -17,6 +18,7 @@ SocError
 ├── QueryError        a search or SQL query is refused
 ├── Refused           input that cannot be taken, and what to send instead
 ├── SettingsError     settings are wrong
+├── StoreError        the store cannot be reached or used
 └── WindowTaken       another worker moved a window first
 
 The class name is the code, the first line of its docstring the message, its attributes the facts.
@@ -68,7 +70,25 @@ class NotAuthenticated(AccessDenied):
 
 
 class TooManyRequests(AccessDenied):
-    """The caller asks too often; the reason says how long to wait."""
+    """The caller asks too often; the reason says how long to wait.
+
+    after: seconds.
+    """
+
+    def __init__(self, reason: str, after: int = 60) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Busy(_Reasoned):
+    """Too much is asked at once; nothing was done.
+
+    after: seconds to wait before asking again.
+    """
+
+    def __init__(self, reason: str, after: int = 5) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class ContentError(SocError):
@@ -149,6 +169,10 @@ class Refused(_Reasoned):
 
 class SettingsError(_Reasoned):
     """Settings are wrong; the reason lists each with its place."""
+
+
+class StoreError(_Reasoned):
+    """The store cannot be reached or used; the reason says what became of the change."""
 
 
 class WindowTaken(SocError):

@@ -6,19 +6,51 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, IPvAnyAddress, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
+from soc.model.listener import Address, Bind, Listener, Tls, address_of, unsafe
 from soc.model.value import Entity, Severity, Value
 
 PREFIX = "SOC_"
+STORES = ("sqlite:///", "postgresql://")
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
+
+
+def known_zone(name: str) -> str:
+    """Return *name* if the IANA database knows such a zone; raises ValueError."""
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, KeyError) as unknown:
+        raise ValueError(f"no time zone {name!r}: write one such as Europe/Berlin") from unknown
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("a source needs a name of plain characters")
+    return name
+
+
+SourceName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
+"""What a source can be called."""
 
 
 class Mode(StrEnum):
@@ -61,6 +93,24 @@ class Logs(Value):
     refuse_below: Annotated[float, Field(ge=0, lt=1)] = 0.05
     sql_seconds: Annotated[float, Field(gt=0)] = 30.0
     sql_memory_mb: Annotated[int, Field(ge=64)] = 1_024
+
+
+class Store(Value):
+    """Where everything but events is kept.
+
+    url: ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST:PORT/NAME``; without one, a SQLite
+    file in the home. It is never shown. Without a password in it, PostgreSQL's own password file
+    is read.
+    """
+
+    url: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _of_a_store(cls, given: SecretStr | None) -> SecretStr | None:
+        if given and not given.get_secret_value().startswith(STORES):
+            raise ValueError("write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return given
 
 
 class Detect(Value):
@@ -113,14 +163,16 @@ class Respond(Value):
 
 
 class Web(Value):
-    """The front door. Only loopback addresses may be served without TLS.
+    """The front door.
 
+    listeners: where it listens, each with its TLS and what it serves; without any, host and port.
+    Only loopback addresses may be served without TLS, or with a trusted proxy before them.
     max_body, max_items: bytes, unpacked, and events that one request may bring.
     login_per_minute, api_per_minute: requests per client address that are answered.
     trusted_proxy: addresses whose ``X-Forwarded-For`` is believed, and of it the last entry alone.
     """
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(lambda host: address_of(f"{host}:0").host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8780
     max_body: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     max_items: Annotated[int, Field(ge=1)] = 50_000
@@ -129,17 +181,77 @@ class Web(Value):
     session_hours: Annotated[int, Field(ge=1)] = 8
     secure_cookies: bool = False
     trusted_proxy: tuple[IPvAnyAddress, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+
+    @field_validator("listeners")
+    @classmethod
+    def _must_be_safe(
+        cls, listeners: tuple[Listener, ...], info: ValidationInfo
+    ) -> tuple[Listener, ...]:
+        has_proxy = bool(info.data.get("trusted_proxy"))
+        reasons = [
+            unsafe(one.address, has_tls=one.tls is not None, has_proxy=has_proxy)
+            for one in listeners
+        ]
+        if wrong := [reason for reason in reasons if reason]:
+            raise ValueError(wrong[0])
+        fixed = [one.address for one in listeners if one.address.port]
+        if twice := [one for one in fixed if fixed.count(one) > 1]:
+            raise ValueError(f"{twice[0]} is here twice")
+        return listeners
+
+
+class SyslogInput(Value):
+    """One address that takes syslog.
+
+    source: what its events go under. senders: networks that may send; needed where others than this
+    machine reach it, unless clients show certificates. zone: of times that name none (RFC 3164).
+    connections, idle: how many may be open, and how long without a message.
+    """
+
+    bind: Bind
+    protocol: Literal["tcp", "tls", "udp"]
+    source: SourceName
+    tls: Tls | None = None
+    senders: tuple[IPvAnyNetwork, ...] = ()
+    zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
+    connections: Annotated[int, Field(ge=1, le=10_000)] = 200
+    idle: Duration = timedelta(minutes=10)
+
+    @property
+    def address(self) -> Address:
+        """Return where it listens."""
+        return address_of(self.bind)
+
+    @model_validator(mode="after")
+    def _must_be_safe(self) -> Self:
+        if (self.protocol == "tls") != (self.tls is not None):
+            raise ValueError("protocol tls needs tls: {cert, key}, and no other protocol has it")
+        shows = self.tls is not None and self.tls.client_ca is not None
+        if not (self.address.is_loopback or self.senders or shows):
+            raise ValueError(f"{self.bind}: say who may send, such as senders: [192.0.2.0/24]")
+        return self
+
+
+class Inputs(Value):
+    """What is taken besides HTTP. syslog: addresses that take it."""
+
+    syslog: tuple[SyslogInput, ...] = ()
 
 
 class Groups(Value):
     """Everything a site decides, as it is checked; each value says what holds out of the box."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # it may be a secret
+
     content: tuple[Folder, ...] = ()
+    store: Store = Store()
     logs: Logs = Logs()
     detect: Detect = Detect()
     incidents: Incidents = Incidents()
     respond: Respond = Respond()
     web: Web = Web()
+    inputs: Inputs = Inputs()
 
 
 class Settings(BaseSettings):
@@ -148,11 +260,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
     content: tuple[Folder, ...]
+    store: Store
     logs: Logs
     detect: Detect
     incidents: Incidents
     respond: Respond
     web: Web
+    inputs: Inputs
 
     @classmethod
     def settings_customise_sources(
@@ -193,7 +307,8 @@ def read(file: Path, environ: Mapping[str, str] | None = None) -> Settings:
             where = variables.get(place) or _where(file, document, error["loc"])
             hint = did_you_mean(str(error["loc"][-1]), keys)
             unknown = error["type"] == "extra_forbidden"
-            problems.append(f"{where}: {f'unknown setting: {hint}' if unknown else error['msg']}")
+            said = error["msg"].removeprefix("Value error, ")
+            problems.append(f"{where}: {f'unknown setting: {hint}' if unknown else said}")
         raise SettingsError("\n".join(problems)) from invalid
     if problems:
         raise SettingsError("\n".join(problems))

@@ -15,6 +15,11 @@ from soc.clock import SettableClock
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity, bucket_of
 from soc.store.session import Database, connect
+from tests.servers import machine
+from tests.servers import opensearch as opensearch_server
+from tests.servers import postgres as postgres_server
+from tests.servers.opensearch import Node
+from tests.servers.postgres import Postgres
 
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -50,14 +55,47 @@ def loopback_alone() -> Iterator[None]:
     socket.socket.connect = connect_to  # type: ignore[method-assign]
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL; its absence is a skip that says so."""
+    with machine.obtained(postgres_server.running()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[Node]:
+    """A real OpenSearch of one node; its absence is a skip that says so."""
+    with machine.obtained(opensearch_server.running()) as node:
+        yield node
+
+
 @pytest.fixture
 def clock() -> SettableClock:
     return SettableClock(NOON)
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """The name of a database with the newest schema, to be copied for each test."""
+    postgres.execute("CREATE DATABASE migrated TEMPLATE template0")
+    connect(postgres.url("migrated")).dispose()
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a store of its own for each test, on either database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh(request.getfixturevalue("migrated")) as url:
+        yield url
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    engine = connect(f"sqlite:///{tmp_path}/store.db")
+def database(store_url: str) -> Iterator[Database]:
+    engine = connect(store_url)
     yield engine
     engine.dispose()
 
@@ -69,7 +107,10 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def suite(home: Path, clock: SettableClock) -> Iterator[Suite]:
+def suite(
+    home: Path, clock: SettableClock, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Suite]:
+    monkeypatch.setenv("SOC_STORE__URL", store_url)
     made = Suite(home, clock)
     yield made
     made.database.dispose()

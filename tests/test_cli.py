@@ -19,7 +19,7 @@ import zstandard
 from soc.app import taking
 from soc.app.suite import Suite
 from soc.cli import main
-from soc.web import server
+from soc.web import server, sockets
 from soc.web.front import Front
 
 T = "2026-11-23T12:00:00Z"
@@ -318,7 +318,7 @@ def serving(home: Path) -> Iterator[None]:
     suite = Suite(home)
     log = suite.log()
     door = uvicorn.Server(server.config_of(Front(suite, log)))
-    listener = server._local(suite.home.socket)
+    listener = sockets.local(suite.home.socket)
     thread = Thread(target=door.run, args=([listener],))
     thread.start()
     try:

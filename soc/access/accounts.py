@@ -10,6 +10,7 @@ from sqlmodel import Session, col, delete, func, select
 from soc.access.permissions import Principal, Role, of_roles
 from soc.clock import nonce
 from soc.errors import AccessDenied, Illegal, NotFound, TooManyRequests
+from soc.store.locks import alone
 from soc.store.tables import LoginFailure, User
 
 SHORTEST = 12
@@ -21,6 +22,7 @@ REMEMBERED = timedelta(days=180)
 
 def add(session: Session, name: str, roles: frozenset[Role], now: datetime) -> str:
     """Make a user; return the password, shown once. Raises Illegal if the name is taken."""
+    alone(session, f"user {name}")
     if session.get(User, name):
         raise Illegal(f"there is a user {name} already")
     password = nonce(15)
@@ -61,6 +63,7 @@ def settle(
     proof: what *verify* said. After ten failures of one name from one address neither right nor
     wrong passwords count for a quarter of an hour, however many were tried at once.
     """
+    alone(session, f"login {name} {address}")
     if _is_locked(session, name, address, now):
         minutes = LOCKED_FOR // timedelta(minutes=1)
         return TooManyRequests(f"too many failures: wait {minutes} minutes")

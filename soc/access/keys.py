@@ -9,6 +9,7 @@ from soc.access import accounts
 from soc.access.permissions import PERSONAL, SCOPES, Principal
 from soc.clock import nonce
 from soc.errors import Illegal, NotAuthenticated, NotFound
+from soc.store.locks import alone
 from soc.store.tables import LoginSession, Token, User
 
 PREFIX = "soc_"
@@ -40,6 +41,7 @@ def create_token(session: Session, name: str, scope: str, user: str | None, now:
     """Make a token; return it, shown once. Raises Illegal, or NotFound for an unknown user."""
     if scope not in SCOPES:
         raise Illegal(f"no scope {scope}: known are {', '.join(SCOPES)}")
+    alone(session, f"token {name}")
     if session.get(Token, name):
         raise Illegal(f"there is a token {name} already")
     if user and not session.get(User, user):

@@ -8,6 +8,8 @@ from typing import Any
 from soc.app.home import Home
 from soc.content import folders
 from soc.errors import ContentError, Problem
+from soc.ingest.sources.model import Source
+from soc.ingest.sources.model import read as read_source
 from soc.respond.playbook import Playbook
 from soc.respond.playbook import read as read_playbook
 from soc.settings import Settings
@@ -33,6 +35,34 @@ def playbooks(home: Home, actions: Mapping[str, Any]) -> Playbooks:
         except ContentError as wrong:
             problems += wrong.problems
     return Playbooks(tuple(sorted(usable, key=lambda p: p.name)), tuple(problems), replaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The source files that can be used, where each lies, and the mistakes in the others."""
+
+    usable: Mapping[str, Source]
+    paths: Mapping[str, Path]
+    problems: tuple[Problem, ...]
+
+
+def sources(home: Home) -> Sources:
+    """Return every source file of the site; a broken one is reported and stops no other."""
+    usable: dict[str, Source] = {}
+    paths: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for path in folders.files(home.content("sources")):
+        try:
+            found = read_source(path)
+        except ContentError as wrong:
+            problems += wrong.problems
+            continue
+        if found.name in usable:
+            place = paths[found.name].name
+            problems.append(Problem(path, 1, f"source {found.name!r} is in {place} already"))
+            continue
+        usable[found.name], paths[found.name] = found, path
+    return Sources(usable, paths, tuple(problems))
 
 
 def rule_files(home: Home) -> tuple[tuple[Path, ...], tuple[tuple[Path, Path], ...]]:

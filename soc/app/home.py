@@ -53,7 +53,7 @@ def create(path: Path) -> Home:
         raise HomeError(f"{path} holds other files: name an empty or a new directory")
     home.path.mkdir(parents=True, exist_ok=True)
     home.path.chmod(0o700)
-    for kind in ("rules", "playbooks", "threat_model", "retention"):
+    for kind in ("rules", "playbooks", "threat_model", "retention", "sources"):
         home.content(kind).mkdir(parents=True)
     home.settings.write_text("# What this site decides; `soc check` names every mistake.\n")
     (home.path / "format").write_text(f"{FORMAT}\n")

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from sqlmodel import Session, col, func, select
 
 from soc import plugins
@@ -172,7 +172,9 @@ def flat(settings: BaseModel) -> dict[str, str | int | None]:
         values = getattr(settings, group)
         if isinstance(values, BaseModel):
             for name in type(values).model_fields:
-                found[f"{group}.{name}"] = _scalar(getattr(values, name))
+                value = getattr(values, name)
+                if not isinstance(value, SecretStr):
+                    found[f"{group}.{name}"] = _scalar(value)
     return found
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from soc.app.content import Playbooks
+    from soc.app.content import Playbooks, Sources
     from soc.app.home import Home
     from soc.detect.detector import Detector, Mode
     from soc.detect.rules import Rules
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from soc.respond.action import Action
     from soc.respond.engine import Engine
     from soc.retain.classify import Classifier
+    from soc.retain.policy import Policy
     from soc.store.session import Database
     from soc.watch.tick import Watch
 
@@ -47,12 +48,18 @@ class Suite:
         self.clock: Clock = clock or SystemClock()
         self.settings: Settings = read_settings(self.home.settings)
 
+    @property
+    def store_url(self) -> str:
+        """Where the store is, with its password: not to be shown."""
+        given = self.settings.store.url
+        return given.get_secret_value() if given else self.home.database
+
     @cached_property
     def database(self) -> Database:
         """The store."""
         from soc.store.session import connect  # SQLAlchemy
 
-        return connect(self.home.database)
+        return connect(self.store_url)
 
     @cached_property
     def reader(self) -> LogReader:
@@ -69,20 +76,46 @@ class Suite:
 
     @cached_property
     def intake(self) -> Intake:
-        """All parsers."""
+        """What asks all parsers."""
         from soc.ingest.parse import Intake  # pyarrow
 
-        return Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
+        return Intake(self.parsers)
+
+    @cached_property
+    def parsers(self) -> dict[str, Any]:
+        """All parsers: those of the site's source files first, each instead of one of its name."""
+        from soc.ingest.sources.parser import parser_of  # pyarrow
+
+        own = {name: parser_of(source) for name, source in self.sources.usable.items()}
+        installed = plugins.load("soc.parsers").items()
+        return {**own, **{name: kind() for name, kind in installed if name not in own}}
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The site's source files."""
+        from soc.app import content  # Jinja2
+
+        return content.sources(self.home)
 
     @cached_property
     def classify(self) -> Classifier:
-        """What gives each event its class of retention; raises ContentError for a broken policy."""
-        from soc.content import folders
+        """What gives each event its class of retention; raises ContentError for a broken policy.
+
+        What a source file says counts where the policy has no class of its own for an event.
+        """
         from soc.retain.classify import Classifier
+
+        hints = {name: source.hint for name, source in self.sources.usable.items()}
+        return Classifier(self.policy, hints)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy of retention that is in force; raises ContentError for a broken one."""
+        from soc.content import folders
         from soc.retain.load import read_policy
 
         paths, _ = folders.overlay([folders.packaged("retention"), self.home.content("retention")])
-        return Classifier(read_policy(next(path for path in paths if path.stem == POLICY)))
+        return read_policy(next(path for path in paths if path.stem == POLICY))
 
     @cached_property
     def actions(self) -> Mapping[str, type[Action]]:

@@ -12,6 +12,7 @@ from soc.cli import (
     governance,
     response,
     running,
+    sources,
     triage,
 )
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, running, events, content, triage, response, access, governance):
+for module in (demo, running, events, sources, content, triage, response, access, governance):
     module.add(app)
 
 

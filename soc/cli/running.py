@@ -42,17 +42,21 @@ def init(home: HomeOption = HOME, admin: str = "admin", as_json: Json = False) -
 
 def serve(
     home: HomeOption = HOME,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on, instead of web.listeners.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port there; 0 takes a free one.", min=0, max=65535)
+    ] = None,
 ) -> None:
     """Run the front door and a worker until Ctrl-C; start each again if it dies."""
     from soc.app import home as homes
     from soc.settings import read
     from soc.watch.supervisor import Child, stop_on_signal, supervise
 
-    settings = read(homes.find(home).settings).web
-    address = ("--host", host or settings.host)
-    at = ("--port", str(settings.port if port is None else port))
+    read(homes.find(home).settings)
+    address = ("--host", host) if host is not None else ()
+    at = ("--port", str(port)) if port is not None else ()
     place = ("--home", str(home))
     children = [
         Child("front", ("front", *place, *address, *at)),
@@ -63,7 +67,7 @@ def serve(
 
 
 def front(
-    home: HomeOption = HOME, host: str = "127.0.0.1", port: int = 8780, after: str = ""
+    home: HomeOption = HOME, host: str | None = None, port: int | None = None, after: str = ""
 ) -> None:
     """Run the front door alone; the supervisor does this."""
     from soc.app.work import tell_of_death
@@ -77,6 +81,8 @@ def front(
         suite = suite_at(home)
         if after:
             tell_of_death(suite, after)
+        for problem in suite.sources.problems:
+            warn(problem)
         serve_front(suite, host, port)
     except (HomeError, SettingsError, ContentError, LogError) as refused:
         warn(refused)
@@ -106,18 +112,25 @@ def work(
 
 def check(home: HomeOption = HOME, as_json: Json = False) -> None:
     """Check settings, content and store; exit with 2 if settings or content have mistakes."""
+    from soc.store.failure import name_of  # defers SQLAlchemy
+
     with checking():
         suite = suite_at(home)
-    problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems]
+    from soc.app import sourcing  # defers all stages
+
+    broken = sourcing.problems(suite)
+    problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems, *broken]
     view = suite.reader.view()
     for problem in problems:
         warn(problem)
     result = {
         "rules": len(suite.rules.ruleset.rules) + len(suite.rules.ruleset.correlations),
         "playbooks": len(suite.playbooks.usable),
+        "sources": len(suite.sources.usable),
         "problems": [str(problem) for problem in problems],
         "last_seq": view.upto,
         "segments": len(view.segments),
+        "store": name_of(suite.database),
     }
     show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
     if problems:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from soc.audit import Act, record
 from soc.errors import Illegal, NotFound
 from soc.incidents.alerts import AlertState
+from soc.store.locks import alone
 from soc.store.tables import Alert, Incident, IncidentEntity, IncidentNote
 
 
@@ -43,6 +44,8 @@ class Verdict(StrEnum):
 
 
 LONGEST_NUMBER = 15
+INCIDENTS = "incidents"
+"""The lock of whoever changes incidents and their alerts."""
 S = IncidentState
 OPEN = (S.NEW, S.IN_PROGRESS, S.ON_HOLD)
 NEXT = MappingProxyType(
@@ -76,7 +79,7 @@ def move(session: Session, number: int, state: IncidentState, actor: str, now: d
     """Put an incident into *state*; raises Illegal where the life cycle has no such step."""
     if state is IncidentState.CLOSED:
         raise Illegal("close an incident with a verdict and a note")
-    incident = get(session, number)
+    incident = _held(session, number)
     _step(incident, state, now)
     # A resolved incident takes no further alerts: the same finding again is a new one.
     settled = state is IncidentState.RESOLVED
@@ -87,7 +90,7 @@ def move(session: Session, number: int, state: IncidentState, actor: str, now: d
 
 def assign(session: Session, number: int, owner: str, actor: str, now: datetime) -> None:
     """Give an incident to *owner*, who then works it."""
-    incident = get(session, number)
+    incident = _held(session, number)
     if incident.state not in OPEN:
         raise Illegal(f"INC-{number} is {incident.state}: reopen it first")
     incident.owner, incident.changed = owner, now
@@ -104,7 +107,7 @@ def close(
         raise Illegal(f"a verdict is needed: {', '.join(Verdict)}")
     if not note.strip():
         raise Illegal("a note is needed: say in one line what happened")
-    incident = get(session, number)
+    incident = _held(session, number)
     _step(incident, IncidentState.CLOSED, now)
     incident.verdict, incident.verdict_note, incident.closed = verdict, note.strip(), now
     for alert in alerts_of(session, number):
@@ -116,13 +119,12 @@ def annotate(
     session: Session, number: int, text: str, actor: str, now: datetime, key: str | None = None
 ) -> None:
     """Write a note on an incident; a second one with the same *key* changes nothing."""
-    get(session, number)
+    incident = _held(session, number)
     if not text.strip():
         raise Illegal("an empty note says nothing: write a line")
     if key and session.exec(select(IncidentNote).where(col(IncidentNote.key) == key)).first():
         return
     session.add(IncidentNote(incident=number, at=now, author=actor, text=text.strip(), key=key))
-    incident = get(session, number)
     _act(session, incident, "incident.note", actor, now)
 
 
@@ -137,6 +139,15 @@ def entities_of(session: Session, number: int) -> list[str]:
     """Return who is named in an incident."""
     found = select(IncidentEntity.entity).where(col(IncidentEntity.incident) == number)
     return sorted(session.exec(found))
+
+
+def _held(session: Session, number: int) -> Incident:
+    """Return an incident that nobody else changes meanwhile, as it is now; raises NotFound."""
+    alone(session, INCIDENTS)
+    incident = session.get(Incident, number, with_for_update=True)
+    if incident is None:
+        raise NotFound("incident", f"INC-{number}")
+    return incident
 
 
 def _step(incident: Incident, state: IncidentState, now: datetime) -> None:

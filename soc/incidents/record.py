@@ -8,10 +8,11 @@ from sqlmodel import Session, and_, col, or_, select
 
 from soc.incidents import alerts
 from soc.incidents.alerts import AlertState, Evidence
-from soc.incidents.lifecycle import OPEN
+from soc.incidents.lifecycle import INCIDENTS, OPEN
 from soc.model.finding import Finding
 from soc.model.value import Entity, EntityKind, Severity
 from soc.settings import Incidents
+from soc.store.locks import alone
 from soc.store.tables import Alert, Incident, IncidentEntity
 
 OPENED = "opened this incident"
@@ -40,9 +41,12 @@ def record(
     """Count *findings* into alerts and incidents; return which incidents changed.
 
     *events* are what stands behind the findings, by number: copied, so that they outlive the log.
+    One transaction at a time changes incidents: two could open two for one wallet.
     """
     changes: dict[int, Change] = {}
-    for finding in findings:
+    for place, finding in enumerate(findings):
+        if place == 0:
+            alone(session, INCIDENTS)
         alert, added = alerts.count(session, finding, events, now)
         incident, opened = _place(session, alert, finding, now, settings)
         if incident is None or not (added or opened):

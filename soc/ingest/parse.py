@@ -24,12 +24,13 @@ class Intake:
     """All parsers, asked in turn.
 
     *parsers* by name: those of JSON have ``parse(line, document)``; those whose ``text`` is True
-    have ``parse(line)``. ECS, which takes every object with a time, is asked last; a parser whose
-    ``marks`` name top-level keys without which it claims nothing lets ECS be read the quick way.
+    have ``parse(line)``. They are asked in their order there; ECS, which takes every object with a
+    time, is asked last. If every other parser of JSON has ``marks``, top-level keys without which
+    it claims nothing, ECS is read the quick way.
     """
 
     def __init__(self, parsers: Mapping[str, Any]) -> None:
-        ordered = sorted(parsers.items(), key=lambda item: (item[0] == LAST, item[0]))
+        ordered = sorted(parsers.items(), key=lambda item: item[0] == LAST)
         self._text = {name: one for name, one in ordered if getattr(one, "text", False)}
         self._json = {name: one for name, one in ordered if name not in self._text}
         marks = [getattr(one, "marks", None) for name, one in self._json.items() if name != LAST]

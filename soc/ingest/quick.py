@@ -124,7 +124,7 @@ def _shape(kinds: Mapping[str, Any], forbidden: Sequence[str]) -> type[msgspec.S
     members = [(_attribute(name), kind, _default(kind)) for name, kind in kinds.items()]
     members += [(_attribute(name), msgspec.UnsetType, msgspec.UNSET) for name in forbidden]
     keys = {_attribute(name): name for name in (*kinds, *forbidden)}
-    return msgspec.defstruct("Shape", members, rename=keys, frozen=True, kw_only=True)
+    return msgspec.defstruct("Shape", members, rename=keys, frozen=True, kw_only=True, gc=False)
 
 
 def _kind(name: str) -> Any:  # noqa: ANN401 - a type

@@ -123,14 +123,17 @@ def pending(session: Session) -> Sequence[Approval]:
 def withdraw_closed(session: Session, now: datetime) -> None:
     """End the questions about incidents that people have closed; their runs go on without."""
     query = (
-        select(Approval)
+        select(Approval.id, Approval.run)
         .join(Incident, col(Incident.id) == col(Approval.incident))
         .where(col(Approval.state) == PENDING, col(Incident.state) == "closed")
         .order_by(col(Approval.id))
     )
-    for approval in session.exec(query).all():
+    for number, run_number in session.exec(query).all():
+        run = session.get_one(Run, run_number, with_for_update=True)
+        approval = session.get_one(Approval, number, with_for_update=True)
+        if approval.state != PENDING:
+            continue  # answered meanwhile
         approval.state, approval.decided = "withdrawn", now
-        run = session.get_one(Run, approval.run)
         run.wake_at = now if run.state == "waiting" else run.wake_at
         _record(session, approval, "soc", "approval.withdraw", now, "the incident is closed")
 

@@ -14,6 +14,7 @@ from soc.audit import Act, record
 from soc.errors import Illegal, NotFound
 from soc.model.value import rfc3339
 from soc.respond.action import Hold
+from soc.store.locks import alone
 from soc.store.tables import Edge, Effect, LedgerVersion, Run
 
 FOLLOWED = ("active", "lifting")
@@ -27,7 +28,7 @@ def version(session: Session) -> int:
 
 def enforce(session: Session, effect: Effect, now: datetime) -> None:
     """Put *effect* in force; one that is in force already stays as it is."""
-    known = session.get(Effect, effect.id)
+    known = session.get(Effect, effect.id, with_for_update=True)
     if known and known.state != "proposed":
         return
     if known:
@@ -46,7 +47,7 @@ def propose(session: Session, effect: Effect) -> None:
 
 def lift(session: Session, effect_id: str, by: str, now: datetime) -> None:
     """End an effect; do nothing if it ended already."""
-    effect = session.get(Effect, effect_id)
+    effect = session.get(Effect, effect_id, with_for_update=True)
     if effect is None or effect.state == "lifted":
         return
     effect.state, effect.lifted, effect.lifted_by = "lifted", now, by
@@ -60,7 +61,7 @@ def ask_lift(session: Session, effect_id: str, actor: str, reason: str, now: dat
 
     The run's key is that of the effect: an end by time and an end by hand are one undo.
     """
-    effect = session.get(Effect, effect_id)
+    effect = session.get(Effect, effect_id, with_for_update=True)
     if effect is None:
         raise NotFound("effect", effect_id)
     if effect.state != "active":
@@ -89,7 +90,7 @@ def ask_lift(session: Session, effect_id: str, actor: str, reason: str, now: dat
 def end_due(session: Session, now: datetime) -> int:
     """Queue the undo of every effect whose time is over; return how many."""
     due = select(Effect.id).where(col(Effect.state) == "active", col(Effect.until) <= now)
-    ids = list(session.exec(due.limit(500)))
+    ids = list(session.exec(due.limit(500).with_for_update(skip_locked=True)))
     for effect_id in ids:
         ask_lift(session, effect_id, "soc", "its time is over", now)
     return len(ids)
@@ -125,6 +126,7 @@ def rule_of(effect: Effect) -> dict[str, Any]:
 
 def report(session: Session, edge: Edge) -> None:
     """Keep what an edge says about itself."""
+    alone(session, f"edge {edge.name}")
     session.merge(edge)
 
 
@@ -154,6 +156,7 @@ def effect_of(
 
 
 def _next(session: Session) -> int:
+    alone(session, "ledger")  # until the commit: versions become visible in their order
     row = session.get(LedgerVersion, 1, with_for_update=True) or LedgerVersion(id=1, version=0)
     row.version += 1
     session.add(row)

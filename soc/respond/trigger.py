@@ -13,6 +13,7 @@ from soc.incidents import alerts, lifecycle
 from soc.model.value import Entity, EntityKind
 from soc.respond.expression import truth
 from soc.respond.playbook import OnIncident, Playbook
+from soc.store.locks import put_new
 from soc.store.tables import Alert, Incident, PlaybookVersion, Run
 
 MOST = 500
@@ -65,16 +66,16 @@ def pin(session: Session, playbook: Playbook, now: datetime) -> str:
     """Keep *playbook* as it is now; return its digest."""
     digest = playbook.digest
     if session.get(PlaybookVersion, digest) is None:
-        session.add(
+        put_new(
+            session,
             PlaybookVersion(
                 digest=digest,
                 slug=playbook.name,
                 version=playbook.version,
                 content_json=orjson.dumps(playbook.plain()).decode(),
                 seen=now,
-            )
+            ),
         )
-        session.flush()
     return digest
 
 

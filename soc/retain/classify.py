@@ -1,6 +1,6 @@
 """Say to which class of retention an event belongs, when it is taken in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -59,18 +59,22 @@ class _Test(NamedTuple):
 class Classifier:
     """Gives each event the id of its class in *policy*: the first that takes it.
 
-    It is pure, so the same event always lies in the same class as long as the policy stands.
+    hints: for events of some parsers, the class they have if no other takes them. It is pure, so
+    the same event always lies in the same class as long as the policy stands.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, hints: Mapping[str, str | None] = {}) -> None:
         *_, last = policy.of_events()
+        known = {one.id for one in policy.of_events()}
         self._last = last.id
+        self._hints = {parser: hint for parser, hint in hints.items() if hint in known}
         self._tests = list(_tests(policy))
         self._candidates = lru_cache(OUTLINES)(self._fitting)
 
     def __call__(self, row: Row) -> str:
         """Return the class of *row*."""
-        return self._among(self._candidates(row.dataset, row.action, row.outcome), row.raw)
+        tests = self._candidates(row.dataset, row.action, row.outcome)
+        return self._hinted(self._among(tests, row.raw), row.parser)
 
     def of(self, columns: pa.Table) -> list[str]:
         """Return the class of every row of *columns*; what has a reason is a reject."""
@@ -88,6 +92,9 @@ class Classifier:
                 sure[outline] = self._among(left, "") if plain else None
             known = sure[outline]
             classes.append(known or self._among(self._candidates(*outline), said))
+        if self._hints:
+            parsers = columns["parser"].to_pylist()
+            classes = list(map(self._hinted, classes, parsers))
         if columns["reason"].null_count < columns.num_rows:
             reasons = columns["reason"].to_pylist()
             classes = [REJECTS if r else c for r, c in zip(reasons, classes, strict=True)]
@@ -95,6 +102,9 @@ class Classifier:
 
     def _among(self, tests: Sequence[_Test], raw: str) -> str:
         return next((test.name for test in tests if test.holds(raw)), self._last)
+
+    def _hinted(self, found: str, parser: str | None) -> str:
+        return self._hints.get(parser or "") or found if found == self._last else found
 
     def _fitting(self, *outline: str | None) -> tuple[_Test, ...]:
         return tuple(test for test in self._tests if test.fits(*outline))

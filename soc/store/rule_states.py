@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
+from soc.store.locks import alone
 from soc.store.tables import RuleState
 
 
@@ -15,4 +16,5 @@ def in_force(session: Session, now: datetime) -> dict[str, str]:
 
 def switch(session: Session, state: RuleState) -> None:
     """Put *state* in the place of any earlier one of its rule."""
+    alone(session, f"rule {state.rule}")
     session.merge(state)

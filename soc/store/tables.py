@@ -6,12 +6,23 @@ Moments are aware UTC. Columns that end in ``_json`` hold JSON text.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Integer,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlmodel import Field, SQLModel
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment that is aware and in UTC also where the database keeps no zone, as in SQLite."""
+    """A moment that is aware and in UTC, whatever the database makes of zones.
+
+    SQLite keeps none; PostgreSQL answers in that of the connection.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -21,8 +32,14 @@ class Moment(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Return *value* with its zone."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        """Return *value* in UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+Number: Any = BigInteger().with_variant(Integer(), "sqlite")
+"""A whole number of 64 bits: what SQLite calls INTEGER, and numbers its rows by."""
 
 
 def _moment(**options: Any) -> Any:  # noqa: ANN401 - what Field itself takes and gives
@@ -33,13 +50,17 @@ def _text(**options: Any) -> Any:  # noqa: ANN401 - what Field itself takes and 
     return Field(sa_type=Text, **options)
 
 
+def _number(**options: Any) -> Any:  # noqa: ANN401 - what Field itself takes and gives
+    return Field(sa_type=Number, **options)
+
+
 class DetectorWindow(SQLModel, table=True):
     """How far each detector has read, what it remembers, and how its last run failed."""
 
     __tablename__ = "detector_window"
 
     detector: str = Field(primary_key=True)
-    hwm: int
+    hwm: int = _number()
     state: str = _text()
     moved: datetime | None = _moment(default=None)
     failure: str | None = _text(default=None)
@@ -49,7 +70,7 @@ class DetectorWindow(SQLModel, table=True):
 class Alert(SQLModel, table=True):
     """Findings with one key: hash of rule, entity and event-time bucket."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = _number(default=None, primary_key=True)
     key: str = Field(unique=True)
     rule: str = Field(index=True)
     rule_digest: str
@@ -59,10 +80,10 @@ class Alert(SQLModel, table=True):
     bucket: datetime = _moment()
     first: datetime = _moment()
     last: datetime = _moment()
-    count: int
+    count: int = _number()
     state: str
     monitor: bool = False
-    incident: int | None = Field(default=None, foreign_key="incident.id", index=True)
+    incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
     joined_by: str = _text(default="")
     matched_json: str = _text(default="[]")
     score: float | None = None
@@ -78,7 +99,7 @@ class AlertEntity(SQLModel, table=True):
 
     __tablename__ = "alert_entity"
 
-    alert: int = Field(foreign_key="alert.id", primary_key=True)
+    alert: int = _number(foreign_key="alert.id", primary_key=True)
     entity: str = Field(primary_key=True, index=True)
 
 
@@ -87,8 +108,8 @@ class AlertEvent(SQLModel, table=True):
 
     __tablename__ = "alert_event"
 
-    alert: int = Field(foreign_key="alert.id", primary_key=True)
-    seq: int = Field(primary_key=True)
+    alert: int = _number(foreign_key="alert.id", primary_key=True)
+    seq: int = _number(primary_key=True)
     ts: datetime = _moment()
     source: str
     raw: str = _text()
@@ -98,7 +119,7 @@ class AlertEvent(SQLModel, table=True):
 class Incident(SQLModel, table=True):
     """Alerts worked together. operations: it is about the suite itself."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = _number(default=None, primary_key=True)
     title: str = _text()
     severity: str
     state: str = Field(index=True)
@@ -118,7 +139,7 @@ class IncidentEntity(SQLModel, table=True):
 
     __tablename__ = "incident_entity"
 
-    incident: int = Field(foreign_key="incident.id", primary_key=True)
+    incident: int = _number(foreign_key="incident.id", primary_key=True)
     entity: str = Field(primary_key=True, index=True)
     added: datetime = _moment()
 
@@ -128,8 +149,8 @@ class IncidentNote(SQLModel, table=True):
 
     __tablename__ = "incident_note"
 
-    id: int | None = Field(default=None, primary_key=True)
-    incident: int = Field(foreign_key="incident.id", index=True)
+    id: int | None = _number(default=None, primary_key=True)
+    incident: int = _number(foreign_key="incident.id", index=True)
     at: datetime = _moment()
     author: str
     text: str = _text()
@@ -143,7 +164,7 @@ class PlaybookVersion(SQLModel, table=True):
 
     digest: str = Field(primary_key=True)
     slug: str
-    version: int
+    version: int = _number()
     content_json: str = _text()
     seen: datetime = _moment()
 
@@ -155,12 +176,12 @@ class Run(SQLModel, table=True):
     lease_*, fence: who may write it. claims: takeovers without progress.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = _number(default=None, primary_key=True)
     dedup: str = Field(unique=True)
     kind: str
     playbook: str = Field(index=True)
     digest: str | None = Field(default=None, foreign_key="playbook_version.digest")
-    incident: int | None = Field(default=None, foreign_key="incident.id", index=True)
+    incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
     effect: str | None = None
     inputs_json: str = _text(default="{}")
     state: str = Field(index=True)
@@ -169,8 +190,8 @@ class Run(SQLModel, table=True):
     wake_at: datetime | None = _moment(default=None)
     lease_owner: str | None = None
     lease_until: datetime | None = _moment(default=None)
-    fence: int = 0
-    claims: int = 0
+    fence: int = _number(default=0)
+    claims: int = _number(default=0)
     created: datetime = _moment()
     started: datetime | None = _moment(default=None)
     finished: datetime | None = _moment(default=None)
@@ -179,11 +200,11 @@ class Run(SQLModel, table=True):
 class Step(SQLModel, table=True):
     """The journal: one row per step, and per item of a ``for_each``."""
 
-    run: int = Field(foreign_key="run.id", primary_key=True)
+    run: int = _number(foreign_key="run.id", primary_key=True)
     path: str = Field(primary_key=True)
-    order: int
+    order: int = _number()
     state: str
-    attempt: int = 0
+    attempt: int = _number(default=0)
     use: str | None = None
     input_json: str = _text(default="{}")
     output_json: str | None = _text(default=None)
@@ -197,13 +218,13 @@ class Approval(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("run", "path"),)
 
-    id: int | None = Field(default=None, primary_key=True)
-    run: int = Field(foreign_key="run.id", index=True)
+    id: int | None = _number(default=None, primary_key=True)
+    run: int = _number(foreign_key="run.id", index=True)
     path: str
-    incident: int | None = Field(default=None, foreign_key="incident.id")
+    incident: int | None = _number(default=None, foreign_key="incident.id")
     ask: str = _text()
     approvers_json: str = _text()
-    need: int
+    need: int = _number()
     plan_json: str = _text(default="[]")
     digest: str
     state: str = Field(index=True)
@@ -217,7 +238,7 @@ class ApprovalVote(SQLModel, table=True):
 
     __tablename__ = "approval_vote"
 
-    approval: int = Field(foreign_key="approval.id", primary_key=True)
+    approval: int = _number(foreign_key="approval.id", primary_key=True)
     person: str = Field(primary_key=True)
     approve: bool
     reason: str = _text(default="")
@@ -228,14 +249,14 @@ class Effect(SQLModel, table=True):
     """Something in force, or proposed. version: of the ledger when it last changed."""
 
     id: str = Field(primary_key=True)
-    run: int | None = Field(default=None, foreign_key="run.id", index=True)
+    run: int | None = _number(default=None, foreign_key="run.id", index=True)
     path: str = ""
-    incident: int | None = Field(default=None, foreign_key="incident.id", index=True)
+    incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
     action: str
     subject: str = Field(index=True)
     kind: str
-    rate: int = 0
-    burst: int = 0
+    rate: int = _number(default=0)
+    burst: int = _number(default=0)
     state: str = Field(index=True)
     reason: str = _text(default="")
     created: datetime = _moment()
@@ -243,7 +264,7 @@ class Effect(SQLModel, table=True):
     until: datetime | None = _moment(default=None)
     lifted: datetime | None = _moment(default=None)
     lifted_by: str | None = None
-    version: int = Field(default=0, index=True)
+    version: int = _number(default=0, index=True)
 
 
 class LedgerVersion(SQLModel, table=True):
@@ -251,18 +272,18 @@ class LedgerVersion(SQLModel, table=True):
 
     __tablename__ = "ledger_version"
 
-    id: int = Field(default=1, primary_key=True)
-    version: int = 0
+    id: int = _number(default=1, primary_key=True)
+    version: int = _number(default=0)
 
 
 class Edge(SQLModel, table=True):
     """What an edge last said about itself."""
 
     name: str = Field(primary_key=True)
-    version: int
-    skew_ms: int
-    applied: int
-    failed: int
+    version: int = _number()
+    skew_ms: int = _number()
+    applied: int = _number()
+    failed: int = _number()
     reported: datetime = _moment()
 
 
@@ -284,8 +305,8 @@ class AuditRow(SQLModel, table=True):
 
     __tablename__ = "audit"
 
-    id: int | None = Field(default=None, primary_key=True)
-    leaf: int | None = Field(default=None, unique=True)
+    id: int | None = _number(default=None, primary_key=True)
+    leaf: int | None = _number(default=None, unique=True)
     at: datetime = _moment()
     actor: str = Field(index=True)
     action: str = Field(index=True)
@@ -312,7 +333,7 @@ class LoginFailure(SQLModel, table=True):
 
     __tablename__ = "login_failure"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = _number(default=None, primary_key=True)
     name: str = Field(index=True)
     address: str
     at: datetime = _moment()

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select, update
 
 from soc.errors import WindowTaken
 from soc.model.value import Value
+from soc.store.locks import put_new
 from soc.store.tables import DetectorWindow
 
 
@@ -26,7 +27,7 @@ def register(session: Session, detectors: list[str]) -> None:
     """Put every detector that is not there yet before the first event."""
     known = set(session.exec(select(DetectorWindow.detector)))
     for name in sorted(set(detectors) - known):
-        session.add(DetectorWindow(detector=name, hwm=0, state="{}"))
+        put_new(session, DetectorWindow(detector=name, hwm=0, state="{}"))
 
 
 def read(session: Session, detector: str) -> Window:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from soc import funding
 from soc.clock import Clock
 from soc.detect.detector import Detector, Failure, Mode, Observed
-from soc.errors import SocError, WindowTaken
+from soc.errors import SocError, StoreError, WindowTaken
 from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
 from soc.logs.reader import LogReader
@@ -147,6 +147,8 @@ class Watch:
             return move()
         except WindowTaken:
             return Ticked(name)
+        except StoreError:
+            raise  # says nothing about the detector, and could not be written down
         except Exception as failed:  # noqa: BLE001 - one of the five edges: what raises has judged nothing
             foreseen = isinstance(failed, SocError)
             reason = str(failed) if foreseen else f"{type(failed).__name__}: {failed}"

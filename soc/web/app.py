@@ -6,33 +6,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import RedirectResponse, Response
 
-from soc.errors import (
-    AccessDenied,
-    HomeError,
-    Illegal,
-    LogError,
-    NotAuthenticated,
-    NotFound,
-    QueryError,
-    Refused,
-    TooManyRequests,
-)
-from soc.web import api, bulk, edges
+from soc.web import api, bulk, edges, otlp
 from soc.web.console import site
 from soc.web.front import Front
+from soc.web.refusals import headers_of, status_of
 
-STATUS = (
-    (NotAuthenticated, 401),
-    (TooManyRequests, 429),
-    (AccessDenied, 403),
-    (bulk.TooLarge, 413),
-    (NotFound, 404),
-    (Illegal, 409),
-    (Refused, 400),
-    (QueryError, 400),
-    (LogError, 503),
-    (HomeError, 500),
-)
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -50,7 +28,7 @@ def build(front: Front) -> FastAPI:
     app = FastAPI(
         title="Commonwatch", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
     )
-    app.router.routes.extend(bulk.routes(front))
+    app.router.routes.extend([*bulk.routes(front), *otlp.routes(front)])
     app.include_router(edges.router(front))
     app.include_router(api.router(front))
     site.install(app, front, _error)
@@ -82,6 +60,5 @@ def build(front: Front) -> FastAPI:
 
 
 async def _error(_request: Request, error: Exception) -> Response:
-    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotAuthenticated) else {}
-    return JSONResponse({"error": type(error).__name__, "reason": str(error)}, status, headers)
+    said = {"error": type(error).__name__, "reason": str(error)}
+    return JSONResponse(said, status_of(error), headers_of(error))

@@ -26,10 +26,12 @@ from soc.logs.port import Appended
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
+from soc.web.turns import Turns
 
 Address = IPv4Address | IPv6Address
 
 COOKIE = "soc_session"
+ACCESS = "soc.access"
 SOURCE = "soc"
 """Where the suite's own events come from."""
 
@@ -43,6 +45,7 @@ class Front:
     limiter: MovingWindowRateLimiter = field(
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )
+    turns: Turns = field(default_factory=Turns)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -90,15 +93,17 @@ class Front:
         """Append lines as the parsers read them; return when they are on the disk."""
         return taking.store_lines(self.suite, self.log, lines)
 
-    def tell(self, action: str, outcome: str, key: str, **facts: str) -> None:
-        """Append an event of the suite's own: a log-in, or a limit that was hit.
+    def tell(
+        self, action: str, outcome: str, key: str, dataset: str = ACCESS, **facts: str
+    ) -> None:
+        """Append an event of the suite's own: a log-in, a limit that was hit, or a loss.
 
         People still get in where the event store cannot take it: a full disk needs them.
         """
         now = self.suite.clock.now()
         document = {
             "@timestamp": rfc3339(now),
-            "event": {"id": key, "dataset": "soc.access", "action": action, "outcome": outcome},
+            "event": {"id": key, "dataset": dataset, "action": action, "outcome": outcome},
             "user": {"name": facts.get("user")},
             "source": {"ip": facts.get("address") or None},
             "message": facts.get("message"),
@@ -107,7 +112,7 @@ class Front:
             ts=now,
             raw=orjson.dumps(document).decode(),
             parser="soc",
-            dataset="soc.access",
+            dataset=dataset,
             action=action,
             outcome=outcome,
             user_name=facts.get("user"),

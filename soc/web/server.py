@@ -1,81 +1,160 @@
-"""Serve the front door: on its address for others, on the home's socket for this machine."""
+"""Serve the front door: on its addresses for others, on the home's socket for this machine."""
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
+from starlette.types import ASGIApp
 
-from soc.app.local import address_of
 from soc.app.suite import Suite
 from soc.clock import monotonic, pause
 from soc.errors import HomeError, LogError
 from soc.logs.embedded import EmbeddedLog
+from soc.model.listener import Address, Area, Listener, unsafe
+from soc.settings import Web
+from soc.web import inputs, sockets
 from soc.web.app import build
+from soc.web.doors import Door
 from soc.web.front import Front
 
-PATIENCE = 10.0
-"""Seconds that a start waits for the lock and the port."""
 SEAL_LOOK = 1.0
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def serve(suite: Suite, host: str, port: int) -> None:
-    """Serve until told to stop; prints ``ready http://…`` when it answers."""
-    if host not in LOOPBACK:
-        raise HomeError(f"{host}: without TLS only loopback is served; put a proxy before it")
+def serve(suite: Suite, host: str | None = None, port: int | None = None) -> None:
+    """Serve until told to stop; prints ``ready http://…`` for each address when all answer.
+
+    host, port: instead of the listeners in settings, one there. Raises HomeError for an address
+    that is taken or must not be served in the clear, and for certificates that cannot be read.
+    """
+    listeners = listeners_of(suite.settings.web, host, port)
+    for one in listeners:
+        has_proxy = bool(suite.settings.web.trusted_proxy)
+        if reason := unsafe(one.address, has_tls=one.tls is not None, has_proxy=has_proxy):
+            raise HomeError(reason)
     _ = suite.classify  # a broken policy of retention must stop the start, not the first event
+    contexts = [
+        sockets.context_of(one.tls, suite.home.path) if one.tls else None for one in listeners
+    ]
     log = _patiently(suite)
-    front = Front(suite, log)
-    listeners = [_listen(host, port), _local(suite.home.socket)]
-    server = _Server(config_of(front))
     try:
-        asyncio.run(_run(server, log, listeners))
+        front = Front(suite, log)
+        opened = [sockets.listen(one.address) for one in listeners]
+        asyncio.run(_run(front, listeners, contexts, opened, inputs.opened(front)))
     finally:
         with contextlib.suppress(FileNotFoundError):
             suite.home.socket.unlink()
         log.close()
 
 
-def config_of(front: Front) -> uvicorn.Config:
-    """Return how *front* is served."""
+def listeners_of(
+    web: Web, host: str | None = None, port: int | None = None
+) -> tuple[Listener, ...]:
+    """Return where *web* listens; *host* or *port* put one listener in the place of all."""
+    if web.listeners and host is None and port is None:
+        return web.listeners
+    address = Address(host or web.host, web.port if port is None else port)
+    try:
+        return (Listener(bind=str(address)),)
+    except ValidationError as wrong:
+        raise HomeError(f"{address}: {wrong.errors(include_url=False)[0]['msg']}") from wrong
+
+
+def config_of(
+    front: Front, app: ASGIApp | None = None, context: ssl.SSLContext | None = None
+) -> uvicorn.Config:
+    """Return how *front* is served, by *app* if it is built already."""
     return uvicorn.Config(
-        build(front),
+        app or build(front),
         log_config=None,
         access_log=False,
         # Anybody can write X-Forwarded-For: the front believes it of a trusted proxy alone.
         proxy_headers=False,
         timeout_graceful_shutdown=3,
         lifespan="off",
+        ssl_context_factory=(lambda *_: context) if context else None,
     )
 
 
 class _Server(uvicorn.Server):
-    """Ends when it is told to, and lets its caller tidy up: the signal is not raised again."""
+    """Ends when it is told to; signals are for all servers of the process, not for each."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ask the server to end on SIGTERM and SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.handle_exit)
+        """Leave signals alone."""
         yield
 
 
-async def _run(server: uvicorn.Server, log: EmbeddedLog, listeners: list[socket.socket]) -> None:
-    host, port = listeners[0].getsockname()[:2]
-    sealing = asyncio.create_task(_seal(log))
-    serving = asyncio.create_task(server.serve(sockets=listeners))
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers no event
+async def _run(
+    front: Front,
+    listeners: Sequence[Listener],
+    contexts: Sequence[ssl.SSLContext | None],
+    opened: Sequence[socket.socket],
+    syslog: Sequence[inputs.Opened],
+) -> None:
+    app = build(front)
+    taking = inputs.Inputs(front, syslog)
+    parts = [
+        (_Server(config_of(front, Door(app, one.serve), context)), listening)
+        for one, context, listening in zip(listeners, contexts, opened, strict=True)
+    ]
+    whole = _Server(config_of(front, Door(app, Area)))
+    parts.append((whole, sockets.local(front.suite.home.socket)))
+    _end_on_signal([server for server, _ in parts])
+    serving = [asyncio.create_task(server.serve(sockets=[on])) for server, on in parts]
+    aside = [asyncio.create_task(_seal(front.log))]
+    while not all(server.started for server, _ in parts):
+        if any(task.done() for task in serving):
+            _end([server for server, _ in parts])
+            break
         await asyncio.sleep(0.01)
-    if server.started:
-        print(f"ready http://{host}:{port}", flush=True)  # noqa: T201 - the supervisor reads it
-    await serving
-    sealing.cancel()
+    else:
+        await taking.start()
+        aside.append(asyncio.create_task(taking.watch()))
+        _tell(listeners, opened, syslog)
+    await asyncio.wait([*serving, *aside], return_when=asyncio.FIRST_COMPLETED)
+    _end([server for server, _ in parts])
+    await asyncio.gather(*serving)
+    await taking.stop()
+    for task in aside:
+        if task.done():
+            task.result()
+        task.cancel()
+
+
+def _end(servers: Sequence[uvicorn.Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def _end_on_signal(servers: Sequence[uvicorn.Server]) -> None:
+    """End all *servers* on SIGTERM and SIGINT; at the second SIGINT without waiting."""
+
+    def end(number: int, _frame: object) -> None:
+        for server in servers:
+            server.handle_exit(number, None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def _tell(
+    listeners: Sequence[Listener],
+    opened: Sequence[socket.socket],
+    syslog: Sequence[inputs.Opened],
+) -> None:
+    """Print a line for each address; whoever starts the suite reads them."""
+    for one, listening in zip(listeners, opened, strict=True):
+        scheme = "https" if one.tls else "http"
+        address = Address(*listening.getsockname()[:2])
+        print(f"ready {scheme}://{address}", flush=True)  # noqa: T201 - a result
+    for input_ in syslog:
+        print(f"ready {input_.address}", flush=True)  # noqa: T201 - a result
 
 
 async def _seal(log: EmbeddedLog) -> None:
@@ -86,7 +165,7 @@ async def _seal(log: EmbeddedLog) -> None:
 
 def _patiently(suite: Suite) -> EmbeddedLog:
     """Open the event store, waiting a little for the process before us to let it go."""
-    end = monotonic() + PATIENCE
+    end = monotonic() + sockets.PATIENCE
     while True:
         try:
             return suite.log()
@@ -94,34 +173,3 @@ def _patiently(suite: Suite) -> EmbeddedLog:
             if monotonic() > end:
                 raise
             pause(0.1)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    end = monotonic() + PATIENCE
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as taken:
-            listener.close()
-            if monotonic() > end:
-                raise HomeError(f"port {port}: {taken.strerror}") from taken
-            pause(0.1)
-        else:
-            return listener
-
-
-def _local(path: Path) -> socket.socket:
-    """Listen on the home's socket, which only its owner may open."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o177)
-    try:
-        with address_of(path) as address:
-            listener.bind(address)
-    finally:
-        os.umask(mask)
-    return listener

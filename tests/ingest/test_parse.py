@@ -46,7 +46,7 @@ REJECTS = {
     "prose": (b"hello", "no parser"),
     "too deep": (b'{"@timestamp":"' + T.encode() + b'","a":' + b"[" * 100 + b"]" * 100 + b"}", "nested deeper"),
     "too long": (b'{"@timestamp":"' + T.encode() + b'","a":"' + b"x" * 1_100_000 + b'"}', "longer than"),
-    "syslog of the old kind": (b"<34>Oct 11 22:14:15 host su: hello", "no parser"),
+    "a priority of the old kind out of range": (b"<192>Oct 11 22:14:15 host su: hello", "0 to 191"),
     "a priority out of range": (b"<999>1 - - - - - - x", "RFC 5424"),
 }  # fmt: skip
 

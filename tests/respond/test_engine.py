@@ -25,7 +25,7 @@ from soc.respond.notifier import Outbox
 from soc.respond.playbook import Playbook, read
 from soc.respond.trigger import trigger
 from soc.settings import Incidents, Mode, Respond
-from soc.store.session import Database, connect, session
+from soc.store.session import Database, session
 from soc.store.tables import Approval, Effect, IncidentNote, Run, Step
 
 ACTIONS = plugins.load("soc.actions")
@@ -116,9 +116,8 @@ def crashing(database: Database, commits: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("commits", range(24))
 def test_a_crash_before_any_commit_loses_and_repeats_nothing(
-    tmp_path: Path, clock: SettableClock, finding: Make, commits: int
+    database: Database, tmp_path: Path, clock: SettableClock, finding: Make, commits: int
 ) -> None:
-    database = connect(f"sqlite:///{tmp_path}/store.db")
     queue(database, clock, cluster(finding, "0xa", "0xb", "0xc"))
     try:
         with crashing(database, commits):

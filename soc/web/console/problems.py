@@ -41,7 +41,7 @@ TITLES = {
     409: "This does not fit the state it is in",
     413: "This form is too large",
     422: "Something in the request is not right",
-    503: "The event store does not answer",
+    503: "What is stored cannot be reached",
 }
 
 

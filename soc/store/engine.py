@@ -1,0 +1,96 @@
+"""Reach a database: one SQLite file, or PostgreSQL."""
+
+from sqlite3 import Connection as SQLite
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlmodel import create_engine
+
+from soc.errors import StoreError
+
+Database = Engine
+"""Where the store is kept: SQLite in one file, or PostgreSQL."""
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+WRITTEN = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME"
+PATIENCE = 30
+"""Seconds that a transaction waits for the lock of another one."""
+REACH = 10
+"""Seconds that a connection may take to come about."""
+POOLED, AT_MOST = 5, 40
+"""Connections that a process keeps, and has at most: a thread of the front door each."""
+
+
+def engine_of(url: str) -> Database:
+    """Return the database at *url*, not yet asked for anything; raises StoreError."""
+    where = parsed(url)
+    if where.get_backend_name() == SQLITE:
+        database = create_engine(where, connect_args={"timeout": PATIENCE}, hide_parameters=True)
+        _prepare(database)
+        return database
+    return _postgresql(where)
+
+
+def parsed(url: str) -> URL:
+    """Return *url* in its parts; raises StoreError, which does not repeat it."""
+    try:
+        where = make_url(url)
+        backend = where.get_backend_name()
+    except (ArgumentError, ValueError) as wrong:
+        raise StoreError(f"this is no URL of a store: {WRITTEN}") from wrong
+    if backend not in {SQLITE, POSTGRESQL}:
+        raise StoreError(f"a store is no {backend}: {WRITTEN}")
+    if not where.database:
+        raise StoreError(f"the URL of the store names no database: {WRITTEN}")
+    driver = "sqlite" if backend == SQLITE else "postgresql+psycopg"
+    return where.set(drivername=driver)
+
+
+def _postgresql(where: URL) -> Database:
+    try:
+        database = create_engine(
+            where,
+            connect_args={
+                "connect_timeout": REACH,
+                "application_name": "soc",
+                "options": f"-c lock_timeout={PATIENCE}s",
+            },
+            hide_parameters=True,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            pool_size=POOLED,
+            max_overflow=AT_MOST - POOLED,
+        )
+    except ModuleNotFoundError as missing:
+        raise StoreError(
+            "no driver for PostgreSQL: pip install 'commonwatch[postgres]'"
+        ) from missing
+
+    @event.listens_for(database, "connect")
+    def take_every_text(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg is an extra
+        from soc.store.postgresql import NulFree  # psycopg is an extra
+
+        connection.adapters.register_dumper(str, NulFree)
+
+    return database
+
+
+def _prepare(database: Database) -> None:
+    """Let readers and one writer share SQLite.
+
+    A writer takes the lock when its transaction begins: taken later, it fails at once.
+    """
+
+    @event.listens_for(database, "connect")
+    def no_hidden_begin(connection: SQLite, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(database, "begin")
+    def begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("soc_reading")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

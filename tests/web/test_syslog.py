@@ -1,0 +1,121 @@
+"""A running suite takes syslog over TCP, TLS and UDP, and stores it before it stops."""
+
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from soc.errors import SettingsError
+from soc.logs.reader import LogReader
+from soc.settings import read
+from tests.web.serving import authority, make_home, serving
+
+SETTINGS = """
+web: {port: 0}
+inputs:
+  syslog:
+    - {bind: "127.0.0.1:0", protocol: tcp, source: hosts}
+    - {bind: "127.0.0.1:0", protocol: tls, source: safe, tls: {cert: soc.pem, key: soc.key}}
+    - {bind: "127.0.0.1:0", protocol: udp, source: lossy, zone: Europe/Berlin}
+"""
+T = "2026-11-23T12:00:00Z"
+
+
+def stored(home: Path, count: int) -> list[dict[str, object]]:
+    """Return the rows, once there are *count* of them."""
+    reader = LogReader(home / "events")
+    for _ in range(400):
+        if len(batch := reader.scan(0, 10_000)) >= count:
+            return batch.table.to_pylist()
+        time.sleep(0.05)
+    return reader.scan(0, 10_000).table.to_pylist()
+
+
+def place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 0
+
+
+def tcp(url: str, data: bytes, home: Path) -> None:
+    with socket.create_connection(place(url), 20) as opened:
+        opened.sendall(data)
+
+
+def tls(url: str, data: bytes, home: Path) -> None:
+    context = ssl.create_default_context(cafile=str(home / "ca.pem"))
+    with (
+        socket.create_connection(place(url), 20) as opened,
+        context.wrap_socket(opened, server_hostname="127.0.0.1") as wrapped,
+    ):
+        wrapped.sendall(data)
+
+
+def udp(url: str, data: bytes, home: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        for line in data.splitlines():
+            opened.sendto(line, place(url))
+
+
+@pytest.mark.parametrize(
+    ("at", "send", "source"), [(1, tcp, "hosts"), (2, tls, "safe"), (3, udp, "lossy")]
+)
+def test_every_message_is_an_event_of_the_inputs_source(
+    tmp_path: Path, at: int, send: Callable[[str, bytes, Path], None], source: str
+) -> None:
+    home = tmp_path / "home"
+    make_home(home, SETTINGS)
+    authority(home).sign("soc")
+    lines = b"".join(b"<13>1 %s h app - - - m%d\n" % (T.encode(), n) for n in range(50))
+
+    with serving(home, addresses=4) as served:
+        send(served.ready[at], lines, home)
+        rows = stored(home, 50)
+        code = served.stop()
+
+    assert [row["message"] for row in rows] == [f"m{n}" for n in range(50)]
+    assert {row["source"] for row in rows} == {source}
+    assert all('"log.source.address":"127.0.0.1"' in str(row["raw"]) for row in rows)
+    assert code == 0
+
+
+def test_what_was_sent_before_the_stop_is_stored(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make_home(home, SETTINGS)
+    authority(home).sign("soc")
+    lines = b"".join(b"<13>1 %s h app - - - m%d\n" % (T.encode(), n) for n in range(5_000))
+
+    with serving(home, addresses=4) as served:
+        with socket.create_connection(place(served.ready[1]), 20) as opened:
+            opened.sendall(lines)
+            opened.shutdown(socket.SHUT_WR)
+            opened.recv(1)  # closed by the other side when all was read
+        served.stop()
+
+    assert len(stored(home, 5_000)) == 5_000
+
+
+WRONG = {
+    "open to all": ('{bind: "192.0.2.1:514", protocol: udp, source: s}', "say who may send, such as senders:"),
+    "tls without certificates": ('{bind: "127.0.0.1:514", protocol: tls, source: s}', "protocol tls needs tls"),
+    "an unknown protocol": ('{bind: "127.0.0.1:514", protocol: relp, source: s}', "'tcp', 'tls' or 'udp'"),
+    "an unknown zone": ('{bind: "127.0.0.1:514", protocol: tcp, source: s, zone: Mars}', "Europe/Berlin"),
+    "a name that nobody can read": ('{bind: "127.0.0.1:514", protocol: tcp, source: "a\\u0007"}', "plain characters"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "reason"), WRONG.values(), ids=WRONG)
+def test_an_input_that_must_not_be_is_told_with_its_line(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "settings.yml"
+    path.write_text(f"inputs:\n  syslog: [{text}]\n")
+
+    with pytest.raises(SettingsError) as caught:
+        read(path, {})
+
+    assert f"{path}:2: " in str(caught.value)
+    assert reason in str(caught.value)
