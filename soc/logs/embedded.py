@@ -9,6 +9,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Lock
@@ -24,7 +25,7 @@ from soc.logs.chain import Chain, Segment
 from soc.logs.commit import Commit
 from soc.logs.known import COLUMNS, Known, identities
 from soc.logs.port import Appended, Bucket, Keep, Search
-from soc.logs.promote import announced
+from soc.logs.promote import Promotion, announced
 from soc.logs.reader import LogReader
 from soc.logs.room import Room
 from soc.logs.tail import Generation, Tail
@@ -33,6 +34,10 @@ from soc.settings import Logs
 
 BROKEN = (OSError, pa.ArrowException, LogError)
 """What work in the background fails with; it is told in ``problem`` and tried again."""
+
+
+BACKLOG = 2
+"""So many times ``seal_rows`` in one generation mean that sealing falls behind."""
 
 
 class EmbeddedLog:
@@ -57,11 +62,10 @@ class EmbeddedLog:
         self.problem = ""
         """Why the tail could not be sealed or compacted, or empty."""
         self._next = 1
-        try:
+        with ExitStack() as undo:
+            undo.callback(os.close, self._lock_file)
             self._recover()
-        except BaseException:
-            os.close(self._lock_file)
-            raise
+            undo.pop_all()
 
     def append(self, table: pa.Table) -> Appended:
         """Store *table*, columns of SCHEMA without numbers; return when it is on the disk."""
@@ -227,7 +231,10 @@ class EmbeddedLog:
             while generation := self._sealable():
                 table = pa.concat_tables(generation.tables)
                 numbers = (table["seq"][0].as_py(), table["seq"][-1].as_py())
-                written = segments.seal(self._root / "seg", table, announced(self._root))
+                promotion = announced(self._root)
+                if generation.rows > BACKLOG * self._settings.seal_rows:
+                    promotion = Promotion()  # room first: compaction makes up for it
+                written = segments.seal(self._root / "seg", table, promotion)
                 self._chain.append("seal", self._clock.now(), written, numbers=numbers)
                 with self._numbers:
                     self._tail.forget(generation)

@@ -14,13 +14,15 @@ from starlette.types import Receive, Scope, Send
 from soc.access.permissions import Permission
 from soc.app.taking import Lines, check_source
 from soc.clock import monotonic
-from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused
+from soc.errors import AccessDenied, Busy, LogError, NotAuthenticated, Refused
 from soc.ingest import bulk
 from soc.settings import Web
 from soc.web.front import Front
+from soc.web.protocol import HANG_UP
 
 TOO_MANY = "too many events at once: send smaller batches"
 PRODUCT = {"X-elastic-product": "Elasticsearch"}
+LATER = {"Retry-After": "2"}
 MEMBERS = 1_000
 """Parts that a gzip body may be put together from: each costs a little, also an empty one."""
 VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
@@ -47,17 +49,32 @@ class Bulk:
             response = refusal(400, refused.reason)
         except AccessDenied as denied:
             response = refusal(401 if isinstance(denied, NotAuthenticated) else 403, denied.reason)
-        except LogError as full:
-            response = refusal(503, full.reason)
+        except (Busy, LogError) as full:
+            response = self._later(request, full)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
-        await run_in_threadpool(self._front.require, request, Permission.INGEST)
-        body = await body_of(request, self._front.suite.settings.web, lines=2)
-        return await run_in_threadpool(self._store, request, body, started)
+        await self._require(request)
+        async with self._front.turns.one():
+            body = await body_of(request, self._front.suite.settings.web, lines=2)
+            return await run_in_threadpool(self._store, request, body, started)
+
+    def _later(self, request: Request, full: Busy | LogError) -> Response:
+        """Return what makes a client send the same again; rsyslog drops on any status."""
+        if "user-agent" not in request.headers and HANG_UP in request.scope.get("extensions", {}):
+            self._front.turns.refused()
+            request.scope["extensions"][HANG_UP]["call"]()
+        return refusal(429 if isinstance(full, Busy) else 503, full.reason)
+
+    async def _require(self, request: Request) -> None:
+        who = self._front.remembered(request)
+        if who is None:
+            who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
+            self._front.remember(request, who)
+        who.require(Permission.INGEST)
 
     def _store(self, request: Request, body: bytes, started: float) -> Response:
         items = bulk.parse(body, str(request.path_params.get("index", "")))
@@ -81,7 +98,8 @@ class Bulk:
 def refusal(status: int, reason: str) -> Response:
     """Return an error as OpenSearch clients read it."""
     body = {"error": {"type": "soc_exception", "reason": reason}, "status": status}
-    headers = PRODUCT | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004 - RFC 9110's number
+    more = {401: {"WWW-Authenticate": "Bearer"}, 429: LATER, 503: LATER}
+    headers = PRODUCT | more.get(status, {})
     return JSONResponse(body, status, headers)
 
 
@@ -97,7 +115,7 @@ def routes(front: Front) -> Iterator[Route]:
     }
     for path, answer in answers.items():
         yield Route(path, partial(_json, answer), methods=["GET", "HEAD"])
-    yield Route("/_cat/health", _cat_health, methods=["GET", "HEAD"])
+    yield Route("/_cat/health", partial(_cat_health, front), methods=["GET", "HEAD"])
     for path in ("/_index_template/{name}", "/_template/{name}", "/_ilm/policy/{name}"):
         yield Route(path, partial(_json, {"acknowledged": True}), methods=["GET", "HEAD", "PUT"])
 
@@ -117,7 +135,10 @@ async def _json(answer: Any, _request: Request) -> Response:  # noqa: ANN401 - a
     return JSONResponse(answer, headers=PRODUCT)
 
 
-async def _cat_health(_request: Request) -> Response:
+async def _cat_health(front: Front, _request: Request) -> Response:
+    """Return whether events are taken: rsyslog, hung up on, asks this before it goes on."""
+    if front.turns.is_busy or front.log.problem:
+        return PlainTextResponse("commonwatch red 1 1\n", 503, headers=PRODUCT | LATER)
     return PlainTextResponse("commonwatch green 1 1\n", headers=PRODUCT)
 
 
