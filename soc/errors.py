@@ -11,6 +11,7 @@ SocError
 ├── HomeError         the home directory cannot be used
 ├── Illegal           the thing is not in a state that allows this
 ├── LogError          the event store is damaged or cannot be written
+│   ├── ClusterDown        the cluster that keeps events does not answer
 │   ├── Held               a legal hold keeps what was to be removed
 │   └── StoreFull          the disk has no room for more events
 ├── NotFound          there is no such thing
@@ -124,6 +125,10 @@ class Illegal(_Reasoned):
 
 class LogError(_Reasoned):
     """The event store is damaged or cannot be written; the reason names the file."""
+
+
+class ClusterDown(LogError):
+    """The cluster that keeps events does not answer now; the reason says how."""
 
 
 class Held(LogError):

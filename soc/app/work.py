@@ -14,7 +14,7 @@ from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store.session import session
 
 GIVE_WAY = 10
-"""Niceness of a worker: under a flood events are taken in first, and looked at when there is time."""
+"""Niceness of a worker: under a flood events are taken in first, and looked at afterwards."""
 RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from soc.app.suite import Suite
 from soc.clock import monotonic, pause
 from soc.errors import HomeError, LogError
-from soc.logs.embedded import EmbeddedLog
+from soc.logs.port import OpenLog
 from soc.model.listener import Address, Area, Listener, unsafe
 from soc.settings import Web
 from soc.web import inputs, sockets
@@ -169,13 +169,13 @@ def _tell(
         print(f"ready {input_.address}", flush=True)  # noqa: T201 - a result
 
 
-async def _seal(log: EmbeddedLog) -> None:
+async def _seal(log: OpenLog) -> None:
     while True:
         await asyncio.sleep(SEAL_LOOK)
         await asyncio.to_thread(log.tick)
 
 
-def _patiently(suite: Suite) -> EmbeddedLog:
+def _patiently(suite: Suite) -> OpenLog:
     """Open the event store, waiting a little for the process before us to let it go."""
     end = monotonic() + sockets.PATIENCE
     while True:
