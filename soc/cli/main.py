@@ -13,6 +13,7 @@ from soc.cli import (
     response,
     running,
     triage,
+    upkeep,
 )
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, running, events, content, triage, response, access, governance):
+for module in (demo, running, events, content, triage, response, access, governance, upkeep):
     module.add(app)
 
 
