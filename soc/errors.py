@@ -4,6 +4,7 @@ SocError
 ├── AccessDenied      the caller may not do this
 │   ├── NotAuthenticated   nobody knows who the caller is
 │   └── TooManyRequests    the caller asks too often
+├── BackupError       a backup cannot be made, trusted or restored
 ├── ContentError      files that people write have mistakes
 ├── ExpressionError   a ${{ }} expression cannot be evaluated
 ├── Fenced            another worker holds this run now
@@ -68,6 +69,10 @@ class NotAuthenticated(AccessDenied):
 
 class TooManyRequests(AccessDenied):
     """The caller asks too often; the reason says how long to wait."""
+
+
+class BackupError(_Reasoned):
+    """A backup cannot be made, trusted or restored; the reason names what is wrong, a line each."""
 
 
 class ContentError(SocError):

@@ -1,11 +1,14 @@
 """Commands that look after an installation as a whole: move its store, back it up."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, who
+from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
+
+BackupPath = Annotated[Path, typer.Argument(help="The folder or .tar file of a backup.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -13,6 +16,11 @@ def add(app: typer.Typer) -> None:
     migrate = group("Move an installation's parts elsewhere.")
     migrate.command("store")(migrate_store)
     app.add_typer(migrate, name="migrate")
+    backup = group("Make, prove and restore backups.")
+    backup.command("create")(backup_create)
+    backup.command("verify")(backup_verify)
+    backup.command("restore")(backup_restore)
+    app.add_typer(backup, name="backup")
 
 
 def migrate_store(
@@ -43,3 +51,57 @@ def migrate_store(
         f"  url: {place}",
     ]
     show({"tables": rows, "store.url": place}, as_json, lines)
+
+
+def backup_create(
+    out: Annotated[Path, typer.Option(help="A new folder, or a new file that ends in .tar.")],
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Back up settings, content, store and events, also while the suite is at work."""
+    from soc.app.backup.create import create  # defers SQLAlchemy and pyarrow
+
+    suite = suite_at(home)
+    made = create(suite, out, who(suite).name)
+    result = {
+        "backup": str(out),
+        "bytes": sum(one.bytes for one in made.files),
+        "files": len(made.files),
+        "last_seq": made.last_seq,
+        "revision": made.revision,
+    }
+    show(result, as_json, [f"{key.replace('_', ' ')}: {value}" for key, value in result.items()])
+
+
+def backup_verify(backup: BackupPath, as_json: Json = False) -> None:
+    """Read all of a backup again; name each file that is not what it was; exit with 1 then."""
+    from soc.app.backup.verify import opened, problems  # defers SQLAlchemy and pyarrow
+
+    with opened(backup) as place:
+        wrong = problems(place)
+    show({"ok": not wrong, "problems": wrong}, as_json, [] if wrong else [f"{backup} is whole"])
+    for problem in wrong:
+        warn(problem)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def backup_restore(
+    backup: BackupPath,
+    to: Annotated[Path, typer.Option(help="The home to make: an empty or a new directory.")],
+    store: Annotated[
+        str | None,
+        typer.Option(help="URL of an empty database for the store; - reads it from stdin."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a home of a backup that is whole; it goes on where the backup ended."""
+    from soc.app.backup.restore import restore  # defers SQLAlchemy and pyarrow
+    from soc.app.local import login
+    from soc.clock import SystemClock
+
+    url = sys.stdin.readline().strip() if store == "-" else store
+    found = restore(backup, to, url, f"os:{login()}", SystemClock())
+    result = {"home": str(to), "made": found.made, "last_seq": found.last_seq}
+    lines = [f"{to} is as it was at {found.made:%Y-%m-%dT%H:%M:%SZ}, up to event {found.last_seq}"]
+    show(result, as_json, lines)

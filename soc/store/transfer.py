@@ -35,11 +35,12 @@ def held(database: Database) -> tuple[Held, ...]:
         return tuple(_held(table, _rows(connection, table)) for table in tables())
 
 
-def copy(source: Database, target: Database) -> tuple[Held, ...]:
+def copy(source: Database, target: Database, *, is_still: bool = True) -> tuple[Held, ...]:
     """Copy every row of *source* into *target*, which is empty; return what both hold now.
 
     One consistent look, one transaction: what does not arrive whole does not arrive. Raises
-    StoreError if *target* holds anything or is another schema, and if *source* changed meanwhile.
+    StoreError if *target* holds anything or is another schema, and, where *source* should be still,
+    if it changed meanwhile.
     """
     with reading(source) as looking, told(target), target.begin() as writing:
         given = looking.connection()
@@ -49,7 +50,7 @@ def copy(source: Database, target: Database) -> tuple[Held, ...]:
         arrived = tuple(_held(table, _rows(writing, table)) for table in tables())
         if differing := _differing(sent, arrived):
             raise StoreError(f"{differing} arrived otherwise than sent: nothing was kept")
-        if differing := _differing(sent, held(source)):
+        if is_still and (differing := _differing(sent, held(source))):
             raise StoreError(f"{differing} changed meanwhile: nothing was kept; stop what writes")
     return sent
 
