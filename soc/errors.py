@@ -4,6 +4,7 @@ SocError
 ├── AccessDenied      the caller may not do this
 │   ├── NotAuthenticated   nobody knows who the caller is
 │   └── TooManyRequests    the caller asks too often
+├── BackupError       a backup cannot be made, trusted or restored
 ├── Busy              too much is asked at once
 ├── ContentError      files that people write have mistakes
 ├── ExpressionError   a ${{ }} expression cannot be evaluated
@@ -90,6 +91,10 @@ class Busy(_Reasoned):
     def __init__(self, reason: str, after: int = 5) -> None:
         super().__init__(reason)
         self.after = after
+
+
+class BackupError(_Reasoned):
+    """A backup cannot be made, trusted or restored; the reason names what is wrong, a line each."""
 
 
 class ContentError(SocError):
