@@ -17,9 +17,9 @@ from soc.ingest.listen.batches import Append, Batches, Line
 from soc.ingest.listen.syslog import Datagrams, Streams, Taking
 from soc.ingest.parse import BASE64, Intake
 from soc.ingest.parsers.bsd import Bsd
+from soc.inputs import SyslogInput
 from soc.model.event import Reject, Row
 from soc.model.listener import Address
-from soc.settings import SyslogInput
 from soc.web import sockets
 from soc.web.front import Front
 
