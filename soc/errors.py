@@ -11,6 +11,8 @@ SocError
 ├── HomeError         the home directory cannot be used
 ├── Illegal           the thing is not in a state that allows this
 ├── LogError          the event store is damaged or cannot be written
+│   ├── Held               a legal hold keeps what was to be removed
+│   └── StoreFull          the disk has no room for more events
 ├── NotFound          there is no such thing
 ├── PluginError       two plug-ins claim one name
 ├── QueryError        a search or SQL query is refused
@@ -122,6 +124,18 @@ class Illegal(_Reasoned):
 
 class LogError(_Reasoned):
     """The event store is damaged or cannot be written; the reason names the file."""
+
+
+class Held(LogError):
+    """A hold keeps this: release it first."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        super().__init__(f"{name} is held ({why}): release the hold first")
+
+
+class StoreFull(LogError):
+    """The disk has no room for more events; the reason says how much is free."""
 
 
 class NotFound(SocError):

@@ -59,11 +59,20 @@ class Tuning(Value):
 
 
 class Logs(Value):
-    """The event store. seal_rows, seal_after: when the tail becomes a segment."""
+    """The event store.
 
-    seal_rows: Annotated[int, Field(ge=1)] = 5_000
+    seal_rows, seal_after: when the tail becomes a segment. warn_below, refuse_below: shares of the
+    disk; with less free people are told, and then nothing more is taken in. sql_seconds,
+    sql_memory_mb: what one question may use.
+    """
+
+    seal_rows: Annotated[int, Field(ge=1)] = 20_000
     seal_after: Duration = timedelta(minutes=5)
     remembered_ids: Annotated[int, Field(ge=1)] = 500_000
+    warn_below: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    refuse_below: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    sql_seconds: Annotated[float, Field(gt=0)] = 30.0
+    sql_memory_mb: Annotated[int, Field(ge=64)] = 1_024
 
 
 class Store(Value):

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from soc.ingest.parse import Intake
     from soc.logs.embedded import EmbeddedLog
     from soc.logs.reader import LogReader
-    from soc.model.event import Row
     from soc.respond.action import Action
     from soc.respond.engine import Engine
+    from soc.retain.classify import Classifier
     from soc.retain.policy import Policy
     from soc.store.session import Database
     from soc.watch.tick import Watch
@@ -98,25 +98,15 @@ class Suite:
         return content.sources(self.home)
 
     @cached_property
-    def classify(self) -> Callable[[Row], str]:
+    def classify(self) -> Classifier:
         """What gives each event its class of retention; raises ContentError for a broken policy.
 
         What a source file says counts where the policy has no class of its own for an event.
         """
-        from soc.retain.classify import classifier
+        from soc.retain.classify import Classifier
 
-        by_policy = classifier(self.policy)
-        *_, rest = self.policy.of_events()
-        known = {one.id for one in self.policy.of_events()}
-        named = {name: s.hint for name, s in self.sources.usable.items() if s.hint in known}
-        if not named:
-            return by_policy
-
-        def classify(row: Row) -> str:
-            found = by_policy(row)
-            return named.get(row.parser) or found if found == rest.id else found
-
-        return classify
+        hints = {name: source.hint for name, source in self.sources.usable.items()}
+        return Classifier(self.policy, hints)
 
     @cached_property
     def policy(self) -> Policy:
@@ -193,8 +183,11 @@ class Suite:
 
     def watch(self) -> Watch:
         """Return what moves the detectors."""
+        from soc.detect.sigma.asked import fields_of
+        from soc.logs.promote import announce
         from soc.watch.tick import Watch  # SQLAlchemy and pyarrow
 
+        announce(self.home.events, fields_of(self.rules.ruleset))
         parts = (self.reader, self.database, self.clock, self.settings)
         return Watch(*parts, self.detectors, self.modes, self.follow())
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
-import pyarrow as pa
 
 from soc.app import local
 from soc.app.suite import Suite
@@ -17,11 +15,28 @@ from soc.errors import Refused
 from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parse import Intake, restore
 from soc.ingest.parsers.evtx import read_evtx
-from soc.logs.embedded import Appended, EmbeddedLog
-from soc.model.event import REJECTS, Reject, Row, to_table
+from soc.logs.embedded import EmbeddedLog
+from soc.logs.port import Appended
+from soc.model.event import Reject, Row, assign, to_columns
 
 Append = Callable[[Sequence[bytes]], dict[str, Any]]
 Found = Sequence[tuple[str, Row | Reject]]
+
+
+class Lines(NamedTuple):
+    """Events as they were sent: for each its text, its shipper's id or None, and its source."""
+
+    text: Sequence[bytes]
+    ids: Sequence[str | None]
+    sources: Sequence[str]
+    form: str = "auto"
+
+    @classmethod
+    def of(cls, text: Sequence[bytes], source: str, form: str = "auto") -> "Lines":
+        """Return lines without ids, all from *source*."""
+        return cls(text, [None] * len(text), [source] * len(text), form)
+
+
 LONGEST_SOURCE = 128
 REPLAYED = 10_000
 """Rejects that are asked about at once."""
@@ -89,13 +104,14 @@ def replay_page(suite: Suite, log: EmbeddedLog, after: int, limit: int) -> dict[
 
 def store(suite: Suite, log: EmbeddedLog, found: Found) -> Appended:
     """Append rows, each with its source and in its class; return when they are on the disk."""
-    now = suite.clock.now()
-    parts = []
-    for source, group in groupby(found, key=itemgetter(0)):
-        rows = [row for _, row in group]
-        classes = [REJECTS if isinstance(r, Reject) else suite.classify(r) for r in rows]
-        parts.append(to_table(rows, source, now, classes))
-    return log.append(pa.concat_tables(parts))
+    columns = to_columns([row for _, row in found], suite.clock.now())
+    return log.append(assign(columns, [source for source, _ in found], suite.classify.of(columns)))
+
+
+def store_lines(suite: Suite, log: EmbeddedLog, lines: Lines) -> Appended:
+    """Append lines as the parsers read them; return when they are on the disk."""
+    columns = suite.intake.table(lines.text, lines.ids, suite.clock.now(), lines.form)
+    return log.append(assign(columns, lines.sources, suite.classify.of(columns)))
 
 
 @contextmanager
@@ -119,8 +135,7 @@ def _appending(suite: Suite, source: str, parser: str) -> Iterator[Append]:
     with closing(suite.log()) as log:
 
         def append(lines: Sequence[bytes]) -> dict[str, Any]:
-            rows = suite.intake.read(((line, None) for line in lines), parser)
-            return counts_of(store(suite, log, [(source, row) for row in rows]))
+            return counts_of(store_lines(suite, log, Lines.of(lines, source, parser)))
 
         yield append
 

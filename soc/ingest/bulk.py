@@ -1,7 +1,9 @@
 """The ``_bulk`` body: action and document, line by line, as OpenSearch clients write it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
 
+import msgspec
 import orjson
 
 from soc.errors import Refused
@@ -11,8 +13,15 @@ KNOWN = TAKEN | {"delete", "update"}
 MAX_ID = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class _About(msgspec.Struct):
+    index: str | None = msgspec.field(default=None, name="_index")
+    id: str | None = msgspec.field(default=None, name="_id")
+
+
+_decode = msgspec.json.Decoder(dict[str, _About]).decode
+
+
+class Item(msgspec.Struct, frozen=True):
     """One action. line: its document, or None where the action itself is refused."""
 
     action: str
@@ -37,8 +46,9 @@ def parse(body: bytes, index: str) -> list[Item]:
                 items.append(action)
                 action = None
         else:
-            document = stripped if action.action in TAKEN else None
-            items.append(Item(action.action, action.index, action.id, document))
+            if action.action in TAKEN:
+                action = Item(action.action, action.index, action.id, stripped)
+            items.append(action)
             action = None
     if action is not None:
         raise Refused("the last action has no document: send pairs of lines")
@@ -47,41 +57,63 @@ def parse(body: bytes, index: str) -> list[Item]:
 
 def _action(line: bytes, index: str, number: int) -> Item:
     try:
+        given = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise Refused(f"line {number}: {_mistake(line)}") from wrong
+    if len(given) != 1 or not KNOWN.issuperset(given):
+        raise Refused(f"line {number}: {_mistake(line)}")
+    ((name, about),) = given.items()
+    if not (named := about.index or index):
+        raise Refused(f"line {number}: no index: name it in the action or the path")
+    if about.id is not None and len(about.id) > MAX_ID:
+        raise Refused(f"line {number}: _id must be text of at most {MAX_ID} characters")
+    return Item(name, named, about.id, None)
+
+
+def _mistake(line: bytes) -> str:
+    """Return what is wrong with an action that cannot be read."""
+    try:
         given = orjson.loads(line)
     except orjson.JSONDecodeError as wrong:
-        raise Refused(f"line {number}: an action must be a JSON object: {wrong.msg}") from wrong
+        return f"an action must be a JSON object: {wrong.msg}"
     if not isinstance(given, dict) or len(given) != 1 or not KNOWN.issuperset(given):
-        raise Refused(f'line {number}: write an action such as {{"create": {{}}}}')
+        return 'write an action such as {"create": {}}'
     name, about = next(iter(given.items()))
     if not isinstance(about, dict):
-        raise Refused(f"line {number}: what follows {name!r} must be an object")
-    named, event_id = about.get("_index") or index, about.get("_id")
-    if not isinstance(named, str) or not named:
-        raise Refused(f"line {number}: no index: name it in the action or the path")
-    if event_id is not None and (not isinstance(event_id, str) or len(event_id) > MAX_ID):
-        raise Refused(f"line {number}: _id must be text of at most {MAX_ID} characters")
-    return Item(name, named, event_id, None)
+        return f"what follows {name!r} must be an object"
+    if about.get("_index") is not None and not isinstance(about["_index"], str):
+        return "no index: name it in the action or the path"
+    return f"_id must be text of at most {MAX_ID} characters"
 
 
-def answer(items: list[Item], known: list[bool], took_ms: int) -> bytes:
+def answer(items: Sequence[Item], known: Sequence[bool], took_ms: int) -> bytes:
     """Return the reply: keys in the order that shippers look for, a known ``_id`` as success.
 
     *known* tells for each item with a document whether its id was stored before.
     """
     seen = iter(known)
-    replies, errors = [], False
-    for item in items:
-        about: dict[str, object] = {"_index": item.index, "_id": item.id or ""}
-        if item.line is None:
-            errors = True
-            reason = {
-                "type": "illegal_argument_exception",
-                "reason": "events are never changed: use create",
-            }
-            about |= {"status": 400, "error": reason}
-        elif next(seen):
-            about |= {"status": 200, "result": "noop"}
-        else:
-            about |= {"status": 201}
-        replies.append({item.action: about})
-    return orjson.dumps({"took": took_ms, "errors": errors, "items": replies})
+    errors = any(item.line is None for item in items)
+    replies = [
+        b'{"%b":{"_index":%b,"_id":%b,%b}}'
+        % (
+            item.action.encode(),
+            _quoted(item.index),
+            orjson.dumps(item.id or ""),
+            _REFUSED if item.line is None else _KNOWN if next(seen) else _CREATED,
+        )
+        for item in items
+    ]
+    head = b'{"took":%d,"errors":%b,"items":[' % (took_ms, b"true" if errors else b"false")
+    return head + b",".join(replies) + b"]}"
+
+
+_CREATED, _KNOWN = b'"status":201', b'"status":200,"result":"noop"'
+_REFUSED = (
+    b'"status":400,"error":{"type":"illegal_argument_exception",'
+    b'"reason":"events are never changed: use create"}'
+)
+
+
+@lru_cache(maxsize=1024)
+def _quoted(name: str) -> bytes:
+    return orjson.dumps(name)

@@ -8,7 +8,13 @@ from soc.errors import Refused
 from soc.model.value import EPOCH, whole
 
 MAX_TEXT = 1024
+MAX_LINE = 1024 * 1024
+SPACES = " \t\n\r\v\f"
+BLANK = frozenset({"", "-"})
+"""What says nothing."""
 MAX_DEPTH = 64
+SHALLOW = 32
+"""What has no more brackets than this is nested no deeper."""
 
 
 def find(document: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -28,29 +34,33 @@ def find(document: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any J
 def text(document: Mapping[str, Any], *names: str) -> str | None:
     """Return the first of *names* that holds something, as text; a list gives its first item."""
     for name in names:
-        value = find(document, name)
-        if isinstance(value, list):
-            value = value[0] if value else None
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, str | int | float) and str(value).strip() not in {"", "-"}:
-            return str(value)[:MAX_TEXT]
+        if (words := said(find(document, name))) is not None:
+            return words
     return None
 
 
-def address(document: Mapping[str, Any], *names: str) -> str | None:
-    """Return a wallet address in its one spelling."""
-    found = text(document, *names)
-    return found.lower() if found else None
+def said(value: object) -> str | None:
+    """Return one JSON value as the text of a column; None for what says nothing."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float) and str(value).strip(SPACES) not in BLANK:
+        return str(value)[:MAX_TEXT]
+    return None
 
 
-def whole_number(document: Mapping[str, Any], *names: str) -> str | None:
+def lowered(words: str | None) -> str | None:
+    """Return a wallet address or a hash in its one spelling."""
+    return words.lower() if words else None
+
+
+def digits(words: str | None) -> str | None:
     """Return an amount as integer text; None for what is no whole number: never a rounded one.
 
     Nor is a number with more digits than a chain can hold.
     """
-    found = text(document, *names)
-    return found if whole(found) is not None else None
+    return words if whole(words) is not None else None
 
 
 def moment(value: object, name: str = "@timestamp") -> datetime:

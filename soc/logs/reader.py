@@ -1,9 +1,8 @@
 """Read the event store from any process, also while another one writes."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
@@ -12,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.errors import LogError
-from soc.logs import segments
 from soc.logs.chain import Chain, Segment
+from soc.logs.segments import Files, Part
 from soc.logs.wal import WalReader
-from soc.model.event import REJECTS, SCHEMA, Batch, empty
+from soc.model.event import REJECTS, Batch, empty
 
 TRIES = 20
 
@@ -40,7 +39,7 @@ class LogReader:
         self._lock = RLock()
         self._wal = WalReader(root / "wal")
         self._chain = Chain(root / "chain")
-        self._segment = lru_cache(maxsize=8)(lambda segment: segments.read(root / "seg", segment))
+        self.files = Files(root / "seg")
 
     def view(self) -> View:
         """Return what is stored now; any thread may look."""
@@ -63,11 +62,11 @@ class LogReader:
 
     def scan(self, after: int, limit: int) -> Batch:
         """Return up to *limit* events above number *after*, up to the first missing one."""
-        return self._looking(lambda view: self._scan(view, after, limit))
+        return self.looking(lambda view: self._scan(view, after, limit))
 
     def rejects(self, after: int = 0, limit: int = 1000) -> pa.Table:
         """Return what no parser took, from number *after* on, with its reason."""
-        return self._looking(lambda view: self._rejects(view, after, limit))
+        return self.looking(lambda view: self._rejects(view, after, limit))
 
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""
@@ -77,9 +76,9 @@ class LogReader:
 
     def events(self, seqs: list[int]) -> pa.Table:
         """Return the events with these numbers, as far as they are still stored."""
-        return self._looking(lambda view: self._events(view, seqs)) if seqs else empty()
+        return self.looking(lambda view: self._events(view, seqs)) if seqs else empty()
 
-    def _looking(self, look: Callable[[View], Found]) -> Found:
+    def looking(self, look: Callable[[View], Found]) -> Found:
         """Return what *look* finds; look again if a segment was dropped meanwhile."""
         for _ in range(TRIES):
             try:
@@ -88,46 +87,62 @@ class LogReader:
                 continue
         raise LogError(f"{self.root}: segments change faster than they can be read")
 
+    def parts(self, view: View, after: int, data_class: str = "") -> Iterator[Part]:
+        """Yield the row groups with numbers above *after*, in the order of their first ones."""
+        found = [
+            part
+            for segment in view.segments
+            if segment.last > after
+            and (segment.data_class == data_class if data_class else segment.data_class != REJECTS)
+            for part in self.files.parts(segment)
+            if part.last > after
+        ]
+        yield from sorted(found, key=lambda part: (part.first, part.segment.path))
+
     def _rejects(self, view: View, after: int, limit: int) -> pa.Table:
-        tables, rows = [], 0
-        for segment in view.segments:
-            if segment.data_class == REJECTS and segment.last > after and rows < limit:
-                part = self._segment(segment)
-                tables.append(part.filter(pc.greater(part["seq"], after)))
+        tables, rows = [view.tail], 0
+        for part in self.parts(view, after, REJECTS):
+            if rows < limit:
+                table = self.files.read(part)
+                tables.append(table.filter(pc.greater(table["seq"], after)))
                 rows += tables[-1].num_rows
-        found = pa.concat_tables([*tables, view.tail])
+        found = pa.concat_tables(tables)
         wanted = pc.and_(pc.equal(found["class"], REJECTS), pc.greater(found["seq"], after))
         return found.filter(wanted).sort_by("seq").slice(0, limit)
 
     def _events(self, view: View, seqs: list[int]) -> pa.Table:
         ordered, wanted = sorted(seqs), pa.array(seqs, pa.int64())
-        tables = [
-            self._segment(segment)
-            for segment in view.segments
-            if bisect_left(ordered, segment.first) < bisect_right(ordered, segment.last)
-        ]
-        rows = pa.concat_tables([*tables, view.tail])
-        return rows.filter(pc.is_in(rows.column("seq"), wanted)).sort_by("seq")
+        tables = [view.tail]
+        for segment in view.segments:
+            if bisect_left(ordered, segment.first) == bisect_right(ordered, segment.last):
+                continue
+            for part in self.files.parts(segment):
+                if bisect_left(ordered, part.first) < bisect_right(ordered, part.last):
+                    table = self.files.read(part)
+                    tables.append(table.filter(pc.is_in(table["seq"], wanted)))
+        rows = pa.concat_tables(tables)
+        return rows.filter(pc.is_in(rows["seq"], wanted)).sort_by("seq")
 
     def _scan(self, view: View, after: int, limit: int) -> Batch:
         tables, rows, last, cut = [empty()], 0, after, False
-        for segment in view.segments:
-            if segment.last <= after or segment.data_class == REJECTS:
-                continue
-            if rows >= limit and segment.first > last:
+        for part in self.parts(view, after):
+            if rows >= limit and part.first > last:
                 cut = True
                 break
-            part = self._segment(segment)
-            part = part.filter(pc.greater(part.column("seq"), after))
-            tables.append(part)
-            rows += part.num_rows
-            last = max(last, segment.last)
+            table = self.files.read(part)
+            if part.first <= after:
+                table = table.filter(pc.greater(table["seq"], after))
+            tables.append(table)
+            rows += table.num_rows
+            last = max(last, part.last)
         if not cut:
             tail = view.tail
             keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
             tables.append(tail.filter(keep))
-        found = pa.concat_tables(tables).select(SCHEMA.names).sort_by("seq")
+        found = pa.concat_tables(tables)
+        if len(tables) > 2:  # noqa: PLR2004 - one of them is empty: what is alone is in order
+            found = found.sort_by("seq")
         if cut or found.num_rows > limit:
             found = found.slice(0, limit)
-            return Batch(found, found.column("seq")[-1].as_py())
+            return Batch(found, found["seq"][-1].as_py())
         return Batch(found, max(view.upto, after))

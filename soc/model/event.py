@@ -29,6 +29,9 @@ SCHEMA = pa.schema(
 """The columns of the event store. ``raw`` is the event as one JSON object; ``reason`` is set on
 rejects alone, whose ``raw`` is what was sent."""
 
+ASSIGNED = frozenset({"seq", "source", "class"})
+"""The columns that no event says itself."""
+
 REJECTS = "rejects"
 """The class of what no parser takes: kept and numbered like events, but no row of the view."""
 
@@ -99,17 +102,38 @@ def empty() -> pa.Table:
     return SCHEMA.empty_table()
 
 
+def to_columns(rows: Sequence[Row | Reject], ingested: datetime) -> pa.Table:
+    """Return *rows* as columns of SCHEMA, but seq, source and class."""
+    names = [name for name in SCHEMA.names if name in Row._fields or name in Reject._fields]
+    columns = {name: [getattr(row, name, None) for row in rows] for name in names}
+    columns["ts"] = [moment or ingested for moment in columns["ts"]]
+    made = {name: pa.array(columns[name], SCHEMA.field(name).type) for name in names}
+    return complete(pa.table(made), ingested)
+
+
+def complete(columns: pa.Table, ingested: datetime) -> pa.Table:
+    """Return *columns*, each in its place and type, all taken in at one moment."""
+    size = columns.num_rows
+    given = columns.append_column("ingested", pa.repeat(pa.scalar(ingested, MOMENT), size))
+    return pa.table(
+        {
+            name: given[name] if name in given.column_names else pa.nulls(size, pa.string())
+            for name in SCHEMA.names
+            if name not in ASSIGNED
+        }
+    )
+
+
+def assign(columns: pa.Table, source: Sequence[str], classes: Sequence[str]) -> pa.Table:
+    """Return *columns* as a table of SCHEMA without numbers yet."""
+    given = columns.append_column("source", pa.array(source, pa.string()))
+    given = given.append_column("class", pa.array(classes, pa.string()))
+    given = given.append_column("seq", pa.nulls(columns.num_rows, pa.int64()))
+    return given.select(SCHEMA.names)
+
+
 def to_table(
     rows: Sequence[Row | Reject], source: str, ingested: datetime, classes: Sequence[str]
 ) -> pa.Table:
     """Return *rows* as a table without numbers yet, each in the class at its place."""
-    size = len(rows)
-    columns: dict[str, list[Any]] = {
-        name: [getattr(row, name, None) for row in rows]
-        for name in SCHEMA.names
-        if name in Row._fields or name in Reject._fields
-    }
-    columns["ts"] = [moment or ingested for moment in columns["ts"]]
-    columns |= {"seq": [None] * size, "ingested": [ingested] * size, "source": [source] * size}
-    columns["class"] = list(classes)
-    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in SCHEMA})
+    return assign(to_columns(rows, ingested), [source] * len(rows), classes)

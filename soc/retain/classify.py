@@ -1,15 +1,18 @@
 """Say to which class of retention an event belongs, when it is taken in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
+import pyarrow as pa
 
 from soc.ingest.fields import text
-from soc.model.event import Row
+from soc.model.event import REJECTS, Row
 from soc.retain.policy import Policy, Selector
 
-Classifier = Callable[[Row], str]
+OUTLINES = 4096
+"""Combinations of dataset, action and outcome whose candidates are remembered."""
 
 
 class _Test(NamedTuple):
@@ -23,21 +26,29 @@ class _Test(NamedTuple):
     fields: tuple[tuple[str, frozenset[str]], ...]
     needles: tuple[str, ...]
 
-    def takes(self, row: Row) -> bool:
-        """Return whether *row* is among what the selector selects."""
+    def fits(self, dataset: str | None, action: str | None, outcome: str | None) -> bool:
+        """Return whether an event of this outline may be among what the selector selects."""
         if self.datasets or self.prefixes:
-            dataset = row.dataset or ""
-            if dataset not in self.datasets and not dataset.startswith(self.prefixes or ("\0",)):
+            name = dataset or ""
+            if name not in self.datasets and not name.startswith(self.prefixes or ("\0",)):
                 return False
-        if self.actions and row.action not in self.actions:
+        if self.actions and action not in self.actions:
             return False
-        if self.outcomes and row.outcome not in self.outcomes:
-            return False
-        return not self.fields or self._holds(row.raw)
+        return not self.outcomes or outcome in self.outcomes
+
+    def is_mentioned(self, raw: str) -> bool:
+        """Return whether *raw* names the fields that are asked for: without, it is not selected.
+
+        Most events do not have them at all: looking for a name costs less than parsing.
+        """
+        return all(needle in raw for needle in self.needles)
+
+    def holds(self, raw: str) -> bool:
+        """Return whether the event *raw*, whose outline fits, is selected."""
+        return not self.fields or self._holds(raw)
 
     def _holds(self, raw: str) -> bool:
-        # Most events do not have the field at all: looking for its name costs less than parsing.
-        if not all(needle in raw for needle in self.needles):
+        if not self.is_mentioned(raw):
             return False
         document: Any = orjson.loads(raw)
         if not isinstance(document, dict):
@@ -45,18 +56,58 @@ class _Test(NamedTuple):
         return all((text(document, name) or "").lower() in values for name, values in self.fields)
 
 
-def classifier(policy: Policy) -> Classifier:
-    """Return what gives each event the id of its class in *policy*: the first that takes it.
+class Classifier:
+    """Gives each event the id of its class in *policy*: the first that takes it.
 
-    It is pure, so the same event always lies in the same class as long as the policy stands.
+    hints: for events of some parsers, the class they have if no other takes them. It is pure, so
+    the same event always lies in the same class as long as the policy stands.
     """
-    tests = list(_tests(policy))
-    *_, last = policy.of_events()
 
-    def classify(row: Row) -> str:
-        return next((test.name for test in tests if test.takes(row)), last.id)
+    def __init__(self, policy: Policy, hints: Mapping[str, str | None] = {}) -> None:
+        *_, last = policy.of_events()
+        known = {one.id for one in policy.of_events()}
+        self._last = last.id
+        self._hints = {parser: hint for parser, hint in hints.items() if hint in known}
+        self._tests = list(_tests(policy))
+        self._candidates = lru_cache(OUTLINES)(self._fitting)
 
-    return classify
+    def __call__(self, row: Row) -> str:
+        """Return the class of *row*."""
+        tests = self._candidates(row.dataset, row.action, row.outcome)
+        return self._hinted(self._among(tests, row.raw), row.parser)
+
+    def of(self, columns: pa.Table) -> list[str]:
+        """Return the class of every row of *columns*; what has a reason is a reject."""
+        names = ("dataset", "action", "outcome")
+        outlines = zip(*(columns[name].to_pylist() for name in names), strict=True)
+        raw: list[str] = columns["raw"].to_pylist()
+        together = "\n".join(raw)
+        idle = {test for test in self._tests if not test.is_mentioned(together)}
+        sure: dict[tuple[str | None, ...], str | None] = {}
+        classes = []
+        for outline, said in zip(outlines, raw, strict=True):
+            if outline not in sure:
+                left = [test for test in self._candidates(*outline) if test not in idle]
+                plain = not left or not left[0].fields
+                sure[outline] = self._among(left, "") if plain else None
+            known = sure[outline]
+            classes.append(known or self._among(self._candidates(*outline), said))
+        if self._hints:
+            parsers = columns["parser"].to_pylist()
+            classes = list(map(self._hinted, classes, parsers))
+        if columns["reason"].null_count < columns.num_rows:
+            reasons = columns["reason"].to_pylist()
+            classes = [REJECTS if r else c for r, c in zip(reasons, classes, strict=True)]
+        return classes
+
+    def _among(self, tests: Sequence[_Test], raw: str) -> str:
+        return next((test.name for test in tests if test.holds(raw)), self._last)
+
+    def _hinted(self, found: str, parser: str | None) -> str:
+        return self._hints.get(parser or "") or found if found == self._last else found
+
+    def _fitting(self, *outline: str | None) -> tuple[_Test, ...]:
+        return tuple(test for test in self._tests if test.fits(*outline))
 
 
 def _tests(policy: Policy) -> Iterator[_Test]:

@@ -9,11 +9,11 @@ from sqlmodel import col, func, select
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
-from soc.app.taking import REPLAYED, check_format, check_source, counts_of, replay_page
+from soc.app.taking import REPLAYED, Lines, check_format, check_source, counts_of, replay_page
 from soc.errors import NotFound, TooManyRequests
 from soc.incidents import lifecycle
 from soc.logs import query
-from soc.logs.embedded import Appended
+from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
@@ -278,11 +278,10 @@ def _events(routes: APIRouter, front: Front) -> None:
         check_source(source)
         check_format(front.suite.intake, form)
         body = await body_of(request, front.suite.settings.web)
-        lines = [(line, None) for line in body.split(b"\n") if line.strip()]
+        lines = [line for line in body.split(b"\n") if line.strip()]
 
         def append() -> Plain:
-            rows = front.suite.intake.read(lines, form)
-            return counts_of(front.store([(source, row) for row in rows]))
+            return counts_of(front.store_lines(Lines.of(lines, source, form)))
 
         return await run_in_threadpool(append) if lines else counts_of(NOTHING)
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from soc.access.permissions import Permission
-from soc.app.taking import check_source
+from soc.app.taking import Lines, check_source
 from soc.clock import monotonic
 from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused
 from soc.ingest import bulk
@@ -68,9 +68,10 @@ class Bulk:
         taken = [item for item in items if item.line is not None]
         known: list[bool] = []
         if taken:
-            rows = self._front.suite.intake.read((item.line or b"", item.id) for item in taken)
-            named = [(item.index, row) for item, row in zip(taken, rows, strict=True)]
-            known = [not kept for kept in self._front.store(named).kept]
+            lines = [item.line or b"" for item in taken]
+            named = [item.id for item in taken], [item.index for item in taken]
+            stored = self._front.store_lines(Lines(lines, *named))
+            known = [not kept for kept in stored.kept]
         took = round((monotonic() - started) * 1000)
         return Response(
             bulk.answer(items, known, took), media_type="application/json", headers=PRODUCT

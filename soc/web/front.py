@@ -21,7 +21,8 @@ from soc.app.local import login
 from soc.app.suite import Suite
 from soc.clock import nonce
 from soc.errors import LogError, NotAuthenticated
-from soc.logs.embedded import Appended, EmbeddedLog
+from soc.logs.embedded import EmbeddedLog
+from soc.logs.port import Appended
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
@@ -87,6 +88,10 @@ class Front:
     def store(self, found: Sequence[tuple[str, Row | Reject]]) -> Appended:
         """Append rows, each with its source; return when they are on the disk."""
         return taking.store(self.suite, self.log, found)
+
+    def store_lines(self, lines: taking.Lines) -> Appended:
+        """Append lines as the parsers read them; return when they are on the disk."""
+        return taking.store_lines(self.suite, self.log, lines)
 
     def tell(
         self, action: str, outcome: str, key: str, dataset: str = ACCESS, **facts: str

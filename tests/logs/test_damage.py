@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,10 @@ def test_a_damaged_frame_before_whole_ones_stops_the_start(
 def test_a_missing_entry_stops_the_start_and_removes_nothing(
     root: Path, clock: SettableClock, add: Add
 ) -> None:
-    log = EmbeddedLog(root, Logs(seal_rows=2), clock)
+    log = EmbeddedLog(root, Logs(), clock)
     for _ in range(4):
         add(log, 2)
+        log.seal()
     log.close()
     before = sorted((root / "seg").rglob("*.parquet"))
     (root / "chain" / "000000000002.json").unlink()
@@ -65,8 +67,9 @@ def test_a_missing_entry_stops_the_start_and_removes_nothing(
 
 
 def test_an_entry_that_cannot_be_read_is_told(root: Path, clock: SettableClock, add: Add) -> None:
-    log = EmbeddedLog(root, Logs(seal_rows=2), clock)
+    log = EmbeddedLog(root, Logs(), clock)
     add(log, 2)
+    log.seal()
     log.close()
     (root / "chain" / "000000000001.json").write_text("{")
 
@@ -77,15 +80,18 @@ def test_an_entry_that_cannot_be_read_is_told(root: Path, clock: SettableClock, 
 def test_a_seal_that_fails_loses_no_acknowledgement_and_is_tried_again(
     root: Path, clock: SettableClock, add: Add
 ) -> None:
-    log = EmbeddedLog(root, Logs(seal_rows=2), clock)
+    log = EmbeddedLog(root, Logs(seal_after=timedelta()), clock)
     (root / "seg" / "default").write_text("in the way")
     for _ in range(3):
         add(log, 2)
+        log.tick()
+        log.settle()
     assert "cannot seal" in log.problem
     assert log.reader.scan(0, 100).column("seq") == [1, 2, 3, 4, 5, 6]
 
     (root / "seg" / "default").unlink()
     log.tick()
+    log.settle()
 
     assert log.problem == ""
     assert list((root / "wal").glob("*.wal")) == []

@@ -175,10 +175,12 @@ def test_the_tail_is_sealed_by_age(root: Path, clock: SettableClock) -> None:
     log = EmbeddedLog(root, Logs(seal_after=timedelta(minutes=5)), clock)
     add(log, rows(3), clock)
     log.tick()
+    log.settle()
     assert Chain(root / "chain").state().sealed == 0
 
     clock.moment += timedelta(minutes=5)
     log.tick()
+    log.settle()
 
     assert Chain(root / "chain").state().sealed == 3
     assert list((root / "wal").glob("*.wal")) == []
@@ -188,8 +190,10 @@ def test_the_tail_is_sealed_by_age(root: Path, clock: SettableClock) -> None:
 def test_a_dropped_day_is_gone_and_windows_move_past_it(root: Path, clock: SettableClock) -> None:
     log = EmbeddedLog(root, SMALL, clock)
     add(log, rows(10), clock)
+    log.seal()
     clock.moment += timedelta(days=1)
     add(log, rows(10, 10), clock)
+    log.seal()
 
     dropped = log.drop("default", clock.now().date() - timedelta(days=1), "its time is over")
 
@@ -202,8 +206,9 @@ def test_a_dropped_day_is_gone_and_windows_move_past_it(root: Path, clock: Setta
 
 def test_a_changed_entry_breaks_the_chain(root: Path, clock: SettableClock) -> None:
     log = EmbeddedLog(root, SMALL, clock)
-    add(log, rows(10), clock)
-    add(log, rows(10, 10), clock)
+    for begin in (0, 10):
+        add(log, rows(10, begin), clock)
+        log.seal()
     log.close()
     first = root / "chain" / "000000000001.json"
     first.write_text(first.read_text().replace('"last":10', '"last":11'))

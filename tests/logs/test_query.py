@@ -26,7 +26,7 @@ REFUSED = {
 
 @pytest.fixture
 def log(tmp_path: Path, clock: SettableClock) -> Iterator[EmbeddedLog]:
-    log = EmbeddedLog(tmp_path / "events", Logs(seal_rows=2), clock)
+    log = EmbeddedLog(tmp_path / "events", Logs(), clock)
     now = clock.now()
     given = [
         Row(now, "{}", "ecs", dataset="a"),
@@ -34,6 +34,7 @@ def log(tmp_path: Path, clock: SettableClock) -> Iterator[EmbeddedLog]:
         Reject("?", "no"),
     ]
     log.append(to_table(given, "src", now, ["default", "default", "rejects"]))
+    log.seal()
     log.append(to_table([Row(now, "{}", "ecs", dataset="a")], "src", now, ["default"]))
     yield log
     log.close()

@@ -16,7 +16,7 @@ from soc.clock import SettableClock
 from soc.content.folders import packaged
 from soc.logs.chain import Segment
 from soc.model.event import Row, to_table
-from soc.retain.classify import classifier
+from soc.retain.classify import Classifier
 from soc.retain.load import read_policy
 from soc.retain.plan import Act, plan
 
@@ -119,7 +119,7 @@ def test_the_command_lists_what_is_due_in_the_real_store_and_touches_nothing(
         Row(YOUNGEST, '{"log":{"level":"debug"}}', "ecs", dataset="shop", event_id="b"),
     ]
     log = suite.log()
-    log.append(to_table(rows, "platform", YOUNGEST, list(map(classifier(POLICY), rows))))
+    log.append(to_table(rows, "platform", YOUNGEST, list(map(Classifier(POLICY), rows))))
     log.seal()
     log.close()
 

@@ -8,7 +8,7 @@ import pytest
 from soc.content.folders import packaged
 from soc.errors import ContentError
 from soc.model.event import Row
-from soc.retain.classify import classifier
+from soc.retain.classify import Classifier
 from soc.retain.load import read_policy
 from soc.retain.policy import SENTENCES, Policy, Sentence
 
@@ -201,4 +201,4 @@ def test_every_event_has_exactly_one_class(
 ) -> None:
     event = Row(**{"ts": NOW, "raw": "{}", "parser": "ecs", **row})
 
-    assert classifier(policy)(event) == expected
+    assert Classifier(policy)(event) == expected

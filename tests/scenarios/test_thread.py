@@ -84,6 +84,7 @@ def test_a_flood_ends_as_a_refused_request_and_the_refusal_outlives_the_suite(
 
     until(refused)
     (rule,) = snapshot.rules(datetime.now(UTC))
+    until(lambda: "done" in soc(home, "runs", "list", "--json"))
 
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -239,8 +239,8 @@ def prepare(home: Path) -> dict[str, Path]:
 
 
 def settle(home: Path, patience: float) -> list[str]:
-    """Wait until nothing is under way; return what still is."""
-    end = time.monotonic() + patience
+    """Wait until all is read and nothing is under way, three looks long; return what still is."""
+    end, calm = time.monotonic() + patience, 0
     while True:
         with closing(
             sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True, timeout=10)
@@ -248,7 +248,9 @@ def settle(home: Path, patience: float) -> list[str]:
             rows = store.execute(
                 "SELECT id, playbook, state FROM run WHERE state IN ('queued', 'running', 'waiting')"
             ).fetchall()
-        if not rows or time.monotonic() > end:
+            ((is_read,),) = store.execute("SELECT min(hwm) = max(hwm) FROM detector_window")
+        calm = calm + 1 if is_read and not rows else 0
+        if calm == 3 or time.monotonic() > end:
             return [f"RUN-{number} {name} {state}" for number, name, state in rows]
         time.sleep(0.5)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from soc.detect.sigma.text import fold, number_of, text_of
+from soc.detect.sigma.text import number_of, text_of
+from soc.model.text import fold
 
 Document = Mapping[str, Any]
 

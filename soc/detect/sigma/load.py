@@ -19,8 +19,8 @@ from soc.detect.sigma.ruleset import Ruleset
 from soc.detect.sigma.selection import Reader
 from soc.detect.sigma.slug import name_all
 from soc.detect.sigma.source import Source, find_files, read_file
-from soc.detect.sigma.text import fold
 from soc.errors import Problem
+from soc.model.text import fold
 
 WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a rule that is not what it should be makes of code that reads it; pySigma's among them."""

@@ -18,7 +18,7 @@ from soc.detect.sigma.condition import And, FieldMatch, Node, Or
 from soc.detect.sigma.event import Event, Scalar, key_of
 from soc.detect.sigma.predicate import Equals, Number, Predicate
 from soc.detect.sigma.rule import LogSource, Rule
-from soc.detect.sigma.text import fold
+from soc.model.text import fold
 
 DATASETS: Mapping[str, tuple[LogSource, ...]] = MappingProxyType(
     {

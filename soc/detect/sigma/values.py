@@ -38,7 +38,8 @@ from soc.detect.sigma.predicate import (
     StartsWith,
     Within,
 )
-from soc.detect.sigma.text import fold, text_of
+from soc.detect.sigma.text import text_of
+from soc.model.text import fold
 
 ANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 

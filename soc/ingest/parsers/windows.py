@@ -29,6 +29,7 @@ class Windows:
     """Takes every JSON object that has an EventID and a Channel."""
 
     name = "windows"
+    marks = frozenset({"EventID", "Event", "System"})
 
     def claims(self, document: Mapping[str, Any]) -> bool:
         """Return whether this is an event of Windows, flat or not."""

@@ -10,7 +10,8 @@ import orjson
 from soc.content.document import Document
 from soc.errors import Problem, Refused
 from soc.ingest import fields
-from soc.ingest.parse import MAX_LINE, Intake
+from soc.ingest.fields import MAX_LINE
+from soc.ingest.parse import Intake
 from soc.ingest.sources.model import Sample, Source
 from soc.ingest.sources.parser import parser_of
 from soc.model.event import Reject, Row

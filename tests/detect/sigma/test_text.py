@@ -5,7 +5,8 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc.detect.sigma.text import fold, number_of
+from soc.detect.sigma.text import number_of
+from soc.model.text import fold
 
 
 @given(st.text())

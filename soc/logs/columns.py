@@ -1,0 +1,82 @@
+"""Scan by field: from promoted columns where they are whole, else from the events' text."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soc.logs.promote import PREFIX, Promotion
+from soc.logs.reader import LogReader, View
+from soc.logs.segments import Part
+from soc.model.event import REJECTS
+
+BASE = ["seq", "ts", "ingested", "source"]
+
+
+class Columns(NamedTuple):
+    """Fields of events, in the order of numbers.
+
+    table: seq, ts, ingested, source and ``f.<field>`` for each field, as promotion writes it.
+    from_text: rows whose text had to be read, since a field was not whole in its column.
+    """
+
+    table: pa.Table
+    upto: int
+    from_text: int
+
+
+def scan(reader: LogReader, after: int, limit: int, fields: Iterable[str]) -> Columns:
+    """Return *fields* of the events above number *after*: at least *limit* rows, if there are."""
+    wanted = Promotion(fields)
+    return reader.looking(lambda view: _scan(reader, view, after, limit, wanted))
+
+
+def _scan(reader: LogReader, view: View, after: int, limit: int, wanted: Promotion) -> Columns:
+    names = [*BASE, *(PREFIX + field for field in wanted.fields)]
+    tables: list[pa.Table] = []
+    from_text, last, cut = 0, after, False
+    for part in reader.parts(view, after):
+        if sum(table.num_rows for table in tables) >= limit and part.first > last:
+            cut = True
+            break
+        table, read = _read(reader, part, wanted)
+        tables.append(table.filter(pc.greater(table["seq"], after)))
+        from_text += read
+        last = max(last, part.last)
+    if not cut:
+        tail = view.tail
+        keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
+        tables.append(_from_text(tail.filter(keep), wanted))
+        from_text += len(tables[-1]) if wanted.fields else 0
+    schema = pa.schema([table.schema.field(name) for table in tables[:1] for name in BASE])
+    schema = pa.schema([*schema, *(pa.field(name, pa.string()) for name in names[len(BASE) :])])
+    found = pa.concat_tables([_fitted(table, schema) for table in tables]).sort_by("seq")
+    return Columns(found, last if cut else max(view.upto, after), from_text)
+
+
+def _read(reader: LogReader, part: Part, wanted: Promotion) -> tuple[pa.Table, int]:
+    whole = reader.files.whole(part.segment)
+    if not whole.issuperset(wanted.fields):
+        table = _from_text(reader.files.pick(part, [*BASE, "raw"]), wanted)
+        return table, table.num_rows
+    there = set(reader.files.promoted(part.segment))
+    return reader.files.pick(
+        part, [*BASE, *(PREFIX + f for f in wanted.fields if PREFIX + f in there)]
+    ), 0
+
+
+def _from_text(table: pa.Table, wanted: Promotion) -> pa.Table:
+    found = wanted.columns(table["raw"].to_pylist(), longest=None)
+    base = table.select(BASE)
+    for name, column in found.columns.items():
+        base = base.append_column(name, column)
+    return base
+
+
+def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,54 @@
+"""Group commit: what many threads want written at once is written, and synced, once."""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Generic, TypeVar
+
+Given = TypeVar("Given")
+Done = TypeVar("Done")
+
+
+class _Ticket(Generic[Given, Done]):
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.done: Done | None = None
+        self.failed: Exception | None = None
+        self.is_over = False
+
+
+class Commit(Generic[Given, Done]):
+    """Joins the callers that wait: whoever comes first writes for all of them.
+
+    write: returns what became of each; what it raises is raised to every caller of the group.
+    most: how many are joined at once.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Given]], Sequence[Done]], most: int = 64) -> None:
+        self._write, self._most = write, most
+        self._waiting: list[_Ticket[Given, Done]] = []
+        self._door, self._turn = Lock(), Lock()
+
+    def submit(self, given: Given) -> Done:
+        """Return what became of *given*, when it is written."""
+        ticket: _Ticket[Given, Done] = _Ticket(given)
+        with self._door:
+            self._waiting.append(ticket)
+        with self._turn:
+            while not ticket.is_over:
+                self._serve()
+        if ticket.failed:
+            raise ticket.failed
+        return ticket.done  # type: ignore[return-value]  # set wherever failed is not
+
+    def _serve(self) -> None:
+        with self._door:
+            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        try:
+            results = self._write([ticket.given for ticket in group])
+            for ticket, result in zip(group, results, strict=True):
+                ticket.done = result
+        except Exception as failed:  # noqa: BLE001 - handed to everyone who waited for it
+            for ticket in group:
+                ticket.failed = failed
+        for ticket in group:
+            ticket.is_over = True

@@ -1,0 +1,43 @@
+"""The window of duplicates: ids that were stored lately, so that a retry is stored once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from soc.model.event import REJECTS
+
+COLUMNS = ["source", "event_id", "class"]
+
+
+@dataclass(slots=True)
+class Known:
+    """At least the last *room* ids, and at most twice as many: the older half goes as a whole."""
+
+    room: int
+    _newer: set[str] = field(default_factory=set)
+    _older: set[str] = field(default_factory=set)
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._newer or identity in self._older
+
+    def add(self, identities: Iterable[str | None]) -> None:
+        """Remember *identities*, in the order in which they were stored."""
+        self._newer.update(one for one in identities if one is not None)
+        if len(self._newer) >= self.room:
+            self._newer, self._older = set(), self._newer
+
+
+def identities(table: pa.Table) -> list[str | None]:
+    """Return what makes each row the same as another; None for rows that never are.
+
+    A reject is the same only as another reject: the document, mended, may come under its id.
+    """
+    ids = table["event_id"]
+    if ids.null_count == len(ids):
+        return [None] * len(ids)
+    columns = (table[name].to_pylist() for name in COLUMNS)
+    return [
+        f"{'r' if data_class == REJECTS else 'e'}{source}\0{event_id}" if event_id else None
+        for source, event_id, data_class in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,100 @@
+"""An event store that forgets when its process ends: for tests and simulations."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soc.logs.known import Known, identities
+from soc.logs.match import matcher
+from soc.logs.port import Appended, Bucket, Keep, Search, column_of, order_of
+from soc.model.event import REJECTS, SCHEMA, Batch, empty
+from soc.model.value import EPOCH
+
+SHOWN = [name for name in SCHEMA.names if name != "reason"]
+
+
+class MemoryLog:
+    """The plainest event store: one table."""
+
+    def __init__(self, remembered_ids: int = 500_000) -> None:
+        self._table = empty()
+        self._known = Known(remembered_ids)
+        self._next = 1
+
+    def append(self, table: pa.Table) -> Appended:
+        """Store *table*, columns of SCHEMA without numbers."""
+        kept, new = [], set[str]()
+        for identity in identities(table):
+            is_new = identity is None or (identity not in self._known and identity not in new)
+            kept.append(is_new)
+            if identity and is_new:
+                new.add(identity)
+        rows = table.filter(pa.array(kept, pa.bool_()))
+        self._known.add(new)
+        if not rows.num_rows:
+            return Appended(None, None, tuple(kept), 0)
+        first, last = self._next, self._next + rows.num_rows - 1
+        numbers = pa.array(range(first, last + 1), pa.int64())
+        numbered = rows.set_column(0, SCHEMA.field("seq"), numbers)
+        self._table = pa.concat_tables([self._table, numbered])
+        self._next = last + 1
+        rejected = pc.sum(pc.equal(rows["class"], REJECTS)).as_py() or 0
+        return Appended(first, last, tuple(kept), rejected)
+
+    def scan(self, after: int, limit: int) -> Batch:
+        """Return up to *limit* events above number *after*."""
+        found = self._events().filter(pc.greater(self._events()["seq"], after))
+        if found.num_rows > limit:
+            found = found.slice(0, limit)
+            return Batch(found, found["seq"][-1].as_py())
+        return Batch(found, max(after, self._next - 1))
+
+    def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
+        """Yield events, newest first by when they happened, then by number."""
+        rows = sorted(self._found(wanted), key=lambda row: (row["ts"], row["seq"]), reverse=True)
+        yield from rows[: wanted.limit]
+
+    def aggregate(
+        self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
+    ) -> list[Bucket]:
+        """Return how many events there are for each combination of the columns *by*."""
+        columns = [column_of(name) for name in by]
+        counts: Counter[tuple[datetime | None, tuple[str | None, ...]]] = Counter()
+        for row in self._found(wanted):
+            begin = EPOCH + (row["ts"] - EPOCH) // every * every if every else None
+            counts[begin, tuple(row[name] for name in columns)] += 1
+        return sorted((Bucket(*key, count) for key, count in counts.items()), key=order_of)
+
+    def drop(self, data_class: str, day: date, reason: str) -> int:  # noqa: ARG002 - nobody asks later
+        """Remove what *data_class* took in on *day*."""
+        return self._remove(self._of(data_class, day))
+
+    def rewrite(self, data_class: str, day: date, keep: Keep, reason: str) -> int:  # noqa: ARG002 - as above
+        """Remove the rows that *keep* refuses."""
+        kept = pa.array(keep(self._table), pa.bool_())
+        return self._remove(pc.and_(self._of(data_class, day), pc.invert(kept)))
+
+    def _of(self, data_class: str, day: date) -> pa.ChunkedArray:
+        days = pc.cast(self._table["ingested"], pa.date32())
+        same_day = pc.equal(days, pa.scalar(day, pa.date32()))
+        return pc.and_(pc.equal(self._table["class"], data_class), same_day)
+
+    def _remove(self, mask: pa.ChunkedArray) -> int:
+        before = self._table.num_rows
+        self._table = self._table.filter(pc.invert(mask))
+        return int(before - self._table.num_rows)
+
+    def _events(self) -> pa.Table:
+        return self._table.filter(pc.not_equal(self._table["class"], REJECTS))
+
+    def _found(self, wanted: Search) -> Iterator[dict[str, Any]]:
+        takes = matcher(wanted.filter)
+        for row in self._events().select(SHOWN).to_pylist():
+            row |= {name: row[name].astimezone(UTC) for name in ("ts", "ingested")}
+            since = wanted.since is None or row["ts"] >= wanted.since
+            if since and (wanted.until is None or row["ts"] < wanted.until) and takes(row):
+                yield row

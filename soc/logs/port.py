@@ -1,0 +1,108 @@
+"""What every event store can do, and the values that it gives."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from soc.errors import QueryError
+from soc.logs.filter import Filter
+from soc.logs.match import COLUMNS
+from soc.model.event import Batch
+from soc.model.value import EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch.
+
+    first, last: numbers given, or None if all were known. kept: for each row, whether it was new.
+    """
+
+    first: int | None
+    last: int | None
+    kept: tuple[bool, ...]
+    rejected: int
+
+    @property
+    def duplicates(self) -> int:
+        """Return how many rows were known already."""
+        return self.kept.count(False)
+
+    @property
+    def accepted(self) -> int:
+        """Return how many rows became events."""
+        return self.kept.count(True) - self.rejected
+
+
+class Bucket(NamedTuple):
+    """How many events share some values: *key* as they were asked for, *begin* of a time bucket."""
+
+    begin: datetime | None
+    key: tuple[str | None, ...]
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for: events that *filter* takes, which happened from *since* until *until*.
+
+    since is inclusive, until exclusive. limit: rows at most, newest first.
+    """
+
+    filter: Filter
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 1_000
+
+
+Keep = Callable[[pa.Table], Sequence[bool]]
+"""Tells of each row whether it stays."""
+
+
+class LogStore(Protocol):
+    """An event store. Every number is given once, in the order of intake, without a gap."""
+
+    def append(self, table: pa.Table) -> Appended:
+        """Store *table*, columns of SCHEMA without numbers; return when it is durable.
+
+        Raises LogError if that cannot be done: then nothing of it is stored.
+        """
+
+    def scan(self, after: int, limit: int) -> Batch:
+        """Return up to *limit* events above number *after*, up to the first missing one."""
+
+    def search(self, search: Search) -> Iterator[Mapping[str, Any]]:
+        """Yield events, newest first by the time that they happened, then by number."""
+
+    def aggregate(
+        self, search: Search, by: Sequence[str] = (), every: timedelta | None = None
+    ) -> list[Bucket]:
+        """Return how many events there are for each combination of the columns *by*.
+
+        every: also for each bucket of event time. In the order of bucket and key; *limit* does
+        not count.
+        """
+
+    def drop(self, data_class: str, day: date, reason: str) -> int:
+        """Remove what *data_class* took in on *day*; return how many rows. Raises Held."""
+
+    def rewrite(self, data_class: str, day: date, keep: Keep, reason: str) -> int:
+        """Remove the rows that *keep* refuses; return how many. Raises Held."""
+
+
+def column_of(name: str) -> str:
+    """Return the column of the field *name*; raises QueryError naming those that there are."""
+    column = COLUMNS.get(name)
+    if column is None or column in {"raw", "ts", "ingested", "seq"}:
+        known = ", ".join(sorted({*COLUMNS} - {"raw"}))
+        raise QueryError(f"{name}: counts are made by one of {known}")
+    return column
+
+
+def order_of(bucket: Bucket) -> tuple[Any, ...]:
+    """Return what buckets are sorted by: time, then key, with "no value" first."""
+    key = tuple((value is not None, value or "") for value in bucket.key)
+    return (bucket.begin or EPOCH, key)
