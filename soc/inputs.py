@@ -124,11 +124,37 @@ class Hook(Value):
         return signed
 
 
+class Expected(Value):
+    """What is expected of a source. rate, daily: events a second and a day (UTC) that are taken.
+
+    silent_after: how long nothing may come before that is a finding.
+    """
+
+    name: SourceName
+    rate: Annotated[int, Field(ge=1)] | None = None
+    daily: Annotated[int, Field(ge=1)] | None = None
+    silent_after: Duration | None = None
+
+
 class Inputs(Value):
-    """What is taken besides ``_bulk`` and OTLP. syslog: addresses. hooks: signed webhooks."""
+    """What is taken besides ``_bulk`` and OTLP, and what is expected.
+
+    syslog: addresses that take it. hooks: signed webhooks. sources: that are expected, each with
+    its limits. silent_after: of expected sources that name none of their own.
+    """
 
     syslog: tuple[SyslogInput, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    sources: tuple[Expected, ...] = ()
+    silent_after: Duration | None = None
+
+    @field_validator("sources")
+    @classmethod
+    def _must_be_named_once(cls, sources: tuple[Expected, ...]) -> tuple[Expected, ...]:
+        names = [source.name for source in sources]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"source {twice[0]!r} is here twice")
+        return sources
 
     @field_validator("hooks")
     @classmethod

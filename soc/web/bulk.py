@@ -1,6 +1,7 @@
 """``_bulk`` as shippers speak it, and the few questions they ask before."""
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,10 +12,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from soc.access.permissions import Permission
+from soc.access.permissions import Permission, Principal
 from soc.app.taking import Lines, check_source
 from soc.clock import monotonic
-from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused
+from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused, TooManyRequests
 from soc.ingest import bulk
 from soc.settings import Web
 from soc.web.front import Front
@@ -45,6 +46,9 @@ class Bulk:
             response = refusal(413, refused.reason)
         except Refused as refused:
             response = refusal(400, refused.reason)
+        except TooManyRequests as many:
+            response = refusal(429, many.reason)
+            response.headers["Retry-After"] = str(many.after)
         except AccessDenied as denied:
             response = refusal(401 if isinstance(denied, NotAuthenticated) else 403, denied.reason)
         except LogError as full:
@@ -55,11 +59,11 @@ class Bulk:
 
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
-        await run_in_threadpool(self._front.require, request, Permission.INGEST)
+        who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
         body = await body_of(request, self._front.suite.settings.web, lines=2)
-        return await run_in_threadpool(self._store, request, body, started)
+        return await run_in_threadpool(self._store, request, body, who, started)
 
-    def _store(self, request: Request, body: bytes, started: float) -> Response:
+    def _store(self, request: Request, body: bytes, who: Principal, started: float) -> Response:
         items = bulk.parse(body, str(request.path_params.get("index", "")))
         if len(items) > self._front.suite.settings.web.max_items:
             raise TooLarge(TOO_MANY)
@@ -69,7 +73,9 @@ class Bulk:
         known: list[bool] = []
         if taken:
             lines = [item.line or b"" for item in taken]
-            named = [item.id for item in taken], [item.index for item in taken]
+            sources = [who.source or item.index for item in taken]
+            self._front.admit(Counter(sources))
+            named = [item.id for item in taken], sources
             stored = self._front.store_lines(Lines(lines, *named))
             known = [not kept for kept in stored.kept]
         took = round((monotonic() - started) * 1000)

@@ -79,6 +79,7 @@ class Hooks:
         if not items:
             return {"accepted": 0, "rejected": 0, "duplicates": 0}
         key, dataset = f"{hook.name}:{signed.digest[:32]}", f"hook.{hook.name}"
+        self._front.admit({hook.source: len(items)})
         intake = self._front.suite.intake
         rows = bodies.read(intake, items, hook.format, dataset, key, signed.at)
         return counts_of(self._front.store([(hook.source, row) for row in rows]))
