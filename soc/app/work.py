@@ -1,6 +1,7 @@
 """What a worker does all day: windows, runs, effects whose time is over, numbers for the audit."""
 
 import logging
+import os
 from threading import Event
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -13,6 +14,8 @@ from soc.model.finding import Finding
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store.session import session
 
+GIVE_WAY = 10
+"""Niceness of a worker: under a flood, events are taken in first and looked at later."""
 RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
@@ -21,6 +24,7 @@ SILENCE_EVERY = 15.0
 
 def work(suite: Suite, stop: Event) -> None:
     """Work until *stop* is set; what is begun is finished first."""
+    os.nice(GIVE_WAY)
     watch, engine = suite.watch(), suite.engine()
 
     def respond() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Generic, TypeVar
 
+from soc.errors import LogError, SocError
+
 Given = TypeVar("Given")
 Done = TypeVar("Done")
 
@@ -12,15 +14,15 @@ class _Ticket(Generic[Given, Done]):
     def __init__(self, given: Given) -> None:
         self.given = given
         self.done: Done | None = None
-        self.failed: Exception | None = None
+        self.failed: SocError | None = LogError("the write that this was part of broke off")
         self.is_over = False
 
 
 class Commit(Generic[Given, Done]):
     """Joins the callers that wait: whoever comes first writes for all of them.
 
-    write: returns what became of each; what it raises is raised to every caller of the group.
-    most: how many are joined at once.
+    write: returns what became of each; an error of ours that it raises is raised to every caller of
+    the group. most: how many are joined at once.
     """
 
     def __init__(self, write: Callable[[Sequence[Given]], Sequence[Done]], most: int = 64) -> None:
@@ -46,9 +48,10 @@ class Commit(Generic[Given, Done]):
         try:
             results = self._write([ticket.given for ticket in group])
             for ticket, result in zip(group, results, strict=True):
-                ticket.done = result
-        except Exception as failed:  # noqa: BLE001 - handed to everyone who waited for it
+                ticket.done, ticket.failed = result, None
+        except SocError as failed:
             for ticket in group:
                 ticket.failed = failed
-        for ticket in group:
-            ticket.is_over = True
+        finally:
+            for ticket in group:
+                ticket.is_over = True

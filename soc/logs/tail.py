@@ -10,6 +10,9 @@ import pyarrow as pa
 from soc.errors import LogError
 from soc.logs import wal
 
+HELD = 4
+"""Generations whose rows are held in memory while they wait."""
+
 
 @dataclass(slots=True)
 class Generation:
@@ -24,6 +27,17 @@ class Generation:
         """Remember rows that the file holds."""
         self.tables.append(table)
         self.rows += table.num_rows
+
+    def read(self) -> list[pa.Table]:
+        """Return the rows: from memory, or from the file where they were let go."""
+        if self.tables:
+            return self.tables
+        data = self.file.path.read_bytes()
+        return [frame.table for frame in wal.frames(data)]
+
+    def let_go(self) -> None:
+        """Hold the rows in the file alone: many may wait while they cannot be made permanent."""
+        self.tables = []
 
 
 class Tail:
@@ -45,6 +59,8 @@ class Tail:
     def rotate(self) -> None:
         """Write to a new file from here on."""
         self._is_open = False
+        for waiting in self.generations[HELD:]:
+            waiting.let_go()
 
     def write(self, frame: bytes, table: pa.Table, now: datetime) -> None:
         """Write *frame*, which holds *table*; return when it is on the disk.

@@ -1,7 +1,5 @@
 """Put the routes together, and answer errors as what they are."""
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import RedirectResponse, Response
@@ -10,17 +8,7 @@ from soc.web import api, bulk, edges, hooks, otlp
 from soc.web.console import site
 from soc.web.front import Front
 from soc.web.refusals import headers_of, status_of
-
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+from soc.web.secure import Secure
 
 
 def build(front: Front) -> FastAPI:
@@ -33,14 +21,7 @@ def build(front: Front) -> FastAPI:
     app.include_router(api.router(front))
     site.install(app, front, _error)
 
-    @app.middleware("http")
-    async def secure(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    app.add_middleware(Secure)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     def root(request: Request) -> Response:

@@ -15,13 +15,22 @@ from starlette.types import Receive, Scope, Send
 from soc.access.permissions import Permission, Principal
 from soc.app.taking import Lines, check_source
 from soc.clock import monotonic
-from soc.errors import AccessDenied, LogError, NotAuthenticated, Refused, TooManyRequests
+from soc.errors import (
+    AccessDenied,
+    Busy,
+    LogError,
+    NotAuthenticated,
+    Refused,
+    TooManyRequests,
+)
 from soc.ingest import bulk
 from soc.settings import Web
 from soc.web.front import Front
+from soc.web.protocol import HANG_UP
 
 TOO_MANY = "too many events at once: send smaller batches"
 PRODUCT = {"X-elastic-product": "Elasticsearch"}
+LATER = {"Retry-After": "2"}
 MEMBERS = 1_000
 """Parts that a gzip body may be put together from: each costs a little, also an empty one."""
 VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
@@ -46,22 +55,38 @@ class Bulk:
             response = refusal(413, refused.reason)
         except Refused as refused:
             response = refusal(400, refused.reason)
-        except TooManyRequests as many:
-            response = refusal(429, many.reason)
-            response.headers["Retry-After"] = str(many.after)
+        except (Busy, LogError, TooManyRequests) as full:
+            response = self._later(request, full)
         except AccessDenied as denied:
             response = refusal(401 if isinstance(denied, NotAuthenticated) else 403, denied.reason)
-        except LogError as full:
-            response = refusal(503, full.reason)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
-        who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
-        body = await body_of(request, self._front.suite.settings.web, lines=2)
-        return await run_in_threadpool(self._store, request, body, who, started)
+        who = await self._require(request)
+        async with self._front.turns.one():
+            body = await body_of(request, self._front.suite.settings.web, lines=2)
+            return await run_in_threadpool(self._store, request, body, who, started)
+
+    def _later(self, request: Request, full: Busy | LogError | TooManyRequests) -> Response:
+        """Return what makes a client send the same again; rsyslog drops on any status."""
+        if "user-agent" not in request.headers and HANG_UP in request.scope.get("extensions", {}):
+            self._front.turns.refused()
+            request.scope["extensions"][HANG_UP]["call"]()
+        answer = refusal(503 if isinstance(full, LogError) else 429, full.reason)
+        if isinstance(full, TooManyRequests):
+            answer.headers["Retry-After"] = str(full.after)
+        return answer
+
+    async def _require(self, request: Request) -> Principal:
+        who = self._front.remembered(request)
+        if who is None:
+            who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
+            self._front.remember(request, who)
+        who.require(Permission.INGEST)
+        return who
 
     def _store(self, request: Request, body: bytes, who: Principal, started: float) -> Response:
         items = bulk.parse(body, str(request.path_params.get("index", "")))
@@ -87,7 +112,8 @@ class Bulk:
 def refusal(status: int, reason: str) -> Response:
     """Return an error as OpenSearch clients read it."""
     body = {"error": {"type": "soc_exception", "reason": reason}, "status": status}
-    headers = PRODUCT | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})  # noqa: PLR2004 - RFC 9110's number
+    more = {401: {"WWW-Authenticate": "Bearer"}, 429: LATER, 503: LATER}
+    headers = PRODUCT | more.get(status, {})
     return JSONResponse(body, status, headers)
 
 
@@ -103,7 +129,7 @@ def routes(front: Front) -> Iterator[Route]:
     }
     for path, answer in answers.items():
         yield Route(path, partial(_json, answer), methods=["GET", "HEAD"])
-    yield Route("/_cat/health", _cat_health, methods=["GET", "HEAD"])
+    yield Route("/_cat/health", partial(_cat_health, front), methods=["GET", "HEAD"])
     for path in ("/_index_template/{name}", "/_template/{name}", "/_ilm/policy/{name}"):
         yield Route(path, partial(_json, {"acknowledged": True}), methods=["GET", "HEAD", "PUT"])
 
@@ -123,7 +149,10 @@ async def _json(answer: Any, _request: Request) -> Response:  # noqa: ANN401 - a
     return JSONResponse(answer, headers=PRODUCT)
 
 
-async def _cat_health(_request: Request) -> Response:
+async def _cat_health(front: Front, _request: Request) -> Response:
+    """Return whether events are taken: rsyslog, hung up on, asks this before it goes on."""
+    if front.turns.is_busy or front.log.problem:
+        return PlainTextResponse("commonwatch red 1 1\n", 503, headers=PRODUCT | LATER)
     return PlainTextResponse("commonwatch green 1 1\n", headers=PRODUCT)
 
 

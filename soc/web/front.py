@@ -21,7 +21,7 @@ from soc.app import taking
 from soc.app.local import login
 from soc.app.silence import tell_limit
 from soc.app.suite import Suite
-from soc.clock import nonce
+from soc.clock import monotonic, nonce
 from soc.errors import LogError, NotAuthenticated
 from soc.logs.embedded import EmbeddedLog
 from soc.logs.port import Appended
@@ -36,6 +36,9 @@ Address = IPv4Address | IPv6Address
 COOKIE = "soc_session"
 ACCESS = "soc.access"
 INPUTS = "soc.inputs"
+GOOD_FOR = 1.0
+"""Seconds for which a token that was just looked up is good: so long a revoked one lives on."""
+MOST_TOKENS = 1_000
 SOURCE = "soc"
 """Where the suite's own events come from."""
 
@@ -50,6 +53,7 @@ class Front:
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )
     turns: Turns = field(default_factory=Turns)
+    _tokens: dict[str, tuple[Principal, float]] = field(default_factory=dict)
     sources: Tallies = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,19 @@ class Front:
             with self.reading() as looking:
                 return keys.of_session(looking, secret, self.suite.clock.now())
         return None
+
+    def remembered(self, connection: HTTPConnection) -> Principal | None:
+        """Return whose token the request carries, if that was asked for a moment ago."""
+        known = self._tokens.get(connection.headers.get("authorization", ""))
+        return known[0] if known and monotonic() < known[1] else None
+
+    def remember(self, connection: HTTPConnection, who: Principal) -> None:
+        """Let a token be good for a moment without asking the store again."""
+        if not (secret := connection.headers.get("authorization")):
+            return
+        if len(self._tokens) >= MOST_TOKENS:
+            self._tokens.clear()
+        self._tokens[secret] = (who, monotonic() + GOOD_FOR)
 
     def require(self, connection: HTTPConnection, permission: Permission) -> Principal:
         """Return who asks, if that one holds *permission*; raises AccessDenied."""

@@ -23,6 +23,7 @@ from soc.web import inputs, sockets
 from soc.web.app import build
 from soc.web.doors import Door
 from soc.web.front import Front
+from soc.web.protocol import Protocol
 
 SEAL_LOOK = 1.0
 REMEMBER_EVERY = 10.0
@@ -48,7 +49,8 @@ def serve(suite: Suite, host: str | None = None, port: int | None = None) -> Non
     try:
         front = Front(suite, log)
         opened = [sockets.listen(one.address) for one in listeners]
-        asyncio.run(_run(front, listeners, contexts, opened, inputs.opened(front)))
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(_run(front, listeners, contexts, opened, inputs.opened(front)))
     finally:
         with contextlib.suppress(FileNotFoundError):
             suite.home.socket.unlink()
@@ -74,6 +76,7 @@ def config_of(
     """Return how *front* is served, by *app* if it is built already."""
     return uvicorn.Config(
         app or build(front),
+        http=Protocol,
         log_config=None,
         access_log=False,
         # Anybody can write X-Forwarded-For: the front believes it of a trusted proxy alone.
@@ -82,6 +85,15 @@ def config_of(
         lifespan="off",
         ssl_context_factory=(lambda *_: context) if context else None,
     )
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """Return the fastest loop there is; uvloop has no wheels for Windows."""
+    try:
+        import uvloop  # an optional dependency, by platform
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 class _Server(uvicorn.Server):

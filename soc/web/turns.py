@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from soc.clock import monotonic
 from soc.errors import Busy
 
 AT_ONCE = 16
 """Requests whose bodies are held in memory at once."""
+CALM = 2.0
+"""Seconds after a refusal in which it is still busy."""
 PATIENCE = 8.0
 """Seconds that a reply is held: all shippers wait, and the least patient gives up after 10."""
 
@@ -17,6 +20,16 @@ class Turns:
 
     def __init__(self, at_once: int = AT_ONCE, patience: float = PATIENCE) -> None:
         self._free, self._patience = asyncio.Semaphore(at_once), patience
+        self._refused = float("-inf")
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether somebody was just refused, or would have to wait."""
+        return self._free.locked() or monotonic() - self._refused < CALM
+
+    def refused(self) -> None:
+        """Remember that somebody was refused: for a moment nobody should come."""
+        self._refused = monotonic()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:

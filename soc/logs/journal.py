@@ -1,0 +1,213 @@
+"""The journal: events are durable in it first, numbered, and each of them once.
+
+Numbers are given under a lock, without gaps, in the order of intake; duplicates get none. What is
+in it is made permanent in the background, a generation at a time, so that this never holds up an
+acknowledgement.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soc.clock import Clock
+from soc.errors import LogError
+from soc.logs import wal
+from soc.logs.commit import Commit
+from soc.logs.known import Known, identities
+from soc.logs.port import Appended
+from soc.logs.room import Room
+from soc.logs.tail import Generation, Tail
+from soc.model.event import REJECTS, SCHEMA
+from soc.settings import Logs
+
+BROKEN = (OSError, pa.ArrowException, LogError)
+"""What work in the background fails with; it is told in ``problem`` and tried again."""
+
+
+class Journal:
+    """What is stored under *root* and not permanent yet. Raises LogError if it is locked.
+
+    make: makes a generation permanent. tidy: what else there is to do when nothing waits.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Logs,
+        clock: Clock,
+        make: Callable[[Generation], None],
+        tidy: Callable[[], None],
+    ) -> None:
+        self._root, self._settings, self._clock = root, settings, clock
+        self._make, self._tidy = make, tidy
+        (root / "wal").mkdir(parents=True, exist_ok=True)
+        self._lock_file = _lock(root / "LOCK")
+        self._tail = Tail(root / "wal")
+        self._known = Known(settings.remembered_ids)
+        self._numbers, self._making = Lock(), Lock()
+        self._commit = Commit(self._write)
+        self._background = ThreadPoolExecutor(1, "soc-seal", initializer=_give_way)
+        self._sealing: Future[None] | None = None
+        self._closed = False
+        self._next = 1
+        self.room = Room(root, settings)
+        self.problem = ""
+        """Why what waits could not be made permanent, or empty."""
+
+    def start(self, following: int, stored: Iterable[pa.Table]) -> None:
+        """Continue at number *following*; *stored* are the newest rows that are permanent."""
+        for table in stored:
+            self._known.add(identities(table))
+        self._next = following
+        for table in self._tail.recover(following, self._clock.now()):
+            self._known.add(identities(table))
+            self._next += table.num_rows
+
+    def append(self, table: pa.Table) -> Appended:
+        """Store *table*, columns of SCHEMA without numbers; return when it is on the disk."""
+        return self._commit.submit(table)
+
+    def tick(self) -> None:
+        """Begin whatever is due in the background."""
+        with self._numbers:
+            opened = self._tail.open
+            due = opened and self._clock.now() - opened.since >= self._settings.seal_after
+            if due or self.problem:
+                self._tail.rotate()
+        if self._idle():
+            self._begin(self._tend)
+
+    def seal(self) -> None:
+        """Make permanent whatever is there now; return when it is."""
+        with self._numbers:
+            self._tail.rotate()
+        self._seal()
+
+    def settle(self) -> None:
+        """Return when what was begun in the background is done."""
+        if self._sealing:
+            self._sealing.result()
+
+    def close(self) -> None:
+        """Let another process write; this one no longer can."""
+        with self._numbers:
+            if self._closed:
+                return
+            self._closed = True
+        self._background.shutdown(wait=True)
+        self._tail.close()
+        os.close(self._lock_file)
+
+    def _write(self, tables: Sequence[pa.Table]) -> list[Appended]:
+        """Store what several callers gave, with one write."""
+        with self._numbers:
+            if self._closed or self._tail.is_broken:
+                raise LogError(f"{self._root}: this store is closed")
+            self.room.require()
+            first, new = self._next, set[str]()
+            fresh, done = [], []
+            for table in tables:
+                ids = identities(table)
+                kept = self._new(ids, new)
+                rows = table if all(kept) else table.filter(pa.array(kept, pa.bool_()))
+                fresh.append(rows)
+                done.append(_appended(rows, kept, first))
+                first += rows.num_rows
+            if first > self._next:
+                numbered = _numbered(pa.concat_tables(fresh), self._next)
+                frame = wal.encode(self._next, numbered)
+                self._tail.write(frame, numbered, self._clock.now())
+                self._known.add(new)
+                self._next = first
+            self._seal_soon()
+            return done
+
+    def _new(self, ids: Sequence[str | None], new: set[str]) -> tuple[bool, ...]:
+        """Return which of *ids* are new, and add them to *new*."""
+        kept = []
+        for identity in ids:
+            if identity is None:
+                kept.append(True)
+                continue
+            is_new = identity not in new and identity not in self._known
+            kept.append(is_new)
+            if is_new:
+                new.add(identity)
+        return tuple(kept)
+
+    def _seal_soon(self) -> None:
+        opened = self._tail.open
+        if opened and opened.rows >= self._settings.seal_rows and self._idle():
+            self._tail.rotate()
+            self._begin(self._seal_safely)
+
+    def _idle(self) -> bool:
+        return self._sealing is None or self._sealing.done()
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        if not self._closed:
+            self._sealing = self._background.submit(work)
+
+    def _tend(self) -> None:
+        self._seal_safely()
+        try:
+            if not self.problem:
+                self._tidy()
+        except BROKEN as failed:
+            self.problem = f"cannot compact: {failed}"
+
+    def _seal_safely(self) -> None:
+        try:
+            self._seal()
+            self.problem = ""
+        except BROKEN as failed:
+            self.problem = f"cannot seal: {failed}"
+
+    def _seal(self) -> None:
+        """Make permanent every generation that is no longer written to, oldest first."""
+        with self._making:
+            while generation := self._sealable():
+                self._make(generation)
+                with self._numbers:
+                    self._tail.forget(generation)
+
+    def _sealable(self) -> Generation | None:
+        with self._numbers:
+            waiting = [one for one in self._tail.generations if one is not self._tail.open]
+            return waiting[0] if waiting else None
+
+
+def _appended(rows: pa.Table, kept: tuple[bool, ...], first: int) -> Appended:
+    if not rows.num_rows:
+        return Appended(None, None, kept, 0)
+    rejected = pc.sum(pc.equal(rows.column("class"), REJECTS)).as_py() or 0
+    return Appended(first, first + rows.num_rows - 1, kept, rejected)
+
+
+def _numbered(rows: pa.Table, first: int) -> pa.Table:
+    numbers = pa.array(range(first, first + rows.num_rows), pa.int64())
+    return rows.set_column(0, SCHEMA.field("seq"), numbers).combine_chunks()
+
+
+def _give_way() -> None:
+    """Let what people wait for go first: on Linux a thread has a niceness of its own."""
+    os.setpriority(os.PRIO_PROCESS, 0, 5)
+
+
+def _lock(path: Path) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as held:
+        owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        raise LogError(f"{path}: process {owner} is writing to this store") from held
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    return handle
