@@ -6,51 +6,31 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
     IPvAnyAddress,
-    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
-from soc.model.listener import Address, Bind, Listener, Tls, address_of, unsafe
+from soc.inputs import Inputs
+from soc.model.listener import Listener, address_of, unsafe
 from soc.model.value import Entity, Severity, Value
 
 PREFIX = "SOC_"
 STORES = ("sqlite:///", "postgresql://")
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
-
-
-def known_zone(name: str) -> str:
-    """Return *name* if the IANA database knows such a zone; raises ValueError."""
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, OSError, KeyError) as unknown:
-        raise ValueError(f"no time zone {name!r}: write one such as Europe/Berlin") from unknown
-
-
-def _printable(name: str) -> str:
-    if not name.isprintable():
-        raise ValueError("a source needs a name of plain characters")
-    return name
-
-
-SourceName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
-"""What a source can be called."""
 
 
 class Mode(StrEnum):
@@ -214,44 +194,6 @@ class Web(Value):
         if twice := [one for one in fixed if fixed.count(one) > 1]:
             raise ValueError(f"{twice[0]} is here twice")
         return listeners
-
-
-class SyslogInput(Value):
-    """One address that takes syslog.
-
-    source: what its events go under. senders: networks that may send; needed where others than this
-    machine reach it, unless clients show certificates. zone: of times that name none (RFC 3164).
-    connections, idle: how many may be open, and how long without a message.
-    """
-
-    bind: Bind
-    protocol: Literal["tcp", "tls", "udp"]
-    source: SourceName
-    tls: Tls | None = None
-    senders: tuple[IPvAnyNetwork, ...] = ()
-    zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
-    connections: Annotated[int, Field(ge=1, le=10_000)] = 200
-    idle: Duration = timedelta(minutes=10)
-
-    @property
-    def address(self) -> Address:
-        """Return where it listens."""
-        return address_of(self.bind)
-
-    @model_validator(mode="after")
-    def _must_be_safe(self) -> Self:
-        if (self.protocol == "tls") != (self.tls is not None):
-            raise ValueError("protocol tls needs tls: {cert, key}, and no other protocol has it")
-        shows = self.tls is not None and self.tls.client_ca is not None
-        if not (self.address.is_loopback or self.senders or shows):
-            raise ValueError(f"{self.bind}: say who may send, such as senders: [192.0.2.0/24]")
-        return self
-
-
-class Inputs(Value):
-    """What is taken besides HTTP. syslog: addresses that take it."""
-
-    syslog: tuple[SyslogInput, ...] = ()
 
 
 class Groups(Value):

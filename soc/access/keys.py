@@ -13,6 +13,7 @@ from soc.store.locks import alone
 from soc.store.tables import LoginSession, Token, User
 
 PREFIX = "soc_"
+INGEST = "ingest"
 
 
 def open_session(session: Session, person: str, now: datetime, lasts: timedelta) -> str:
@@ -37,8 +38,18 @@ def close_session(session: Session, secret: str) -> None:
     session.exec(delete(LoginSession).where(col(LoginSession.hash) == _hash(secret)))
 
 
-def create_token(session: Session, name: str, scope: str, user: str | None, now: datetime) -> str:
-    """Make a token; return it, shown once. Raises Illegal, or NotFound for an unknown user."""
+def create_token(
+    session: Session,
+    name: str,
+    scope: str,
+    user: str | None,
+    now: datetime,
+    source: str | None = None,
+) -> str:
+    """Make a token; return it, shown once. Raises Illegal, or NotFound for an unknown user.
+
+    source: what all that it sends goes under.
+    """
     if scope not in SCOPES:
         raise Illegal(f"no scope {scope}: known are {', '.join(SCOPES)}")
     alone(session, f"token {name}")
@@ -46,8 +57,11 @@ def create_token(session: Session, name: str, scope: str, user: str | None, now:
         raise Illegal(f"there is a token {name} already")
     if user and not session.get(User, user):
         raise NotFound("user", user)
+    if source and (scope != INGEST or user):
+        raise Illegal("a source is for tokens of scope ingest that are no person's")
     secret = PREFIX + nonce()
-    session.add(Token(name=name, hash=_hash(secret), scope=scope, user=user, created=now))
+    row = Token(name=name, hash=_hash(secret), scope=scope, user=user, created=now, source=source)
+    session.add(row)
     return secret
 
 
@@ -61,7 +75,8 @@ def of_token(session: Session, secret: str) -> Principal:
         raise NotAuthenticated("the token is unknown or revoked")
     scope = SCOPES[row.scope]
     if row.user is None:
-        return Principal(name=f"token:{row.name}", permissions=scope - PERSONAL)
+        name = f"token:{row.name}"
+        return Principal(name=name, permissions=scope - PERSONAL, source=row.source)
     try:
         person = accounts.find(session, row.user)
     except NotFound as gone:

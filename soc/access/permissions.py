@@ -69,12 +69,32 @@ LOCAL = frozenset({P.READ, P.TRIAGE, P.AUTHOR, P.ADMIN, P.INGEST, P.AUDIT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Whoever acts. name: as the audit log has it, such as ``user:ines``."""
+    """Whoever acts. name: as the audit log has it, such as ``user:ines``.
+
+    source: what all that it sends goes under, if it may send as no other.
+    """
 
     name: str
     permissions: frozenset[Permission]
     person: str | None = None
     roles: frozenset[Role] = frozenset()
+    source: str | None = None
+
+    def sends_as(self, source: str | None, otherwise: str = "") -> str:
+        """Return the source of what it sends, given what it says; raises AccessDenied.
+
+        otherwise: what it is where nothing is said.
+        """
+        if self.source is None:
+            return otherwise if source is None else source
+        if source not in {None, self.source}:
+            raise AccessDenied(f"{self.name} sends as {self.source} alone, not as {source}")
+        return self.source
+
+    def require_any_source(self) -> None:
+        """Do nothing for who may send as any source; raise AccessDenied."""
+        if self.source is not None:
+            raise AccessDenied(f"{self.name} may send as {self.source}, and nothing else")
 
     def require(self, permission: Permission) -> None:
         """Do nothing if *permission* is held; raise AccessDenied saying what is missing."""

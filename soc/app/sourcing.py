@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from soc import plugins
@@ -15,8 +16,11 @@ from soc.ingest.sources.model import Source, read
 from soc.ingest.sources.parser import parser_of
 from soc.logs import query
 from soc.model.value import rfc3339
+from soc.store import sources as states
+from soc.store.session import reading
 
 PAGE = 10_000
+NOTHING = MappingProxyType({"rejects": 0, "refused": 0, "silent": False})
 
 
 def problems(suite: Suite) -> list[Problem]:
@@ -49,22 +53,35 @@ def test_source(path: Path, home: Path, lines: Iterable[str] | None) -> tuple[sa
 def listed(suite: Suite) -> list[dict[str, Any]]:
     """Return what sends: how much is stored of it, what no parser took, and when it was last seen.
 
-    parsers: what reads it. Sources that a file describes and that never sent are there with 0.
+    parsers: what reads it. refused: events beyond its limits. silent: whether nothing came for as
+    long as settings say. Sources that a file describes or settings expect are there with 0.
     """
     rows = query.sql(
         suite.reader,
         "SELECT source, count(*) AS events, max(ingested) AS last_seen, "
         "list(DISTINCT parser ORDER BY parser) AS parsers FROM events GROUP BY 1",
     )
-    found = {row["source"]: {**row, "rejects": 0} for row in rows}
+    found = {row["source"]: {**row, **NOTHING} for row in rows}
     for name, (count, last) in _rejects(suite).items():
         row = found.setdefault(name, _silent(name))
         row["rejects"] = count
         row["last_seen"] = max(filter(None, (row["last_seen"], last)))
+    inputs, now = suite.settings.inputs, suite.clock.now()
+    for expected in inputs.sources:
+        found.setdefault(expected.name, _silent(expected.name))
+    with reading(suite.database) as looking:
+        for state in states.read(looking, PAGE):
+            row = found.setdefault(state.name, _silent(state.name))
+            row["refused"] = state.refused
+            row["last_seen"] = max(filter(None, (row["last_seen"], state.last_seen)))
     for name in suite.sources.usable:
         mapped = any(name in row["parsers"] for row in found.values())
         if not mapped:
             found.setdefault(name, _silent(name))["parsers"] = [name]
+    for expected in inputs.sources:
+        row, span = found[expected.name], expected.silent_after or inputs.silent_after
+        late = row["last_seen"] is None or (span and now - row["last_seen"] > span)
+        row["silent"] = bool(span and late)
     return [
         {**row, "last_seen": rfc3339(row["last_seen"]) if row["last_seen"] else None}
         for _, row in sorted(found.items())
@@ -72,7 +89,7 @@ def listed(suite: Suite) -> list[dict[str, Any]]:
 
 
 def _silent(name: str) -> dict[str, Any]:
-    return {"source": name, "events": 0, "rejects": 0, "last_seen": None, "parsers": []}
+    return {"source": name, "events": 0, "last_seen": None, "parsers": [], **NOTHING}
 
 
 def _rejects(suite: Suite) -> dict[str, tuple[int, Any]]:

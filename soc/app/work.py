@@ -7,6 +7,7 @@ from threading import Event
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
+from soc.app.silence import Silence
 from soc.app.suite import Suite
 from soc.incidents.record import record
 from soc.model.finding import Finding
@@ -14,10 +15,11 @@ from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store.session import session
 
 GIVE_WAY = 10
-"""Niceness of a worker: under a flood events are taken in first, and looked at afterwards."""
+"""Niceness of a worker: under a flood, events are taken in first and looked at later."""
 RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
+SILENCE_EVERY = 15.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -44,6 +46,8 @@ def work(suite: Suite, stop: Event) -> None:
     clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
     clock.add_job(number, "interval", seconds=AUDIT_EVERY)
+    silence = Silence(suite)
+    clock.add_job(silence.look, "interval", seconds=SILENCE_EVERY)
     clock.start()
     stop.wait()
     clock.shutdown(wait=True)

@@ -71,31 +71,19 @@ def tokens_create(
     ],
     home: HomeOption = HOME,
     user: Annotated[str | None, typer.Option(help="Whose commands it is for.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="What all that it sends goes under; it sends no other."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a token; show it once."""
-    from soc.access import keys
-    from soc.access.permissions import Permission
-    from soc.audit import Act, record
-    from soc.store.session import session
+    from soc.app.tokens import make_token
 
     suite = suite_at(home)
-    actor, now = who(suite), suite.clock.now()
-    actor.require(Permission.ADMIN)
-    if user and not actor.name.startswith("os:"):
-        actor.require_person()  # a machine must not make itself somebody who approves
-    with session(suite.database) as writing:
-        token = keys.create_token(writing, name, scope, user, now)
-        act = Act(
-            at=now,
-            actor=actor.name,
-            action="token.create",
-            object=f"token:{name}",
-            reason=f"{scope} for {user}" if user else scope,
-            detail={"scope": scope, "user": user},
-        )
-        record(writing, act)
-    show({"name": name, "scope": scope, "user": user, "token": token}, as_json, [token])
+    token = make_token(suite, who(suite), name, scope, user, source)
+    told = {"name": name, "scope": scope, "user": user, "source": source, "token": token}
+    show(told, as_json, [token])
 
 
 def tokens_revoke(name: str, home: HomeOption = HOME) -> None:

@@ -29,7 +29,8 @@ def sources_list(home: HomeOption = HOME, as_json: Json = False) -> None:
         warn(problem)
     rows = listed(suite)
     flat = [{**row, "parsers": ", ".join(row["parsers"])} for row in rows]
-    show(rows, as_json, table(flat, "source", "parsers", "events", "rejects", "last_seen"))
+    columns = ("source", "parsers", "events", "rejects", "refused", "silent", "last_seen")
+    show(rows, as_json, table(flat, *columns))
 
 
 def sources_test(

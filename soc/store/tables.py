@@ -3,7 +3,7 @@
 Moments are aware UTC. Columns that end in ``_json`` hold JSON text.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -351,7 +351,10 @@ class LoginSession(SQLModel, table=True):
 
 
 class Token(SQLModel, table=True):
-    """A key for a machine, or for a person's own commands (user is set)."""
+    """A key for a machine, or for a person's own commands (user is set).
+
+    source: what all that it sends goes under, whatever the sender says.
+    """
 
     name: str = Field(primary_key=True)
     hash: str = Field(unique=True)
@@ -359,6 +362,29 @@ class Token(SQLModel, table=True):
     user: str | None = Field(default=None, foreign_key="user_account.name")
     created: datetime = _moment()
     revoked: datetime | None = _moment(default=None)
+    source: str | None = None
+
+
+class HookSeen(SQLModel, table=True):
+    """A signed request that was taken: it is not taken again. digest: of its signature."""
+
+    __tablename__ = "hook_seen"
+
+    hook: str = Field(primary_key=True)
+    digest: str = Field(primary_key=True)
+    at: datetime = _moment(index=True)
+
+
+class SourceState(SQLModel, table=True):
+    """How far a source has come. day: to which day_events belong, UTC. refused: beyond limits."""
+
+    __tablename__ = "source_state"
+
+    name: str = Field(primary_key=True)
+    last_seen: datetime = _moment()
+    day: date
+    day_events: int = _number(default=0)
+    refused: int = _number(default=0)
 
 
 class Round(SQLModel, table=True):

@@ -89,6 +89,7 @@ def router(front: Front) -> APIRouter:
     _incidents(routes, front)
     _response(routes, front)
     _events(routes, front)
+    _intake(routes, front)
     return routes
 
 
@@ -250,8 +251,7 @@ def _response(routes: APIRouter, front: Front) -> None:
 
 
 def _events(routes: APIRouter, front: Front) -> None:
-    reads, ingests = needs(front, Permission.READ), needs(front, Permission.INGEST)
-    reader = front.log.reader
+    reads, reader = needs(front, Permission.READ), front.log.reader
 
     @routes.get("/rejects", tags=["events"], dependencies=[reads])
     def rejects(after: After = 0, limit: Limit = 100) -> Plain:
@@ -259,31 +259,6 @@ def _events(routes: APIRouter, front: Front) -> None:
         rows = reader.rejects(after, limit).select(["seq", "ingested", "source", "reason", "raw"])
         items = [{**row, "ingested": rfc3339(row["ingested"])} for row in rows.to_pylist()]
         return {"items": items}
-
-    @routes.post("/rejects/replay", tags=["events"], dependencies=[ingests])
-    def replay(after: After = 0, limit: Annotated[int, Query(ge=1, le=REPLAYED)] = 1000) -> Plain:
-        """Ask the parsers again; what one takes now becomes an event, once.
-
-        Go on after ``last_seq`` until fewer than ``limit`` were asked about.
-        """
-        return replay_page(front.suite, front.log, after, limit)
-
-    @routes.post("/ingest", tags=["events"], dependencies=[ingests])
-    async def ingest(
-        request: Request,
-        source: str = "http",
-        form: Annotated[str, Query(alias="format")] = "auto",
-    ) -> Plain:
-        """Store lines of any known format; what no parser takes is kept as a reject."""
-        check_source(source)
-        check_format(front.suite.intake, form)
-        body = await body_of(request, front.suite.settings.web)
-        lines = [line for line in body.split(b"\n") if line.strip()]
-
-        def append() -> Plain:
-            return counts_of(front.store_lines(Lines.of(lines, source, form)))
-
-        return await run_in_threadpool(append) if lines else counts_of(NOTHING)
 
     @routes.get("/events/stats", tags=["events"], dependencies=[reads])
     def stats() -> Plain:
@@ -302,3 +277,43 @@ def _events(routes: APIRouter, front: Front) -> None:
                 "sources": [{**row, "last_seen": rfc3339(row["last_seen"])} for row in sources],
                 "open_incidents": looking.exec(open_).one(),
             }
+
+
+def _intake(routes: APIRouter, front: Front) -> None:
+    ingests = needs(front, Permission.INGEST)
+
+    @routes.post("/rejects/replay", tags=["events"])
+    def replay(
+        after: After = 0,
+        limit: Annotated[int, Query(ge=1, le=REPLAYED)] = 1000,
+        who: Principal = ingests,
+    ) -> Plain:
+        """Ask the parsers again; what one takes now becomes an event, once.
+
+        Go on after ``last_seq`` until fewer than ``limit`` were asked about.
+        """
+        who.require_any_source()
+        return replay_page(front.suite, front.log, after, limit)
+
+    @routes.post("/ingest", tags=["events"])
+    async def ingest(
+        request: Request,
+        source: str | None = None,
+        form: Annotated[str, Query(alias="format")] = "auto",
+        who: Principal = ingests,
+    ) -> Plain:
+        """Store lines of any known format; what no parser takes is kept as a reject.
+
+        They go under *source*, else under that of the token, else under ``http``.
+        """
+        under = who.sends_as(source, "http")
+        check_source(under)
+        check_format(front.suite.intake, form)
+        body = await body_of(request, front.suite.settings.web)
+        lines = [line for line in body.split(b"\n") if line.strip()]
+
+        def append() -> Plain:
+            front.admit({under: len(lines)})
+            return counts_of(front.store_lines(Lines.of(lines, under, form)))
+
+        return await run_in_threadpool(append) if lines else counts_of(NOTHING)

@@ -1,6 +1,7 @@
 """``_bulk`` as shippers speak it, and the few questions they ask before."""
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,10 +12,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from soc.access.permissions import Permission
+from soc.access.permissions import Permission, Principal
 from soc.app.taking import Lines, check_source
 from soc.clock import monotonic
-from soc.errors import AccessDenied, Busy, LogError, NotAuthenticated, Refused
+from soc.errors import (
+    AccessDenied,
+    Busy,
+    LogError,
+    NotAuthenticated,
+    Refused,
+    TooManyRequests,
+)
 from soc.ingest import bulk
 from soc.settings import Web
 from soc.web.front import Front
@@ -47,36 +55,40 @@ class Bulk:
             response = refusal(413, refused.reason)
         except Refused as refused:
             response = refusal(400, refused.reason)
+        except (Busy, LogError, TooManyRequests) as full:
+            response = self._later(request, full)
         except AccessDenied as denied:
             response = refusal(401 if isinstance(denied, NotAuthenticated) else 403, denied.reason)
-        except (Busy, LogError) as full:
-            response = self._later(request, full)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
-        await self._require(request)
+        who = await self._require(request)
         async with self._front.turns.one():
             body = await body_of(request, self._front.suite.settings.web, lines=2)
-            return await run_in_threadpool(self._store, request, body, started)
+            return await run_in_threadpool(self._store, request, body, who, started)
 
-    def _later(self, request: Request, full: Busy | LogError) -> Response:
+    def _later(self, request: Request, full: Busy | LogError | TooManyRequests) -> Response:
         """Return what makes a client send the same again; rsyslog drops on any status."""
         if "user-agent" not in request.headers and HANG_UP in request.scope.get("extensions", {}):
             self._front.turns.refused()
             request.scope["extensions"][HANG_UP]["call"]()
-        return refusal(429 if isinstance(full, Busy) else 503, full.reason)
+        answer = refusal(503 if isinstance(full, LogError) else 429, full.reason)
+        if isinstance(full, TooManyRequests):
+            answer.headers["Retry-After"] = str(full.after)
+        return answer
 
-    async def _require(self, request: Request) -> None:
+    async def _require(self, request: Request) -> Principal:
         who = self._front.remembered(request)
         if who is None:
             who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
             self._front.remember(request, who)
         who.require(Permission.INGEST)
+        return who
 
-    def _store(self, request: Request, body: bytes, started: float) -> Response:
+    def _store(self, request: Request, body: bytes, who: Principal, started: float) -> Response:
         items = bulk.parse(body, str(request.path_params.get("index", "")))
         if len(items) > self._front.suite.settings.web.max_items:
             raise TooLarge(TOO_MANY)
@@ -86,7 +98,9 @@ class Bulk:
         known: list[bool] = []
         if taken:
             lines = [item.line or b"" for item in taken]
-            named = [item.id for item in taken], [item.index for item in taken]
+            sources = [who.source or item.index for item in taken]
+            self._front.admit(Counter(sources))
+            named = [item.id for item in taken], sources
             stored = self._front.store_lines(Lines(lines, *named))
             known = [not kept for kept in stored.kept]
         took = round((monotonic() - started) * 1000)

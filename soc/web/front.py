@@ -1,7 +1,8 @@
 """What all routes share: the wired suite, the open event store, and who is asking."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,7 @@ from soc.access import keys
 from soc.access.permissions import LOCAL, Permission, Principal
 from soc.app import taking
 from soc.app.local import login
+from soc.app.silence import tell_limit
 from soc.app.suite import Suite
 from soc.clock import monotonic, nonce
 from soc.errors import LogError, NotAuthenticated
@@ -25,12 +27,14 @@ from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
+from soc.web.tallies import Limit, Tallies
 from soc.web.turns import Turns
 
 Address = IPv4Address | IPv6Address
 
 COOKIE = "soc_session"
 ACCESS = "soc.access"
+INPUTS = "soc.inputs"
 GOOD_FOR = 1.0
 """Seconds for which a token that was just looked up is good: so long a revoked one lives on."""
 MOST_TOKENS = 1_000
@@ -49,6 +53,13 @@ class Front:
     )
     turns: Turns = field(default_factory=Turns)
     _tokens: dict[str, tuple[Principal, float]] = field(default_factory=dict)
+    sources: Tallies = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count the sources."""
+        suite = self.suite
+        expected = {one.name: one for one in suite.settings.inputs.sources}
+        self.sources = Tallies(lambda: suite.database, suite.clock, expected)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -101,13 +112,21 @@ class Front:
         who.require(permission)
         return who
 
+    def admit(self, counts: Mapping[str, int]) -> None:
+        """Do nothing if so many events of these sources are taken now; raise TooManyRequests."""
+        self.sources.admit(counts, self._tell_source_limit)
+
     def store(self, found: Sequence[tuple[str, Row | Reject]]) -> Appended:
         """Append rows, each with its source; return when they are on the disk."""
-        return taking.store(self.suite, self.log, found)
+        appended = taking.store(self.suite, self.log, found)
+        self.sources.seen(Counter(source for source, _ in found))
+        return appended
 
     def store_lines(self, lines: taking.Lines) -> Appended:
         """Append lines as the parsers read them; return when they are on the disk."""
-        return taking.store_lines(self.suite, self.log, lines)
+        appended = taking.store_lines(self.suite, self.log, lines)
+        self.sources.seen(Counter(lines.sources))
+        return appended
 
     def tell(
         self, action: str, outcome: str, key: str, dataset: str = ACCESS, **facts: str
@@ -141,6 +160,12 @@ class Front:
         except LogError as full:
             told = facts.get("message")
             logging.getLogger(__name__).error("not stored, %s: %s: %s", full, action, told)  # noqa: TRY400 - foreseen
+
+    def _tell_source_limit(self, limit: Limit) -> None:
+        """Tell that a source is refused: as an event and a finding, once for each matter."""
+        key = f"limit:{limit.source}:{limit.kind}:{limit.key}"
+        self.tell("limit", "failure", key, dataset=INPUTS, message=limit.reason)
+        tell_limit(self.suite, limit.source, limit.reason)
 
     def allows(self, what: str, address: str, per_minute: int) -> bool:
         """Count a request of *address*; return whether it is within *per_minute*."""

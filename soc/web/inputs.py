@@ -5,6 +5,7 @@ import base64
 import logging
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,19 +13,20 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from soc.clock import nonce
+from soc.clock import nonce, pause
 from soc.ingest.listen.batches import Append, Batches, Line
 from soc.ingest.listen.syslog import Datagrams, Streams, Taking
 from soc.ingest.parse import BASE64, Intake
 from soc.ingest.parsers.bsd import Bsd
+from soc.inputs import SyslogInput
 from soc.model.event import Reject, Row
 from soc.model.listener import Address
-from soc.settings import SyslogInput
 from soc.web import sockets
-from soc.web.front import Front
+from soc.web.front import INPUTS, Front
 
 PATIENCE = 3.0
 LOSS_LOOK = 10.0
+LONGEST_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Inputs:
 
     def _tell_loss(self, source: str, lost: int) -> None:
         message = f"{lost} datagrams of {source} were lost: send over TCP or TLS"
-        self._front.tell("loss", "failure", nonce(), dataset="soc.inputs", message=message)
+        self._front.tell("loss", "failure", nonce(), dataset=INPUTS, message=message)
 
     @staticmethod
     def _warn(lost: int) -> None:
@@ -134,6 +136,9 @@ def appender(front: Front, intake: Intake) -> Append:
     """Return what stores lines of inputs, read by *intake*; what it does not take is a reject."""
 
     def append(lines: Sequence[Line]) -> None:
+        for source, count in sorted(Counter(line.source for line in lines).items()):
+            while (owed := front.sources.owed(source, count)) > 0:
+                pause(min(owed, LONGEST_PAUSE))  # nothing is read meanwhile, so the sender waits
         whole = [line for line in lines if not line.reason]
         read: list[Row | Reject] = []
         for form, group in groupby(whole, key=lambda line: line.form):

@@ -1,6 +1,7 @@
 """``POST /v1/logs``: OTLP over HTTP, as OpenTelemetry SDKs and collectors send logs."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from soc.access.permissions import Permission
+from soc.access.permissions import Permission, Principal
 from soc.app.taking import LONGEST_SOURCE
 from soc.errors import SocError
 from soc.ingest import otlp
@@ -51,7 +52,7 @@ class Logs:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, encoding: Encoding | None) -> Response:
-        await run_in_threadpool(self._front.require, request, Permission.INGEST)
+        who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
         if encoding is None:
             kinds = " or ".join(Encoding)
             text = f"this media type is not taken: send {kinds}"
@@ -62,14 +63,16 @@ class Logs:
         most = allowed.model_copy(update={"max_body": min(allowed.max_body, LONGEST)})
         async with self._front.turns.one():
             body = await body_of(request, most, ANY)
-            return await run_in_threadpool(self._store, body, encoding)
+            return await run_in_threadpool(self._store, body, encoding, who)
 
-    def _store(self, body: bytes, encoding: Encoding) -> Response:
+    def _store(self, body: bytes, encoding: Encoding, who: Principal) -> Response:
         suite = self._front.suite
         most, now = suite.settings.web.max_items, suite.clock.now()
         found = otlp.records(body, encoding, most, now)
+        sources = [who.source or source_of(one.service) for one in found]
+        self._front.admit(Counter(sources))
         rows = suite.intake.read((one.line, None) for one in found)
-        named = [(source_of(one.service), row) for one, row in zip(found, rows, strict=True)]
+        named = list(zip(sources, rows, strict=True))
         if named:
             self._front.store(named)
         reasons = [row.reason for row in rows if isinstance(row, Reject)]

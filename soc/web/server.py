@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import ssl
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp
 
 from soc.app.suite import Suite
 from soc.clock import monotonic, pause
-from soc.errors import HomeError, LogError
+from soc.errors import HomeError, LogError, StoreError
 from soc.logs.port import OpenLog
 from soc.model.listener import Address, Area, Listener, unsafe
 from soc.settings import Web
@@ -25,6 +26,8 @@ from soc.web.front import Front
 from soc.web.protocol import Protocol
 
 SEAL_LOOK = 1.0
+REMEMBER_EVERY = 10.0
+"""Seconds between two writes of how far the sources have come: a kill loses no more."""
 
 
 def serve(suite: Suite, host: str | None = None, port: int | None = None) -> None:
@@ -119,7 +122,7 @@ async def _run(
     parts.append((whole, sockets.local(front.suite.home.socket)))
     _end_on_signal([server for server, _ in parts])
     serving = [asyncio.create_task(server.serve(sockets=[on])) for server, on in parts]
-    aside = [asyncio.create_task(_seal(front.log))]
+    aside = [asyncio.create_task(_seal(front.log)), asyncio.create_task(_remember(front))]
     while not all(server.started for server, _ in parts):
         if any(task.done() for task in serving):
             _end([server for server, _ in parts])
@@ -133,6 +136,7 @@ async def _run(
     _end([server for server, _ in parts])
     await asyncio.gather(*serving)
     await taking.stop()
+    await asyncio.to_thread(_flush, front)
     for task in aside:
         if task.done():
             task.result()
@@ -173,6 +177,19 @@ async def _seal(log: OpenLog) -> None:
     while True:
         await asyncio.sleep(SEAL_LOOK)
         await asyncio.to_thread(log.tick)
+
+
+async def _remember(front: Front) -> None:
+    while True:
+        await asyncio.sleep(REMEMBER_EVERY)
+        await asyncio.to_thread(_flush, front)
+
+
+def _flush(front: Front) -> None:
+    try:
+        front.sources.flush()
+    except StoreError as away:
+        logging.getLogger(__name__).warning("sources are counted, not kept: %s", away)
 
 
 def _patiently(suite: Suite) -> OpenLog:

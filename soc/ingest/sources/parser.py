@@ -31,6 +31,7 @@ class JsonSource:
 
     def __init__(self, source: Source) -> None:
         self.name = source.name
+        self.marks = _marks(source)
         self._match = _Fields(source)
         self._mapping = _Mapping(source)
 
@@ -178,6 +179,14 @@ class _Mapping:
         if isinstance(own, dict):
             for name, value in rest.items():
                 own.setdefault(name, value)
+
+
+def _marks(source: Source) -> frozenset[str]:
+    """Return the top-level keys of which an object has one if it has the first field asked for."""
+    match = source.match
+    (name, *_) = (*match.has, *match.fields) if match else ("",)
+    parts = name.split(".")
+    return frozenset(".".join(parts[:size]) for size in range(1, len(parts) + 1))
 
 
 def _split(source: Source) -> shape.Split:
