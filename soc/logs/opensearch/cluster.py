@@ -1,6 +1,5 @@
 """Ask a cluster: bounded retries with jitter, and a breaker that lets a sick one rest."""
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from opensearchpy.exceptions import (
     TransportError,
 )
 
-from soc.clock import monotonic, pause
+from soc.clock import jitter, monotonic, pause
 from soc.errors import ClusterDown
 from soc.settings import OpenSearch
 
@@ -61,7 +60,7 @@ class Cluster:
                 if turn + 1 == TRIES:
                     self._failed()
                     raise ClusterDown(f"OpenSearch does not answer: {_words(failed)}") from failed
-                pause(FIRST_PAUSE * 2**turn * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
+                pause(FIRST_PAUSE * 2**turn * jitter())
             else:
                 self._failures = 0
                 return said
@@ -123,7 +122,7 @@ class Cluster:
         if self._failures >= OPENS_AFTER:
             least, most = RESTS
             rest = min(least * 2 ** (self._failures - OPENS_AFTER), most)
-            self._rests_until = monotonic() + rest * (0.5 + random.random() / 2)  # noqa: S311 - as above
+            self._rests_until = monotonic() + rest * jitter()
 
 
 def _words(failed: Exception) -> str:
