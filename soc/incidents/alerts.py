@@ -61,7 +61,9 @@ def count(
     """Put *finding* into its alert, making it if need be, with copies of its events."""
     key = key_of(finding)
     same = or_(col(Alert.key) == key, col(Alert.key).startswith(f"{key}/"))
-    earlier = session.exec(select(Alert).where(same).order_by(col(Alert.id).desc())).all()
+    query = select(Alert).where(same).order_by(col(Alert.id).desc())
+    # As it is behind the lock, whatever this transaction read before it.
+    earlier = session.exec(query.execution_options(populate_existing=True)).all()
     alert = earlier[0] if earlier else None
     if alert and alert.state == AlertState.CLOSED:
         # What was decided stays decided: the same thing again is a new alert.

@@ -130,9 +130,8 @@ def annotate(
 
 def alerts_of(session: Session, number: int) -> Sequence[Alert]:
     """Return the alerts of an incident, oldest first."""
-    return session.exec(
-        select(Alert).where(col(Alert.incident) == number).order_by(col(Alert.id))
-    ).all()
+    query = select(Alert).where(col(Alert.incident) == number).order_by(col(Alert.id))
+    return session.exec(query.execution_options(populate_existing=True)).all()
 
 
 def entities_of(session: Session, number: int) -> list[str]:

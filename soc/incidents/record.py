@@ -64,7 +64,7 @@ def _place(
     """Return the incident of *alert*, and whether it was opened for it."""
     entities = [finding.entity, *finding.entities]
     if alert.incident is not None:
-        incident = session.get(Incident, alert.incident)
+        incident = session.get(Incident, alert.incident, with_for_update=True)
         _join(session, incident, alert, entities, now, alert.joined_by)
         return incident, False
     found = _sharing(session, finding, entities, now, settings)
@@ -84,7 +84,8 @@ def _sharing(
 ) -> tuple[Incident, str] | None:
     """Return the oldest open incident that names one of *entities*, and which one."""
     if finding.entity.kind is EntityKind.INCIDENT:
-        named = session.get(Incident, int(finding.entity.value.removeprefix("INC-")))
+        number = int(finding.entity.value.removeprefix("INC-"))
+        named = session.get(Incident, number, with_for_update=True)
         return (named, str(finding.entity)) if named else None
     # Shippers name the host in every event: it joins only what is about the host itself.
     about_host = {finding.entity} if finding.entity.kind is EntityKind.HOST else set()
@@ -108,6 +109,7 @@ def _sharing(
         )
         .order_by(col(Incident.id), col(IncidentEntity.entity))
         .limit(1)
+        .execution_options(populate_existing=True)
     )
     return session.exec(query).first()
 

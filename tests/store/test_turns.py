@@ -24,7 +24,7 @@ from soc.respond.notifier import Outbox
 from soc.settings import Incidents, Respond
 from soc.store import windows
 from soc.store.session import Database, connect, session
-from soc.store.tables import AuditRow, DetectorWindow, Edge, Effect, Incident, Run
+from soc.store.tables import Alert, AuditRow, DetectorWindow, Edge, Effect, Incident, Run
 from tests.servers.postgres import Postgres
 
 Done = TypeVar("Done")
@@ -130,6 +130,40 @@ def test_findings_of_one_wallet_open_one_incident(
         assert looking.exec(select(func.count()).select_from(Incident)).one() == 1
         alerts = lifecycle.alerts_of(looking, 1)
         assert [alert.count for alert in alerts] == [5] * WORKERS
+
+
+@pytest.mark.server
+def test_what_was_read_before_the_lock_is_read_again_behind_it(
+    postgres: Postgres, migrated: str, clock: SettableClock, finding: Callable[..., Finding]
+) -> None:
+    def tell(writing: Session) -> None:
+        record(writing, [finding()], {}, clock.now(), Incidents())
+
+    with postgres.fresh(migrated) as url:
+        one, other = connect(url), connect(url)
+        with session(one) as writing:
+            tell(writing)
+        with session(one) as writing:
+            read = (lifecycle.get(writing, 1), *lifecycle.alerts_of(writing, 1))
+            with session(other) as faster:
+                tell(faster)
+                lifecycle.assign(faster, 1, "ines", "user:ines", clock.now())
+            tell(writing)
+            assert [type(row) for row in read] == [Incident, Alert]  # still held
+        with session(other) as looking:
+            assert [alert.count for alert in lifecycle.alerts_of(looking, 1)] == [3]
+            assert lifecycle.get(looking, 1).owner == "ines"
+        with session(one) as writing:
+            read = (lifecycle.get(writing, 1), *lifecycle.alerts_of(writing, 1))
+            with session(other) as faster:
+                lifecycle.close(faster, 1, "test", "n", "user:ines", clock.now())
+            tell(writing)
+            assert [type(row) for row in read] == [Incident, Alert]
+        with session(other) as looking:
+            assert lifecycle.get(looking, 1).state == "closed"
+            assert lifecycle.get(looking, 2).state == "new"
+        one.dispose()
+        other.dispose()
 
 
 def test_one_of_those_who_close_an_incident_decides(
