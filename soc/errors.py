@@ -13,6 +13,7 @@ SocError
 ├── Illegal           the thing is not in a state that allows this
 ├── LogError          the event store is damaged or cannot be written
 │   ├── ClusterDown        the cluster that keeps events does not answer
+│   ├── Damaged            a file of the event store is not what was written
 │   ├── Held               a legal hold keeps what was to be removed
 │   └── StoreFull          the disk has no room for more events
 ├── NotFound          there is no such thing
@@ -134,6 +135,16 @@ class LogError(_Reasoned):
 
 class ClusterDown(LogError):
     """The cluster that keeps events does not answer now; the reason says how."""
+
+
+class Damaged(LogError):
+    """A file of the event store is not what was written: restore it from a backup."""
+
+    def __init__(self, *paths: Path) -> None:
+        self.paths = paths
+        named = ", ".join(map(str, paths))
+        hint = "restore it from a backup, or go on without it: soc segments give-up"
+        super().__init__(f"{named} is damaged: {hint}")
 
 
 class Held(LogError):

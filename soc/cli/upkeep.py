@@ -21,6 +21,11 @@ def add(app: typer.Typer) -> None:
     backup.command("verify")(backup_verify)
     backup.command("restore")(backup_restore)
     app.add_typer(backup, name="backup")
+    segments = group("The files that events lie in.")
+    segments.command("list")(segments_list)
+    segments.command("verify")(segments_verify)
+    segments.command("give-up")(segments_give_up)
+    app.add_typer(segments, name="segments")
 
 
 def migrate_store(
@@ -105,3 +110,34 @@ def backup_restore(
     result = {"home": str(to), "made": found.made, "last_seq": found.last_seq}
     lines = [f"{to} is as it was at {found.made:%Y-%m-%dT%H:%M:%SZ}, up to event {found.last_seq}"]
     show(result, as_json, lines)
+
+
+def segments_list(home: HomeOption = HOME, as_json: Json = False) -> None:
+    """List the segments of the event store, by number."""
+    from soc.app.stored import listed  # defers pyarrow
+
+    rows = listed(suite_at(home))
+    show(rows, as_json, table(rows, "path", "rows", "bytes", "min_ts", "max_ts"))
+
+
+def segments_verify(home: HomeOption = HOME, as_json: Json = False) -> None:
+    """Read the whole chain and every segment; exit with 1 if one is not as it was written."""
+    from soc.app.stored import proved  # defers pyarrow
+
+    found = proved(suite_at(home))
+    show(found, as_json, [f"{key}: {value}" for key, value in found.items()])
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+def segments_give_up(
+    path: Annotated[str, typer.Argument(help="As soc segments verify names it.")],
+    reason: Annotated[str, typer.Option(help="Why, for the chain and the audit log.")],
+    home: HomeOption = HOME,
+) -> None:
+    """Go on without a damaged segment, which is kept aside; the suite must not be running."""
+    from soc.app.stored import give_up  # defers pyarrow
+
+    suite = suite_at(home)
+    rows = give_up(suite, path, reason, who(suite).name)
+    warn(f"{rows} rows are given up with {path}; the file lies in {suite.home.events / 'lost'}")

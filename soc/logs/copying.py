@@ -30,12 +30,25 @@ def copy(root: Path, target: Path) -> int:
     for path in sorted((root / "wal").glob(f"*{SUFFIX}")):
         with suppress(FileNotFoundError):  # sealed meanwhile: the chain will name its events
             _copy(path, target / "wal" / path.name)
+    for path in _marks(root):
+        _folder((target / path.relative_to(root)).parent)
+        with suppress(FileNotFoundError):  # an older mark went meanwhile
+            _copy(path, target / path.relative_to(root))
     live = _segments(root, target)
     wanted = {segment.path for segment in live}
     for path in sorted((target / "seg").rglob("*.parquet")):
         if path.relative_to(target / "seg").as_posix() not in wanted:
             path.unlink()
     return LogReader(target).view().upto
+
+
+def _marks(root: Path) -> Iterable[Path]:
+    """Return the files that say how far a store elsewhere is, and which fields have columns."""
+    return [
+        path
+        for path in (root / "promoted.json", root / "shipped.json", *sorted(root.glob("ids/*")))
+        if path.is_file()
+    ]
 
 
 def _segments(root: Path, target: Path) -> tuple[Segment, ...]:

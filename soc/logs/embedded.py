@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from soc.clock import Clock
+from soc.errors import LogError
 from soc.logs import compact, segments
 from soc.logs.chain import Chain, Segment
 from soc.logs.journal import Journal
@@ -94,6 +95,25 @@ class EmbeddedLog:
                 self._chain.append("drop", self._clock.now(), (), gone, reason)
             self._clear(gone)
             return sum(segment.rows for segment in gone)
+
+    def give_up(self, path: str, reason: str) -> int:
+        """Go on without a damaged segment, which is kept aside; return how many rows it held.
+
+        path: as the chain has it. Raises LogError for a segment that is whole, or is not there.
+        """
+        with self._changes:
+            found = [s for s in self._chain.state().live if s.path == path]
+            if not found:
+                raise LogError(f"there is no segment {path}: see soc segments list")
+            (segment,) = found
+            file = self._root / "seg" / segment.path
+            if file.exists() and self._files.is_whole(segment):
+                raise LogError(f"{path} is whole: nothing needs to be given up")
+            self._chain.append("drop", self._clock.now(), (), [segment], f"given up: {reason}")
+            if file.exists():
+                (self._root / "lost").mkdir(exist_ok=True)
+                file.rename(self._root / "lost" / path.replace("/", "-"))
+            return segment.rows
 
     def rewrite(self, data_class: str, day: date, keep: Keep, reason: str) -> int:
         """Remove the rows that *keep* refuses, sealed first if they are not; return how many.

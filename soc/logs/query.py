@@ -36,6 +36,8 @@ def sql(
         except duckdb.InterruptException as late:
             raise QueryError(f"took longer than {allowed.sql_seconds:g} s: ask for less") from late
         except duckdb.Error as wrong:
+            if not isinstance(wrong, duckdb.ProgrammingError):
+                reader.require_whole()
             raise QueryError(str(wrong)) from wrong
         finally:
             timer.cancel()

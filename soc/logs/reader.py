@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soc.errors import LogError
+from soc.errors import Damaged, LogError
 from soc.logs.chain import Chain, Segment
 from soc.logs.port import Bucket, Search
 from soc.logs.segments import Files, Part
@@ -88,6 +88,12 @@ class LogReader:
     def rejects(self, after: int = 0, limit: int = 1000) -> pa.Table:
         """Return what no parser took, from number *after* on, with its reason."""
         return self.looking(lambda view: self._rejects(view, after, limit))
+
+    def require_whole(self) -> None:
+        """Do nothing if every segment is what was written; raises Damaged naming the others."""
+        found = self.looking(lambda view: self.files.damaged(view.segments))
+        if found:
+            raise Damaged(*(self.files.root / segment.path for segment in found))
 
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""

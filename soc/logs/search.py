@@ -1,7 +1,7 @@
 """Search and count stored events: DuckDB finds candidates, the matcher decides where it must."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Timer
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow.compute as pc
 
-from soc.errors import LogError, QueryError
+from soc.errors import Damaged, LogError, QueryError
 from soc.logs.chain import Segment
 from soc.logs.condition import Condition, condition
 from soc.logs.match import matcher
@@ -35,21 +35,24 @@ class _Place(NamedTuple):
 def search(reader: LogReader, wanted: Search, seconds: float = SECONDS) -> Iterator[dict[str, Any]]:
     """Yield events, newest first by when they happened, then by number; close it to cancel.
 
-    Raises QueryError if it takes longer than *seconds*.
+    Raises QueryError if it takes longer than *seconds*; Damaged, when all else was given, if a
+    segment could not be searched.
     """
     given, last = 0, None
+    damaged: list[Segment] = []
     with _asking(seconds) as connection:
         for _ in range(TRIES):
             try:
-                for row in _newest(reader, connection, wanted, last):
+                for row in _newest(reader, connection, wanted, last, damaged):
                     yield row
                     given, last = given + 1, (row["ts"], row["seq"])
                     if given >= wanted.limit:
                         return
-            except (duckdb.IOException, FileNotFoundError):
+            except FileNotFoundError:
                 continue  # a segment was replaced meanwhile: go on behind what was given
-            else:
-                return
+            if damaged:
+                raise Damaged(*(reader.files.root / segment.path for segment in damaged))
+            return
     raise LogError(f"{reader.root}: segments change faster than they can be read")
 
 
@@ -66,10 +69,26 @@ def aggregate(
     """
     columns = [column_of(name) for name in by]
     with _asking(seconds) as connection:
-        found = reader.looking(
-            lambda view: _counted(reader, connection, view, wanted, columns, every)
-        )
+
+        def count(view: View) -> list[Bucket]:
+            return _counted(reader, connection, view, wanted, columns, every)
+
+        found = reader.looking(lambda view: _certainly(reader, view, count))
     return sorted(found, key=order_of)
+
+
+def _certainly(
+    reader: LogReader, view: View, count: Callable[[View], list[Bucket]]
+) -> list[Bucket]:
+    """Return what *count* brings; raises Damaged naming the segments that spoil it."""
+    try:
+        return count(view)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        if found := reader.files.damaged(view.segments):
+            raise Damaged(*(reader.files.root / segment.path for segment in found)) from None
+        raise
 
 
 def _newest(
@@ -77,6 +96,7 @@ def _newest(
     connection: duckdb.DuckDBPyConnection,
     wanted: Search,
     last: tuple[datetime, int] | None,
+    damaged: list[Segment],
 ) -> Iterator[dict[str, Any]]:
     view = reader.view()
     takes, asked = matcher(wanted.filter), _within(condition(wanted.filter), wanted)
@@ -88,7 +108,7 @@ def _newest(
     waiting: list[dict[str, Any]] = []
     places = list(_places(view, wanted))
     for number, place in enumerate(places):
-        rows = _rows(reader, connection, view, place, asked, wanted.limit)
+        rows = _whole_rows(reader, connection, view, place, asked, wanted.limit, damaged)
         waiting += (row for row in rows if asked.is_exact or takes(row))
         waiting.sort(key=lambda row: (row["ts"], row["seq"]), reverse=True)
         del waiting[wanted.limit :]
@@ -125,6 +145,31 @@ def _within(found: Condition, wanted: Search) -> Condition:
             parts.append(f"ts {sign} ?")
             values.append(bound)
     return Condition(" AND ".join(parts), tuple(values), found.is_exact)
+
+
+def _whole_rows(
+    reader: LogReader,
+    connection: duckdb.DuckDBPyConnection,
+    view: View,
+    place: _Place,
+    asked: Condition,
+    limit: int,
+    damaged: list[Segment],
+) -> list[dict[str, Any]]:
+    """Return the rows of *place*; what is damaged there is left out, and added to *damaged*."""
+    try:
+        return list(_rows(reader, connection, view, place, asked, limit))
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        found = reader.files.damaged(place.segments)
+        if not found:
+            raise
+        damaged += [segment for segment in found if segment not in damaged]
+    left = tuple(segment for segment in place.segments if segment not in found)
+    if not left:
+        return []
+    return list(_rows(reader, connection, view, place._replace(segments=left), asked, limit))
 
 
 def _rows(

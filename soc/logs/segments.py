@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from soc.errors import Damaged
 from soc.logs.chain import Segment
 from soc.logs.files import sync_file, sync_folder
 from soc.logs.promote import PREFIX, Promotion
@@ -112,8 +114,20 @@ class Files:
         self._tables = lru_cache(maxsize=8)(self._read)
 
     def parts(self, segment: Segment) -> tuple[Part, ...]:
-        """Return the row groups of *segment*; raises FileNotFoundError if it went meanwhile."""
+        """Return the row groups of *segment*.
+
+        Raises FileNotFoundError if it went meanwhile, as all that reads; Damaged if it is.
+        """
         return self._parts(segment)
+
+    def is_whole(self, segment: Segment) -> bool:
+        """Return whether *segment* is what was written, byte for byte."""
+        with (self.root / segment.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == segment.sha256
+
+    def damaged(self, segments: Iterable[Segment]) -> list[Segment]:
+        """Return those of *segments* that are not what was written."""
+        return [segment for segment in segments if not self.is_whole(segment)]
 
     def read(self, part: Part) -> pa.Table:
         """Return the events of *part*, columns of SCHEMA."""
@@ -121,7 +135,8 @@ class Files:
 
     def pick(self, part: Part, columns: list[str]) -> pa.Table:
         """Return some columns of *part*."""
-        return self._open(part.segment).read_row_group(part.group, columns=columns)
+        with self._reading(part.segment):
+            return self._open(part.segment).read_row_group(part.group, columns=columns)
 
     def whole(self, segment: Segment) -> frozenset[str]:
         """Return the fields that need not be looked for in the events' text."""
@@ -132,7 +147,9 @@ class Files:
         """Yield all of *segment*, a row group at a time, with its promoted columns."""
         file, whole = self._open(segment), self.whole(segment)
         for group in range(file.num_row_groups):
-            yield Piece(file.read_row_group(group, use_threads=False), whole)
+            with self._reading(segment):
+                table = file.read_row_group(group, use_threads=False)
+            yield Piece(table, whole)
 
     def promoted(self, segment: Segment) -> list[str]:
         """Return the names of the promoted columns of *segment*."""
@@ -148,11 +165,22 @@ class Files:
         return tuple(parts)
 
     def _read(self, part: Part) -> pa.Table:
-        file = self._open(part.segment)
-        return file.read_row_group(part.group, columns=SCHEMA.names).select(SCHEMA.names)
+        with self._reading(part.segment):
+            file = self._open(part.segment)
+            return file.read_row_group(part.group, columns=SCHEMA.names).select(SCHEMA.names)
 
     def _open(self, segment: Segment) -> pq.ParquetFile:
-        return pq.ParquetFile(self.root / segment.path)
+        with self._reading(segment):
+            return pq.ParquetFile(self.root / segment.path)
+
+    @contextmanager
+    def _reading(self, segment: Segment) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError) as failed:
+            raise Damaged(self.root / segment.path) from failed
 
 
 def _same(table: pa.Table, days: pa.ChunkedArray, key: dict[str, object]) -> pa.ChunkedArray:

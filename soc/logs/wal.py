@@ -138,11 +138,13 @@ class WalReader:
         self._seen = {path: self._seen.get(path, []) for path in paths}
         for path, known in self._seen.items():
             with path.open("rb") as file:
-                os.fdatasync(file.fileno())
-                if known and os.fstat(file.fileno()).st_size < known[-1].end:
+                size = os.fstat(file.fileno()).st_size
+                if known and size < known[-1].end:
                     known.clear()  # a write failed and was taken back
                 start = known[-1].end if known else 0
+                if size > start:
+                    os.fdatasync(file.fileno())
                 file.seek(start)
-                rest = file.read()
+                rest = file.read(size - start)
             known += [f._replace(end=start + f.end) for f in frames(rest)]
         return [frame for known in self._seen.values() for frame in known]

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from soc.clock import SettableClock
-from soc.errors import LogError
+from soc.errors import Damaged, Held, LogError
+from soc.logs import query
 from soc.logs.embedded import EmbeddedLog
+from soc.logs.filter import parse
+from soc.logs.port import Search
 from soc.logs.reader import LogReader
 from soc.model.event import REJECTS, Reject, Row, to_table
 from soc.settings import Logs
@@ -169,4 +172,99 @@ def test_rejects_are_counted_without_being_read(root: Path, clock: SettableClock
 
     assert log.reader.count_rejects() == 5
     assert len(log.reader.rejects(0, 3)) == 3
+    log.close()
+
+
+def test_a_damaged_segment_is_named_and_the_rest_is_readable(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    for _ in range(3):
+        add(log, 2)
+        log.seal()
+        clock.moment += timedelta(minutes=1)
+    segments = log.reader.view().segments
+    path = root / "seg" / segments[1].path
+    data = bytearray(path.read_bytes())
+    for place in range(4, len(data) // 2):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+
+    found: list[int] = []
+    with pytest.raises(Damaged, match=path.name):
+        found.extend(row["seq"] for row in log.search(Search(parse(""))))
+    assert found == [6, 5, 2, 1]
+    for look in (
+        lambda: log.aggregate(Search(parse(""))),
+        lambda: log.scan(2, 10),
+        lambda: query.sql(log.reader, "SELECT sum(length(raw)) FROM events"),
+    ):
+        with pytest.raises(Damaged, match=path.name):
+            look()
+    assert log.scan(4, 10).column("seq") == [5, 6]
+    with pytest.raises(LogError, match="is whole"):
+        log.give_up(segments[0].path, "for the test")
+
+    assert log.give_up(segments[1].path, "the disk lost it") == 2
+
+    assert log.scan(0, 10).column("seq") == [1, 2, 5, 6]
+    assert [row["seq"] for row in log.search(Search(parse("")))] == [6, 5, 2, 1]
+    assert len(list((root / "lost").iterdir())) == 1
+    log.close()
+
+
+def test_a_hold_keeps_a_day_until_it_is_released(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    add(log, 2)
+    log.seal()
+    today = clock.now().date()
+    log.hold("default", "case 7", today)
+    log.close()
+    log = EmbeddedLog(root, Logs(), clock)
+
+    with pytest.raises(Held, match="case 7"):
+        log.drop("default", today, "its time is over")
+    with pytest.raises(Held, match="case 7"):
+        log.rewrite("default", today, lambda table: [False] * len(table), "erasure")
+    log.release("default", "case 7 is closed", today)
+
+    assert log.drop("default", today, "its time is over") == 2
+    log.close()
+
+
+def test_a_summary_that_does_not_fit_its_chain_is_not_believed(
+    root: Path, clock: SettableClock, add: Add
+) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    add(log, 2)
+    log.seal()
+    log.close()
+    EmbeddedLog(root, Logs(), clock).close()
+    summary = root / "chain" / "state.json"
+    assert '"sealed":2' in summary.read_text()
+    summary.write_text(summary.read_text().replace('"sha256:', '"sha256:f'))
+
+    assert LogReader(root).scan(0, 10).column("seq") == [1, 2]
+
+
+@pytest.mark.parametrize("day", [-1, 1], ids=["back", "ahead"])
+def test_a_clock_that_jumps_changes_no_number_and_no_moment(
+    root: Path, clock: SettableClock, add: Add, day: int
+) -> None:
+    log = EmbeddedLog(root, Logs(), clock)
+    before = clock.now()
+    add(log, 2)
+    clock.moment += timedelta(days=day)
+    add(log, 2)
+    log.seal()
+    log.compact()
+
+    batch = log.scan(0, 10)
+
+    assert batch.column("seq") == [1, 2, 3, 4]
+    assert [m - before for m in batch.column("ingested")] == [timedelta()] * 2 + [
+        timedelta(days=day)
+    ] * 2
     log.close()
