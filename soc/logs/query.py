@@ -1,5 +1,7 @@
 """Let analysts ask with SQL: one SELECT, on events alone, without any way out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Timer
 from typing import Any
 
@@ -22,25 +24,32 @@ def sql(
 
     Raises QueryError for anything else, and for what takes more time or memory than *allowed*.
     """
-    with _connect(reader, allowed) as connection:
-        timer = Timer(allowed.sql_seconds, connection.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
+    try:
+        with _connect(reader, allowed) as connection, _in_time(connection, allowed.sql_seconds):
             statements = connection.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise QueryError("write exactly one SELECT on the view events")
             found = connection.execute(statements[0])
             names = [column[0] for column in found.description or []]
             return [dict(zip(names, row, strict=True)) for row in found.fetchmany(limit)]
-        except duckdb.InterruptException as late:
-            raise QueryError(f"took longer than {allowed.sql_seconds:g} s: ask for less") from late
-        except duckdb.Error as wrong:
-            if not isinstance(wrong, duckdb.ProgrammingError):
-                reader.require_whole()
-            raise QueryError(str(wrong)) from wrong
-        finally:
-            timer.cancel()
+    except duckdb.InterruptException as late:
+        raise QueryError(f"took longer than {allowed.sql_seconds:g} s: ask for less") from late
+    except duckdb.Error as wrong:
+        if not isinstance(wrong, duckdb.ProgrammingError):
+            reader.require_whole()
+        raise QueryError(str(wrong)) from wrong
+
+
+@contextmanager
+def _in_time(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt whatever *connection* does after *seconds*."""
+    timer = Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _connect(reader: LogReader, allowed: Logs) -> duckdb.DuckDBPyConnection:

@@ -54,3 +54,18 @@ def test_what_is_not_one_select_on_events_is_refused(log: EmbeddedLog, text: str
         query.sql(log.reader, text.format(root=log.reader.root))
 
     assert sorted(log.reader.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("allowed", "text", "reason"),
+    [
+        (Logs(sql_seconds=0.2), "SELECT count(*) FROM range(10000000) a, range(10000000) b", "took longer than 0.2 s"),
+        (Logs(sql_memory_mb=64), "SELECT list(x ORDER BY x) FROM range(50000000) t(x)", "(?i)memory"),
+    ],
+    ids=["time", "memory"],
+)  # fmt: skip
+def test_a_question_may_use_so_much_and_no_more(
+    log: EmbeddedLog, allowed: Logs, text: str, reason: str
+) -> None:
+    with pytest.raises(QueryError, match=reason):
+        query.sql(log.reader, text, allowed=allowed)
