@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test test-servers test-browser docs trial-main trial-seeds trial-sigma
+.PHONY: setup demo check test test-servers test-browser docs trial-main trial-store trial-seeds trial-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -42,6 +42,11 @@ docs: setup
 # Sixty kills while demo rounds are played: about twenty minutes.
 trial-main: setup
 	$(PY) tests/trials/kills.py --kills 60 --gap 8 --rounds
+
+# Three hundred kills of the front door under load: about twenty minutes.
+trial-store: setup
+	$(PY) tests/trials/store.py --kills 300
+	$(PY) -m pytest -q tests/logs/test_damage.py tests/logs/test_disk.py
 
 # Five rounds, each graded from outside: about ten minutes.
 trial-seeds: setup
