@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -151,23 +152,24 @@ class LogReader:
         return rows.filter(pc.is_in(rows["seq"], wanted)).sort_by("seq")
 
     def _scan(self, view: View, after: int, limit: int) -> Batch:
-        tables, rows, last, cut = [empty()], 0, after, False
+        tables, rows, last, cut, ordered = [empty()], 0, after, False, True
         for part in self.parts(view, after):
             if rows >= limit and part.first > last:
                 cut = True
                 break
             table = self.files.read(part)
             if part.first <= after:
-                table = table.filter(pc.greater(table["seq"], after))
+                table = table.slice(np.searchsorted(table["seq"].to_numpy(), after, side="right"))
             tables.append(table)
             rows += table.num_rows
+            ordered = ordered and part.first > last
             last = max(last, part.last)
         if not cut:
             tail = view.tail
             keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
             tables.append(tail.filter(keep))
         found = pa.concat_tables(tables)
-        if len(tables) > 2:  # noqa: PLR2004 - one of them is empty: what is alone is in order
+        if not ordered:
             found = found.sort_by("seq")
         if cut or found.num_rows > limit:
             found = found.slice(0, limit)

@@ -22,7 +22,11 @@ from soc.model.event import REJECTS, SCHEMA
 ROW_GROUP = 20_000
 SOUGHT = ("wallet", "counterparty", "tx_hash", "event_id", "user_name", "src_ip")
 """Columns in which single values are looked for: a bloom filter tells where they are not."""
+PACKED = {"seq": "DELTA_BINARY_PACKED", "ts": "DELTA_BINARY_PACKED"}
+"""Columns whose values grow: their differences are kept."""
 WHOLE = b"soc.promoted"
+KNOWN_FILES = 1024
+"""Files whose footers are kept, so that each is read once."""
 QUICK, SMALL = 1, 3
 """zstd levels: of what is soon compacted, and of what stays."""
 
@@ -110,8 +114,9 @@ class Files:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._metadata: dict[str, pq.FileMetaData] = {}
         self._parts = lru_cache(maxsize=4096)(self._look)
-        self._tables = lru_cache(maxsize=8)(self._read)
+        self._tables = lru_cache(maxsize=4)(self._read)
 
     def parts(self, segment: Segment) -> tuple[Part, ...]:
         """Return the row groups of *segment*.
@@ -171,7 +176,13 @@ class Files:
 
     def _open(self, segment: Segment) -> pq.ParquetFile:
         with self._reading(segment):
-            return pq.ParquetFile(self.root / segment.path)
+            known = self._metadata.get(segment.path)
+            file = pq.ParquetFile(self.root / segment.path, metadata=known)
+            if known is None:
+                if len(self._metadata) >= KNOWN_FILES:
+                    self._metadata.clear()
+                self._metadata[segment.path] = file.metadata
+            return file
 
     @contextmanager
     def _reading(self, segment: Segment) -> Iterator[None]:
@@ -266,5 +277,7 @@ def _writer(path: Path, first: pa.Table, level: int) -> pq.ParquetWriter:
         first.schema,
         compression="zstd",
         compression_level=level,
+        use_dictionary=[name for name in first.schema.names if name not in PACKED],
+        column_encoding=PACKED,
         bloom_filter_options=blooms,
     )
