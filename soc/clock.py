@@ -43,6 +43,11 @@ def nonce(size: int = 32) -> str:
     return secrets.token_urlsafe(size)
 
 
+def jitter() -> float:
+    """Return a factor from 0.5 to 1.5, so that many who wait do not come back together."""
+    return 0.5 + secrets.randbelow(1_001) / 1_000
+
+
 def pause(seconds: float) -> None:
     """Sleep."""
     time.sleep(seconds)

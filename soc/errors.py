@@ -4,6 +4,7 @@ SocError
 ├── AccessDenied      the caller may not do this
 │   ├── NotAuthenticated   nobody knows who the caller is
 │   └── TooManyRequests    the caller asks too often
+├── BackupError       a backup cannot be made, trusted or restored
 ├── Busy              too much is asked at once
 ├── ContentError      files that people write have mistakes
 ├── ExpressionError   a ${{ }} expression cannot be evaluated
@@ -11,6 +12,7 @@ SocError
 ├── HomeError         the home directory cannot be used
 ├── Illegal           the thing is not in a state that allows this
 ├── LogError          the event store is damaged or cannot be written
+│   ├── ClusterDown        the cluster that keeps events does not answer
 │   ├── Held               a legal hold keeps what was to be removed
 │   └── StoreFull          the disk has no room for more events
 ├── NotFound          there is no such thing
@@ -91,6 +93,10 @@ class Busy(_Reasoned):
         self.after = after
 
 
+class BackupError(_Reasoned):
+    """A backup cannot be made, trusted or restored; the reason names what is wrong, a line each."""
+
+
 class ContentError(SocError):
     """A file has mistakes; str() gives them a line each."""
 
@@ -124,6 +130,10 @@ class Illegal(_Reasoned):
 
 class LogError(_Reasoned):
     """The event store is damaged or cannot be written; the reason names the file."""
+
+
+class ClusterDown(LogError):
+    """The cluster that keeps events does not answer now; the reason says how."""
 
 
 class Held(LogError):

@@ -93,6 +93,21 @@ class Store(Value):
         return given
 
 
+class OpenSearch(Value):
+    """Where events are kept at scale. Without urls they are kept in the home.
+
+    ca: file of the authority that signed the cluster's certificate. timeout: seconds for one
+    question. shard: the number of this front door, if several write to one cluster.
+    """
+
+    urls: tuple[str, ...] = ()
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    ca: Path | None = None
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+    shard: Annotated[int, Field(ge=0)] = 0
+
+
 class Detect(Value):
     """Detection.
 
@@ -189,6 +204,7 @@ class Groups(Value):
     content: tuple[Folder, ...] = ()
     store: Store = Store()
     logs: Logs = Logs()
+    opensearch: OpenSearch = OpenSearch()
     detect: Detect = Detect()
     incidents: Incidents = Incidents()
     respond: Respond = Respond()
@@ -204,6 +220,7 @@ class Settings(BaseSettings):
     content: tuple[Folder, ...]
     store: Store
     logs: Logs
+    opensearch: OpenSearch
     detect: Detect
     incidents: Incidents
     respond: Respond

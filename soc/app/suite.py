@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from soc.detect.rules import Rules
     from soc.incidents.record import Change
     from soc.ingest.parse import Intake
-    from soc.logs.embedded import EmbeddedLog
+    from soc.logs.port import OpenLog
     from soc.logs.reader import LogReader
     from soc.respond.action import Action
     from soc.respond.engine import Engine
@@ -66,10 +66,21 @@ class Suite:
         """The event store, to read."""
         from soc.logs.reader import LogReader  # pyarrow
 
+        if self.settings.opensearch.urls:
+            from soc.logs.opensearch.cluster import Cluster  # the extra of that name
+            from soc.logs.opensearch.reader import OpenSearchReader
+
+            remote = self.settings.opensearch
+            return OpenSearchReader(self.home.events, Cluster(remote), remote.shard)
         return LogReader(self.home.events)
 
-    def log(self) -> EmbeddedLog:
+    def log(self) -> OpenLog:
         """Open the event store to write; raises LogError while another process does."""
+        if self.settings.opensearch.urls:
+            from soc.logs.opensearch.store import OpenSearchLog  # the extra of that name
+
+            parts = (self.settings.logs, self.settings.opensearch, self.clock)
+            return OpenSearchLog(self.home.events, *parts)
         from soc.logs.embedded import EmbeddedLog  # pyarrow
 
         return EmbeddedLog(self.home.events, self.settings.logs, self.clock)

@@ -15,8 +15,7 @@ from soc.errors import Refused
 from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parse import Intake, restore
 from soc.ingest.parsers.evtx import read_evtx
-from soc.logs.embedded import EmbeddedLog
-from soc.logs.port import Appended
+from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row, assign, to_columns
 
 Append = Callable[[Sequence[bytes]], dict[str, Any]]
@@ -83,7 +82,7 @@ def replay(suite: Suite) -> dict[str, Any]:
     return counted
 
 
-def replay_page(suite: Suite, log: EmbeddedLog, after: int, limit: int) -> dict[str, Any]:
+def replay_page(suite: Suite, log: OpenLog, after: int, limit: int) -> dict[str, Any]:
     """Ask the parsers about at most *limit* rejects above number *after*.
 
     last_seq: the last one asked about; ask on from there until fewer than *limit* were asked.
@@ -102,13 +101,13 @@ def replay_page(suite: Suite, log: EmbeddedLog, after: int, limit: int) -> dict[
     }
 
 
-def store(suite: Suite, log: EmbeddedLog, found: Found) -> Appended:
+def store(suite: Suite, log: OpenLog, found: Found) -> Appended:
     """Append rows, each with its source and in its class; return when they are on the disk."""
     columns = to_columns([row for _, row in found], suite.clock.now())
     return log.append(assign(columns, [source for source, _ in found], suite.classify.of(columns)))
 
 
-def store_lines(suite: Suite, log: EmbeddedLog, lines: Lines) -> Appended:
+def store_lines(suite: Suite, log: OpenLog, lines: Lines) -> Appended:
     """Append lines as the parsers read them; return when they are on the disk."""
     columns = suite.intake.table(lines.text, lines.ids, suite.clock.now(), lines.form)
     return log.append(assign(columns, lines.sources, suite.classify.of(columns)))

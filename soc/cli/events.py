@@ -12,6 +12,7 @@ from soc.cli.base import (
     LAST_NUMBER,
     HomeOption,
     Json,
+    Limit,
     group,
     moment,
     show,
@@ -26,6 +27,7 @@ BATCH = 5_000
 def add(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command()(ingest)
+    app.command()(search)
     app.command()(sql)
     app.command()(detect)
     app.command()(scan)
@@ -51,6 +53,24 @@ def ingest(
     show(counted, as_json, lines)
 
 
+def search(
+    query: Annotated[str, typer.Argument(help="Such as 'wallet.address:0xab* AND NOT gift'.")] = "",
+    home: HomeOption = HOME,
+    since: Annotated[datetime | None, typer.Option(parser=moment, help="Not before.")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="Before.")] = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """Search stored events, newest first: terms such as field:value, joined by AND, OR, NOT."""
+    from soc.logs.filter import parse
+    from soc.logs.port import Search
+
+    wanted = Search(parse(query), since, until, limit)
+    rows = [dict(row) for row in suite_at(home).reader.search(wanted)]
+    shown = ("ts", "source", "dataset", "action", "outcome", "wallet", "user_name", "message")
+    show(rows, as_json, table(rows, *shown))
+
+
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT on the view events.")],
     home: HomeOption = HOME,
@@ -59,7 +79,8 @@ def sql(
     """Ask with SQL: one SELECT on the view events."""
     from soc.logs import query as queries
 
-    rows = queries.sql(suite_at(home).reader, query)
+    suite = suite_at(home)
+    rows = queries.sql(suite.reader, query, allowed=suite.settings.logs)
     show(rows, as_json, table(rows, *(rows[0] if rows else ())))
 
 

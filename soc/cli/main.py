@@ -14,6 +14,7 @@ from soc.cli import (
     running,
     sources,
     triage,
+    upkeep,
 )
 
 app = typer.Typer(
@@ -24,7 +25,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, running, events, sources, content, triage, response, access, governance):
+MODULES = (demo, running, events, sources, content, triage, response, access, governance, upkeep)
+for module in MODULES:
     module.add(app)
 
 

@@ -70,6 +70,7 @@ def front(
     home: HomeOption = HOME, host: str | None = None, port: int | None = None, after: str = ""
 ) -> None:
     """Run the front door alone; the supervisor does this."""
+    from soc.app.presence import at_work
     from soc.app.work import tell_of_death
     from soc.errors import ContentError, HomeError, LogError, SettingsError
     from soc.watch import lifeline
@@ -83,7 +84,8 @@ def front(
             tell_of_death(suite, after)
         for problem in suite.sources.problems:
             warn(problem)
-        serve_front(suite, host, port)
+        with at_work(suite.home):
+            serve_front(suite, host, port)
     except (HomeError, SettingsError, ContentError, LogError) as refused:
         warn(refused)
         raise typer.Exit(REFUSED) from refused
@@ -95,6 +97,7 @@ def work(
     after: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Run one more worker: windows, playbook runs, effects whose time is over."""
+    from soc.app.presence import at_work
     from soc.app.work import tell_of_death
     from soc.app.work import work as work_on
     from soc.watch import lifeline
@@ -107,7 +110,8 @@ def work(
         tell_of_death(suite, after)
     for problem in (*suite.rules.ruleset.failed, *suite.playbooks.problems):
         warn(problem)
-    work_on(suite, stop_on_signal())
+    with at_work(suite.home):
+        work_on(suite, stop_on_signal())
 
 
 def check(home: HomeOption = HOME, as_json: Json = False) -> None:

@@ -146,7 +146,8 @@ class Chain:
             self.state()
             self._refuse_stale(supersedes)
             if kind in {"drop", "rewrite"}:
-                self._refuse_held(supersedes)
+                for segment in supersedes:
+                    self.require_free(segment.data_class, segment.day)
             every = (*segments, *supersedes)
             first, last = numbers or _range(every)
             entry = Entry(
@@ -164,6 +165,13 @@ class Chain:
             write_durably(self._path(entry.number), entry.model_dump_json().encode())
             self.state()
         return entry
+
+    def require_free(self, data_class: str, day: date) -> None:
+        """Do nothing if *day* of *data_class* may be dropped and rewritten; raises Held."""
+        holds = dict(self.state().holds)
+        for name in (data_class, f"{data_class}/{day}"):
+            if name in holds:
+                raise Held(name, holds[name])
 
     def summarise(self, gone: Sequence[str]) -> None:
         """Write down what the chain says, so that the next start need not read it from the front.
@@ -226,13 +234,6 @@ class Chain:
         for segment in segments:
             if self._live.get(segment.path) != segment:
                 raise LogError(f"{segment.path} was replaced meanwhile: look again")
-
-    def _refuse_held(self, segments: Sequence[Segment]) -> None:
-        holds = dict(self._state.holds)
-        for segment in segments:
-            for name in (segment.data_class, f"{segment.data_class}/{segment.day}"):
-                if name in holds:
-                    raise Held(name, holds[name])
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}.json"

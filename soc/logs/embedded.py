@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from soc.clock import Clock
-from soc.logs import compact, search, segments
+from soc.logs import compact, segments
 from soc.logs.chain import Chain, Segment
 from soc.logs.journal import Journal
 from soc.logs.known import COLUMNS
@@ -128,13 +128,13 @@ class EmbeddedLog:
 
     def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
         """Yield events, newest first."""
-        return search.search(self.reader, wanted)
+        return self.reader.search(wanted)
 
     def aggregate(
         self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
     ) -> list[Bucket]:
         """Return how many events there are for each combination of the columns *by*."""
-        return search.aggregate(self.reader, wanted, by, every)
+        return self.reader.aggregate(wanted, by, every)
 
     def _seal(self, generation: Generation) -> None:
         table = pa.concat_tables(generation.read())

@@ -94,10 +94,17 @@ def spelt(field: str, value: str) -> str:
 def expression(pattern: str, folded: bool) -> Any:  # noqa: ANN401, FBT001 - a compiled pattern of re2
     """Return *pattern* as a regular expression for whole values."""
     parts = [
-        {"*": "(?s:.*)", "?": "(?s:.)"}[letter] if is_wild else re2.escape(letter)
+        {"*": "(?s:.*)", "?": "(?s:.)"}[letter] if is_wild else _plainly(letter, folded=folded)
         for letter, is_wild in letters(pattern)
     ]
-    return re2.compile(f"{'(?i)' if folded else ''}^{''.join(parts)}$".replace("$", r"\z"))
+    return re2.compile(rf"\A{''.join(parts)}\z")
+
+
+def _plainly(letter: str, *, folded: bool) -> str:
+    """Return what matches *letter*; folded: also in the other case, of ASCII's letters alone."""
+    if folded and letter.isascii() and letter.isalpha():
+        return f"[{letter.lower()}{letter.upper()}]"
+    return str(re2.escape(letter))
 
 
 def values(row: Row, field: str) -> Iterator[str]:

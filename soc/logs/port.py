@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -12,6 +12,9 @@ from soc.logs.filter import Filter
 from soc.logs.match import COLUMNS
 from soc.model.event import Batch
 from soc.model.value import EPOCH
+
+if TYPE_CHECKING:
+    from soc.logs.reader import LogReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,31 @@ class LogStore(Protocol):
 
     def rewrite(self, data_class: str, day: date, keep: Keep, reason: str) -> int:
         """Remove the rows that *keep* refuses; return how many. Raises Held."""
+
+
+class OpenLog(LogStore, Protocol):
+    """An event store that this process alone writes to."""
+
+    @property
+    def reader(self) -> "LogReader":
+        """Return what reads it."""
+
+    @property
+    def problem(self) -> str:
+        """Return why what was acknowledged is not permanent yet, or nothing."""
+
+    @property
+    def free(self) -> float:
+        """Return the share of the disk that is free, 0 to 1."""
+
+    def tick(self) -> None:
+        """Begin whatever is due in the background."""
+
+    def seal(self) -> None:
+        """Make permanent whatever is only in the journal; return when it is."""
+
+    def close(self) -> None:
+        """Let another process write; this one no longer can."""
 
 
 def column_of(name: str) -> str:

@@ -1,17 +1,19 @@
 """Read the event store from any process, also while another one writes."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.errors import LogError
 from soc.logs.chain import Chain, Segment
+from soc.logs.port import Bucket, Search
 from soc.logs.segments import Files, Part
 from soc.logs.wal import WalReader
 from soc.model.event import REJECTS, Batch, empty
@@ -50,19 +52,38 @@ class LogReader:
                     frames = self._wal.read()
                 except FileNotFoundError:
                     continue
-                state = self._chain.state()
-                upto, tables = state.sealed, []
+                live, sealed = self.sealed()
+                upto, tables = sealed, []
                 for frame in frames:
                     if frame.first == upto + 1:
                         upto = frame.first + frame.table.num_rows - 1
                         tables.append(frame.table)
                 tail = pa.concat_tables(tables) if tables else empty()
-                return View(state.live, tail, state.sealed, upto)
+                return View(live, tail, sealed, upto)
         raise LogError(f"{self.root}: write-ahead files change faster than they can be read")
+
+    def sealed(self) -> tuple[tuple[Segment, ...], int]:
+        """Return the live segments, and the last number that is permanent."""
+        state = self._chain.state()
+        return state.live, state.sealed
 
     def scan(self, after: int, limit: int) -> Batch:
         """Return up to *limit* events above number *after*, up to the first missing one."""
         return self.looking(lambda view: self._scan(view, after, limit))
+
+    def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
+        """Yield events, newest first by when they happened, then by number; close it to cancel."""
+        from soc.logs import search  # defers DuckDB
+
+        return search.search(self, wanted)
+
+    def aggregate(
+        self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
+    ) -> list[Bucket]:
+        """Return how many events there are for each combination of the columns *by*."""
+        from soc.logs import search  # defers DuckDB
+
+        return search.aggregate(self, wanted, by, every)
 
     def rejects(self, after: int = 0, limit: int = 1000) -> pa.Table:
         """Return what no parser took, from number *after* on, with its reason."""

@@ -1,7 +1,9 @@
 """Reach a database: one SQLite file, or PostgreSQL."""
 
+import os
 from sqlite3 import Connection as SQLite
 from typing import Any
+from weakref import finalize
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
@@ -16,6 +18,8 @@ Database = Engine
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 WRITTEN = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""What stands in PostgreSQL for a NUL, which its text cannot hold."""
 PATIENCE = 30
 """Seconds that a transaction waits for the lock of another one."""
 REACH = 10
@@ -55,7 +59,7 @@ def _postgresql(where: URL) -> Database:
             where,
             connect_args={
                 "connect_timeout": REACH,
-                "application_name": "soc",
+                "application_name": f"soc {os.uname().nodename} {os.getpid()}",
                 "options": f"-c lock_timeout={PATIENCE}s",
             },
             hide_parameters=True,
@@ -75,6 +79,7 @@ def _postgresql(where: URL) -> Database:
 
         connection.adapters.register_dumper(str, NulFree)
 
+    finalize(database, database.pool.dispose)  # who forgets to dispose still takes proper leave
     return database
 
 

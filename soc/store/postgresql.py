@@ -3,7 +3,7 @@
 from psycopg.abc import Buffer
 from psycopg.types.string import StrDumper
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+from soc.store.engine import REPLACEMENT
 
 
 class NulFree(StrDumper):

@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import RedirectResponse, Response
 
-from soc.web import api, bulk, edges, hooks, otlp
+from soc.web import api, bulk, edges, hooks, otlp, search
 from soc.web.console import site
 from soc.web.front import Front
 from soc.web.refusals import headers_of, status_of
@@ -19,6 +19,7 @@ def build(front: Front) -> FastAPI:
     app.router.routes.extend([*bulk.routes(front), *otlp.routes(front), *hooks.routes(front)])
     app.include_router(edges.router(front))
     app.include_router(api.router(front))
+    app.include_router(search.router(front))
     site.install(app, front, _error)
 
     app.add_middleware(Secure)

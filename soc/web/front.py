@@ -24,8 +24,7 @@ from soc.app.silence import tell_limit
 from soc.app.suite import Suite
 from soc.clock import monotonic, nonce
 from soc.errors import LogError, NotAuthenticated
-from soc.logs.embedded import EmbeddedLog
-from soc.logs.port import Appended
+from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
@@ -49,7 +48,7 @@ class Front:
     """The front door of one process."""
 
     suite: Suite
-    log: EmbeddedLog
+    log: OpenLog
     limiter: MovingWindowRateLimiter = field(
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )

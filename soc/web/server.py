@@ -13,10 +13,11 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
+from soc.app.health import Health
 from soc.app.suite import Suite
 from soc.clock import monotonic, pause
 from soc.errors import HomeError, LogError, StoreError
-from soc.logs.embedded import EmbeddedLog
+from soc.logs.port import OpenLog
 from soc.model.listener import Address, Area, Listener, unsafe
 from soc.settings import Web
 from soc.web import inputs, sockets
@@ -122,7 +123,7 @@ async def _run(
     parts.append((whole, sockets.local(front.suite.home.socket)))
     _end_on_signal([server for server, _ in parts])
     serving = [asyncio.create_task(server.serve(sockets=[on])) for server, on in parts]
-    aside = [asyncio.create_task(_seal(front.log)), asyncio.create_task(_remember(front))]
+    aside = [asyncio.create_task(_seal(front)), asyncio.create_task(_remember(front))]
     while not all(server.started for server, _ in parts):
         if any(task.done() for task in serving):
             _end([server for server, _ in parts])
@@ -173,10 +174,19 @@ def _tell(
         print(f"ready {input_.address}", flush=True)  # noqa: T201 - a result
 
 
-async def _seal(log: EmbeddedLog) -> None:
+async def _seal(front: Front) -> None:
+    health = Health(front.suite, front.log)
     while True:
         await asyncio.sleep(SEAL_LOOK)
-        await asyncio.to_thread(log.tick)
+        await asyncio.to_thread(front.log.tick)
+        await asyncio.to_thread(_look, health)
+
+
+def _look(health: Health) -> None:
+    try:
+        health.look()
+    except StoreError as away:
+        logging.getLogger(__name__).warning("the event store is watched, not told of: %s", away)
 
 
 async def _remember(front: Front) -> None:
@@ -192,7 +202,7 @@ def _flush(front: Front) -> None:
         logging.getLogger(__name__).warning("sources are counted, not kept: %s", away)
 
 
-def _patiently(suite: Suite) -> EmbeddedLog:
+def _patiently(suite: Suite) -> OpenLog:
     """Open the event store, waiting a little for the process before us to let it go."""
     end = monotonic() + sockets.PATIENCE
     while True:

@@ -1,9 +1,11 @@
 """Every event store gives the same answers to the same events."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import orjson
 import pytest
@@ -17,30 +19,55 @@ from soc.ingest.parsers.ecs import Ecs
 from soc.logs.embedded import EmbeddedLog
 from soc.logs.filter import parse
 from soc.logs.memory import MemoryLog
+from soc.logs.opensearch.store import OpenSearchLog
 from soc.logs.port import Search
 from soc.model.event import REJECTS, assign
 from soc.model.value import EPOCH
-from soc.settings import Logs
+from soc.settings import Logs, OpenSearch
 
 T0 = EPOCH + timedelta(days=20_000)
 INTAKE = Intake({"ecs": Ecs()})
 Stores = Callable[[], Any]
 
 
-@pytest.fixture(params=["memory", "embedded", "embedded, sealed", "embedded, compacted"])
+KINDS = [
+    "memory",
+    "embedded",
+    "embedded, sealed",
+    "embedded, compacted",
+    *(
+        pytest.param(kind, marks=[pytest.mark.server, pytest.mark.xdist_group("opensearch")])
+        for kind in ("opensearch", "opensearch, sealed")
+    ),
+]
+
+
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: SettableClock) -> Iterator[Any]:
     if request.param == "memory":
         yield MemoryLog()
         return
-    log = EmbeddedLog(tmp_path / "events", Logs(), clock)
+    if request.param.startswith("opensearch"):
+        node = request.getfixturevalue("opensearch")
+        clean(node)
+        remote = OpenSearch(urls=(node.url,))
+        log: Any = OpenSearchLog(tmp_path / "events", Logs(), remote, clock)
+    else:
+        log = EmbeddedLog(tmp_path / "events", Logs(), clock)
     if "," in request.param:
-        log = Sealing(log, compacts="compacted" in request.param)  # type: ignore[assignment]
+        log = Sealing(log, compacts="compacted" in request.param)
     yield log
     log.close()
 
 
+def clean(node: Any) -> None:
+    """Remove every index of the store: each test begins with an empty cluster."""
+    with suppress(HTTPError):
+        node.ask("/soc-*", method="DELETE")
+
+
 class Sealing:
-    """An embedded store that seals after every append, and may also compact."""
+    """A store that seals after every append, and may also compact."""
 
     def __init__(self, log: EmbeddedLog, compacts: bool) -> None:
         self._log, self._compacts = log, compacts

@@ -1,0 +1,1 @@
+"""The event store on OpenSearch: a local journal acknowledges, the cluster keeps."""

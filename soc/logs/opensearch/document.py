@@ -1,0 +1,110 @@
+"""Events as documents: the columns under ``commonwatch``, beside them the event's own fields."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from soc.model.event import SCHEMA
+from soc.model.value import EPOCH
+
+MICROSECOND = timedelta(microseconds=1)
+COLUMNS = "commonwatch"
+TEMPLATE = "commonwatch-events"
+PATTERN = "soc-*"
+MOMENTS = ("ts", "ingested")
+KEYWORD = MappingProxyType({"type": "keyword"})
+
+
+def index_of(data_class: str, day: date) -> str:
+    """Return the index of what *data_class* took in on *day*."""
+    return f"soc-{data_class}-{day.isoformat()}"
+
+
+def template() -> dict[str, Any]:
+    """Return the template of all indices.
+
+    Moments are whole microseconds since 1970, so that what is compared is what was stored. An
+    event's own fields are indexed as they come; text of any length is kept, long text not indexed.
+    """
+    columns: dict[str, Any] = {name: dict(KEYWORD) for name in SCHEMA.names}
+    columns |= {name: {"type": "long"} for name in ("seq", *MOMENTS)}
+    columns |= {
+        n: {"type": "keyword", "index": False, "doc_values": False} for n in ("raw", "reason")
+    }
+    own = {"type": "keyword", "ignore_above": 8_191}
+    return {
+        "index_patterns": [PATTERN],
+        "priority": 500,
+        "template": {
+            "settings": {
+                "number_of_shards": 1,
+                "index.mapping.ignore_malformed": True,
+                "index.mapping.total_fields.limit": 2_000,
+                "index.max_result_window": 10_000,
+            },
+            "mappings": {
+                "date_detection": False,
+                "dynamic_templates": [{"text": {"match_mapping_type": "string", "mapping": own}}],
+                "properties": {
+                    "@timestamp": {"type": "date"},
+                    COLUMNS: {"dynamic": False, "properties": columns},
+                    "soc": {
+                        "properties": {
+                            "seq": {"type": "long"},
+                            "shard": {"type": "integer"},
+                            **{name: dict(KEYWORD) for name in ("source", "class", "parser")},
+                        }
+                    },
+                },
+            },
+        },
+    }
+
+
+def actions(rows: Iterable[Mapping[str, Any]], shard: int, *, whole: bool = True) -> list[bytes]:
+    """Return the ``_bulk`` lines that create *rows*: the same rows always make the same ids.
+
+    whole: with the event's own fields, not its columns alone.
+    """
+    lines: list[bytes] = []
+    for row in rows:
+        index = index_of(row["class"], row["ingested"].date())
+        action = {"create": {"_index": index, "_id": f"{shard}-{row['seq']}"}}
+        lines += [orjson.dumps(action), orjson.dumps(_document(row, shard, whole=whole))]
+    return lines
+
+
+def _document(row: Mapping[str, Any], shard: int, *, whole: bool) -> dict[str, Any]:
+    columns = {name: value for name, value in row.items() if value is not None}
+    columns |= {name: micros(row[name]) for name in MOMENTS}
+    event = _event(row["raw"]) if whole and not row["reason"] else {}
+    own = event.get("soc")
+    names = {name: row[name] for name in ("seq", "source", "class", "parser") if row[name]}
+    soc = {**(own if isinstance(own, dict) else {}), **names, "shard": shard}
+    return {**event, "soc": soc, COLUMNS: columns}
+
+
+def _event(raw: str) -> dict[str, Any]:
+    found = orjson.loads(raw)
+    return found if isinstance(found, dict) else {}
+
+
+def micros(moment: datetime) -> int:
+    """Return *moment* as microseconds since 1970."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def row_of(hit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a document."""
+    columns = hit["_source"][COLUMNS]
+    row = {name: columns.get(name) for name in SCHEMA.names}
+    return row | {name: EPOCH + row[name] * MICROSECOND for name in MOMENTS}
+
+
+def table_of(hits: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return documents as a table of SCHEMA."""
+    return pa.Table.from_pylist([row_of(hit) for hit in hits], SCHEMA)

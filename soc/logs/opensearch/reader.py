@@ -1,0 +1,196 @@
+"""Read events from a cluster, and from the journal what has not got there yet."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from heapq import merge
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soc.logs.chain import Segment
+from soc.logs.match import matcher
+from soc.logs.opensearch.cluster import Cluster
+from soc.logs.opensearch.document import COLUMNS, PATTERN, micros, row_of, table_of
+from soc.logs.opensearch.dsl import query
+from soc.logs.opensearch.shipped import Shipped
+from soc.logs.port import Bucket, Search, column_of, order_of
+from soc.logs.reader import LogReader, View
+from soc.model.event import REJECTS, SCHEMA, Batch, empty
+from soc.model.value import EPOCH
+
+PAGE = 5_000
+SHOWN = [name for name in SCHEMA.names if name != "reason"]
+SEQ, TS = f"{COLUMNS}.seq", f"{COLUMNS}.ts"
+NO_REJECT = {"bool": {"must_not": [{"term": {f"{COLUMNS}.class": REJECTS}}]}}
+MICROSECOND = timedelta(microseconds=1)
+
+
+class OpenSearchReader(LogReader):
+    """The event store, to look at."""
+
+    def __init__(self, root: Path, cluster: Cluster, shard: int = 0) -> None:
+        super().__init__(root)
+        self._cluster = cluster
+        self._mine = {"term": {"soc.shard": shard}}
+        self._shipped = Shipped(root)
+
+    def sealed(self) -> tuple[tuple[Segment, ...], int]:
+        """Return no segments, and the last number that the cluster has."""
+        return (), self._shipped.read()
+
+    def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
+        """Yield events, newest first by when they happened, then by number."""
+        view = self.view()
+        waiting = sorted(self._waiting(view, wanted), key=_age, reverse=True)
+        found = merge(self._found(view, wanted), waiting, key=_age, reverse=True)
+        for number, row in enumerate(found, start=1):
+            yield row
+            if number >= wanted.limit:
+                return
+
+    def aggregate(
+        self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
+    ) -> list[Bucket]:
+        """Return how many events there are for each combination of the columns *by*."""
+        columns = [column_of(name) for name in by]
+        view, asked = self.view(), query(wanted.filter)
+        counts: Counter[tuple[Any, ...]] = Counter()
+        rows = list(self._waiting(view, wanted))
+        if asked.is_exact:
+            counts.update(dict(self._counted(view, wanted, columns, every)))
+        else:
+            rows += self._found(view, wanted)
+        width = every // MICROSECOND if every else 1
+        for row in rows:
+            into = micros(row["ts"]) // width if every else None
+            counts[into, *(row[name] for name in columns)] += 1
+        buckets = [
+            Bucket(EPOCH + into * every if every else None, tuple(key), count)
+            for (into, *key), count in counts.items()
+        ]
+        return sorted(buckets, key=order_of)
+
+    def count_rejects(self) -> int:
+        """Return how much no parser took, without reading it."""
+        view = self.view()
+        in_tail = pc.sum(pc.equal(view.tail["class"], REJECTS)).as_py() or 0
+        body = {"size": 0, "track_total_hits": True, "query": self._upto(view, _REJECTS)}
+        total: int = self._cluster.search(PATTERN, body)["hits"]["total"]["value"]
+        return int(in_tail) + total
+
+    def _scan(self, view: View, after: int, limit: int) -> Batch:
+        stored = self._stored(view, after, limit, NO_REJECT)
+        if stored.num_rows >= limit:
+            return Batch(stored, stored["seq"][-1].as_py())
+        tail = view.tail
+        keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
+        rows = tail.filter(keep)
+        found = pa.concat_tables([stored, rows]).slice(0, limit)
+        cut = stored.num_rows + rows.num_rows > limit
+        return Batch(found, found["seq"][-1].as_py() if cut else max(view.upto, after))
+
+    def _rejects(self, view: View, after: int, limit: int) -> pa.Table:
+        stored = self._stored(view, after, limit, _REJECTS)
+        tail = view.tail
+        keep = pc.and_(pc.greater(tail["seq"], after), pc.equal(tail["class"], REJECTS))
+        return pa.concat_tables([stored, tail.filter(keep)]).slice(0, limit)
+
+    def _events(self, view: View, seqs: list[int]) -> pa.Table:
+        ordered = sorted(seqs)
+        asked = ordered[: bisect_right(ordered, view.sealed)]
+        tables = [view.tail.filter(pc.is_in(view.tail["seq"], pa.array(seqs, pa.int64())))]
+        for begin in range(0, len(asked), PAGE):
+            some = {"terms": {SEQ: asked[begin : begin + PAGE]}}
+            tables.append(self._stored(view, 0, PAGE, some))
+        return pa.concat_tables(tables).sort_by("seq")
+
+    def _stored(self, view: View, after: int, limit: int, only: dict[str, Any]) -> pa.Table:
+        """Return up to *limit* rows above number *after* that the cluster has."""
+        if after >= view.sealed:
+            return empty()
+        above = {"range": {SEQ: {"gt": after}}}
+        body = {
+            "size": min(limit, PAGE),
+            "query": self._upto(view, above, only),
+            "sort": [{SEQ: "asc"}],
+            "_source": [COLUMNS],
+        }
+        tables, rows = [empty()], 0
+        for hits in self._cluster.pages(PATTERN, body):
+            tables.append(table_of(hits))
+            rows += len(hits)
+            if rows >= limit:
+                break
+        return pa.concat_tables(tables).slice(0, limit)
+
+    def _found(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
+        asked, takes = query(wanted.filter), matcher(wanted.filter)
+        body = {
+            "size": min(wanted.limit, PAGE) if asked.is_exact else PAGE,
+            "query": self._upto(view, NO_REJECT, asked.body, *_between(wanted)),
+            "sort": [{TS: "desc"}, {SEQ: "desc"}],
+            "_source": [COLUMNS],
+        }
+        for hits in self._cluster.pages(PATTERN, body):
+            for row in map(row_of, hits):
+                if asked.is_exact or takes(row):
+                    yield {name: row[name] for name in SHOWN}
+
+    def _waiting(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
+        takes = matcher(wanted.filter)
+        tail = view.tail.filter(pc.not_equal(view.tail["class"], REJECTS))
+        for row in tail.select(SHOWN).to_pylist():
+            since = wanted.since is None or row["ts"] >= wanted.since
+            if since and (wanted.until is None or row["ts"] < wanted.until) and takes(row):
+                yield row
+
+    def _counted(
+        self, view: View, wanted: Search, columns: Sequence[str], every: timedelta | None
+    ) -> Iterator[tuple[tuple[Any, ...], int]]:
+        """Yield counts by a composite aggregation: complete, a page at a time."""
+        asked = self._upto(view, NO_REJECT, query(wanted.filter).body, *_between(wanted))
+        width = every // MICROSECOND if every else 1
+        sources: list[dict[str, Any]] = [
+            {name: {"terms": {"field": f"{COLUMNS}.{name}", "missing_bucket": True}}}
+            for name in columns
+        ]
+        if every:
+            sources.insert(0, {"begin": {"histogram": {"field": TS, "interval": width}}})
+        if not sources:
+            body: dict[str, Any] = {"size": 0, "track_total_hits": True, "query": asked}
+            if total := self._cluster.search(PATTERN, body)["hits"]["total"]["value"]:
+                yield (None,), total
+            return
+        composite: dict[str, Any] = {"size": 1_000, "sources": sources}
+        while True:
+            body = {"size": 0, "query": asked, "aggs": {"by": {"composite": composite}}}
+            said = self._cluster.search(PATTERN, body).get("aggregations", {}).get("by", {})
+            for bucket in said.get("buckets", ()):
+                key = bucket["key"]
+                into = round(key["begin"] / width) if every else None
+                yield (into, *(key[name] for name in columns)), bucket["doc_count"]
+            if "after_key" not in said:
+                return
+            composite["after"] = said["after_key"]
+
+    def _upto(self, view: View, *conditions: dict[str, Any]) -> dict[str, Any]:
+        """Return the query for what the cluster is known to have of this store."""
+        known = {"range": {SEQ: {"lte": view.sealed}}}
+        return {"bool": {"filter": [self._mine, known, *conditions]}}
+
+
+_REJECTS = {"term": {f"{COLUMNS}.class": REJECTS}}
+
+
+def _between(wanted: Search) -> list[dict[str, Any]]:
+    sides = {"gte": wanted.since, "lt": wanted.until}
+    limits = {side: micros(bound) for side, bound in sides.items() if bound}
+    return [{"range": {TS: limits}}] if limits else []
+
+
+def _age(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["ts"], row["seq"]
