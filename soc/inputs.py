@@ -124,6 +124,18 @@ class Hook(Value):
         return signed
 
 
+class FileInput(Value):
+    """Files that others write and that are followed, through renames and truncation.
+
+    path: a pattern such as ``/var/log/nginx/*.log``, below the home unless absolute. format: auto
+    or the name of a parser.
+    """
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    source: SourceName
+    format: str = "auto"
+
+
 class Expected(Value):
     """What is expected of a source. rate, daily: events a second and a day (UTC) that are taken.
 
@@ -139,11 +151,13 @@ class Expected(Value):
 class Inputs(Value):
     """What is taken besides ``_bulk`` and OTLP, and what is expected.
 
-    syslog: addresses that take it. hooks: signed webhooks. sources: that are expected, each with
-    its limits. silent_after: of expected sources that name none of their own.
+    syslog: addresses that take it. files: that are followed. hooks: signed webhooks. sources: that
+    are expected, each with its limits. silent_after: of expected sources that name none of their
+    own.
     """
 
     syslog: tuple[SyslogInput, ...] = ()
+    files: tuple[FileInput, ...] = ()
     hooks: tuple[Hook, ...] = ()
     sources: tuple[Expected, ...] = ()
     silent_after: Duration | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, checking, group, show, suite_at, table, warn
+from soc.cli.base import HOME, HomeOption, Json, checking, group, show, suite_at, table, warn, who
 
 if TYPE_CHECKING:
     from soc.ingest.sources.samples import Tried
@@ -17,6 +17,7 @@ def add(app: typer.Typer) -> None:
     sources = group("What sends events, and how its lines are read.")
     sources.command("list")(sources_list)
     sources.command("test")(sources_test)
+    sources.command("add")(sources_add)
     app.add_typer(sources, name="sources")
 
 
@@ -66,6 +67,24 @@ def sources_test(
     show(result, as_json, [*_shown(tried), f"lines: {len(tried)}, failed: {len(failed)}"])
     if failed:
         raise typer.Exit(1)
+
+
+def sources_add(
+    name: Annotated[str, typer.Argument(help="What its events go under.")],
+    shipper: Annotated[
+        str | None, typer.Option(help="What sends, such as rsyslog or vector: shows what to paste.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="What the token is called.")] = None,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Make a token that sends as this source alone, shown once, and what to paste."""
+    from soc.app.shipping import RECIPES, add_source
+
+    suite = suite_at(home)
+    made = add_source(suite, who(suite), name, shipper, token or f"source-{name}")
+    recipe = made["recipe"] or f"recipes: {', '.join(RECIPES)}: ask with --shipper"
+    show(made, as_json, [f"token  {made['token']}   (shown this once)", "", recipe.rstrip()])
 
 
 def _lines(name: str) -> list[str]:

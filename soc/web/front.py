@@ -1,5 +1,6 @@
 """What all routes share: the wired suite, the open event store, and who is asking."""
 
+import base64
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +80,8 @@ class Front:
         None for nobody; raises NotAuthenticated for a token that is no good.
         """
         scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            return self._of_machine(secret)
         if scheme.lower() in {"bearer", "apikey"}:
             with self.reading() as looking:
                 return keys.of_token(looking, secret.strip())
@@ -90,6 +93,21 @@ class Front:
             with self.reading() as looking:
                 return keys.of_session(looking, secret, self.suite.clock.now())
         return None
+
+    def _of_machine(self, encoded: str) -> Principal:
+        """Return whose token is the password of RFC 7617: rsyslog can send nothing else.
+
+        A person's is refused there: browsers send what they once were given to every page.
+        """
+        try:
+            _, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (ValueError, UnicodeDecodeError) as wrong:
+            raise NotAuthenticated("write the token as the password of Basic") from wrong
+        with self.reading() as looking:
+            found = keys.of_token(looking, secret)
+        if found.person is not None:
+            raise NotAuthenticated("a person's token is sent as Authorization: Bearer")
+        return found
 
     def remembered(self, connection: HTTPConnection) -> Principal | None:
         """Return whose token the request carries, if that was asked for a moment ago."""

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from soc.clock import nonce, pause
+from soc.errors import HomeError
 from soc.ingest.listen.batches import Append, Batches, Line
 from soc.ingest.listen.syslog import Datagrams, Streams, Taking
+from soc.ingest.listen.tail import Tail, Watched
 from soc.ingest.parse import BASE64, Intake
 from soc.ingest.parsers.bsd import Bsd
 from soc.inputs import SyslogInput
@@ -56,6 +58,18 @@ def opened(front: Front) -> tuple[Opened, ...]:
     )
 
 
+def followed(front: Front) -> Tail | None:
+    """Return what follows the files that settings name; raises HomeError for an unknown format."""
+    suite = front.suite
+    watched = []
+    for one in suite.settings.inputs.files:
+        if one.format not in {"auto", *suite.intake.formats}:
+            known = ", ".join(("auto", *suite.intake.formats))
+            raise HomeError(f"inputs.files: no format {one.format!r}: known are {known}")
+        watched.append(Watched(str(suite.home.path / one.path), one.source, one.format))
+    return Tail(watched, suite.home.path / "inputs" / "files.json") if watched else None
+
+
 class Inputs:
     """All inputs of one front door."""
 
@@ -65,11 +79,16 @@ class Inputs:
         self._streams: list[Streams] = []
         self._datagrams: list[tuple[str, Datagrams]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._tail = followed(front)
+        self._stop = asyncio.Event()
 
     async def start(self) -> None:
         """Take what comes from now on."""
         for one in self._syslog:
             await self._take(one)
+        if self._tail:
+            following = self._tail.run(appender(self._front, self._front.suite.intake), self._stop)
+            self._tasks.append(asyncio.create_task(following))
         if self._datagrams:
             self._tasks.append(asyncio.create_task(self._tell_losses()))
 
@@ -83,12 +102,13 @@ class Inputs:
 
     async def stop(self) -> None:
         """Take no more; store what was taken."""
+        self._stop.set()
         for _, datagrams in self._datagrams:
             datagrams.stop()
         await asyncio.gather(*(streams.stop(PATIENCE) for streams in self._streams))
         for batches in self._batches:
             await batches.end()
-        storing = self._tasks[: len(self._batches)]
+        storing = self._tasks[: len(self._batches) + bool(self._tail)]
         if storing:
             await asyncio.wait(storing, timeout=PATIENCE)
         for task in self._tasks:

@@ -140,3 +140,34 @@ def test_the_class_of_a_source_counts_where_the_policy_names_none(
 
     assert isinstance(row, Row)
     assert suite.classify(row) == expected
+
+
+def test_a_source_is_added_with_a_token_of_its_own_and_what_to_paste(run: Run, home: Path) -> None:
+    (home / "settings.yml").write_text("web: {port: 8999}\n")
+
+    code, out, _ = run("sources", "add", "www", "--shipper", "fluent-bit", "--json")
+
+    made = json.loads(out)
+    assert (code, made["source"], made["name"]) == (0, "www", "source-www")
+    assert f"HTTP_Passwd        {made['token']}" in made["recipe"]
+    assert "Port               8999" in made["recipe"]
+    assert "Index              www" in made["recipe"]
+    _, audited, _ = run("audit", "list", "--json", "--limit", "1")
+    assert json.loads(audited)[0]["detail"] == {"scope": "ingest", "user": None, "source": "www"}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("www", "--shipper", "fluentbit"), "did you mean 'fluent-bit'?"),
+        (("a\u0007b",), "a source needs a name"),
+    ],
+)
+def test_a_source_that_cannot_be_added_makes_no_token(
+    run: Run, words: tuple[str, ...], reason: str
+) -> None:
+    code, _, err = run("sources", "add", *words)
+
+    assert (code, reason in err) == (1, True)
+    _, audited, _ = run("audit", "list", "--json")
+    assert [act["action"] for act in json.loads(audited)] == []

@@ -6,13 +6,14 @@ Run before the tests, which have a time limit: ``python -m tests.servers.gather 
 import sys
 from collections.abc import Callable
 
-from tests.servers import machine, opensearch_parts, postgres
+from tests.servers import machine, opensearch_parts, postgres, shippers
 from tests.servers.machine import Unobtainable
 
 EVERY: dict[str, Callable[[], object]] = {
     "chromium": lambda: machine.command("chromium", "chromium"),
     "opensearch": opensearch_parts.gather,
     "postgres": postgres.gather,
+    "shippers": shippers.gather,
 }
 
 
