@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test test-servers test-browser docs trial-main trial-store trial-seeds trial-sigma
+.PHONY: setup demo check test test-servers test-browser docs bench-store trial-main trial-store trial-seeds trial-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -47,6 +47,10 @@ trial-main: setup
 trial-store: setup
 	$(PY) tests/trials/store.py --kills 300
 	$(PY) -m pytest -q tests/logs/test_damage.py tests/logs/test_disk.py
+
+# The table of docs/benchmarks.md: about ten minutes, on a machine that does nothing else.
+bench-store: setup
+	$(PY) benchmarks/store.py --opensearch --large --write
 
 # Five rounds, each graded from outside: about ten minutes.
 trial-seeds: setup

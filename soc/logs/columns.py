@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soc.logs.promote import PREFIX, Promotion
+from soc.logs.promote import PREFIX, Promotion, octets
 from soc.logs.reader import LogReader, View
 from soc.logs.segments import Part
 from soc.model.event import REJECTS
@@ -67,7 +67,7 @@ def _read(reader: LogReader, part: Part, wanted: Promotion) -> tuple[pa.Table, i
 
 
 def _from_text(table: pa.Table, wanted: Promotion) -> pa.Table:
-    found = wanted.columns(table["raw"].to_pylist(), longest=None)
+    found = wanted.columns(octets(table["raw"]), longest=None)
     base = table.select(BASE)
     for name, column in found.columns.items():
         base = base.append_column(name, column)

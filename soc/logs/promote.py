@@ -60,14 +60,14 @@ class Promotion:
         self.digest = sha256(named).hexdigest()[:16] if self.fields else ""
         self._plan = _plan(self.fields)
 
-    def columns(self, raw: Iterable[str], longest: int | None = MAX_VALUE) -> Promoted:
+    def columns(self, raw: Iterable[bytes], longest: int | None = MAX_VALUE) -> Promoted:
         """Return the columns of the events *raw*, JSON objects, without values over *longest*."""
         if not self.fields:
             return Promoted({}, ())
         size, sparse = 0, dict[str, list[tuple[int, bytes]]]()
         for size, text in enumerate(raw, start=1):
             found: list[tuple[str, bytes]] = []
-            _walk(text.encode(), self._plan, found)
+            _walk(text, self._plan, found)
             for name, value in found:
                 sparse.setdefault(name, []).append((size - 1, value))
         columns = {name: _column(cells, size, longest) for name, cells in sorted(sparse.items())}
@@ -75,6 +75,11 @@ class Promotion:
         left = set(columns) - set(kept)
         whole = tuple(name for name in self.fields if name not in left)
         return Promoted({PREFIX + name: column for name, column in kept.items()}, whole)
+
+
+def octets(raw: pa.ChunkedArray) -> list[bytes]:
+    """Return the events' text as UTF-8, without making text of it first."""
+    return raw.cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
 
 
 def announce(root: Path, fields: Iterable[str]) -> None:

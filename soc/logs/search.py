@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from threading import Timer
 from typing import Any, NamedTuple
 
@@ -127,7 +128,7 @@ def _places(view: View, wanted: Search) -> Iterator[_Place]:
     while at < len(found):
         some = tuple(found[at : at + size])
         yield _Place(some[0].max_ts, some)
-        at, size = at + size, min(size * 2, MOST_FILES)
+        at, size = at + size, min(size * 4, MOST_FILES)
 
 
 def _touched(view: View, wanted: Search) -> Iterator[Segment]:
@@ -198,7 +199,7 @@ def _from(
         return "tail"
     folder = reader.root / "seg"
     names = ("'" + str(folder / s.path).replace("'", "''") + "'" for s in place.segments)
-    return f"read_parquet([{', '.join(names)}], union_by_name=true)"
+    return f"read_parquet([{', '.join(names)}])"
 
 
 def _counted(
@@ -233,11 +234,18 @@ def _counted(
     ]
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return the empty database that every question of this process has a connection to."""
+    database = duckdb.connect(config={"threads": 2, "memory_limit": "1GB"})
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
+    return database
+
+
 @contextmanager
 def _asking(seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection that is interrupted after *seconds*; raises QueryError then."""
-    with duckdb.connect(config={"threads": 2, "memory_limit": "1GB"}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with _database().cursor() as connection:
         timer = Timer(seconds, connection.interrupt)
         timer.daemon = True
         timer.start()

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from soc.errors import Damaged
 from soc.logs.chain import Segment
 from soc.logs.files import sync_file, sync_folder
-from soc.logs.promote import PREFIX, Promotion
+from soc.logs.promote import PREFIX, Promotion, octets
 from soc.model.event import REJECTS, SCHEMA
 
 ROW_GROUP = 20_000
@@ -24,6 +24,10 @@ SOUGHT = ("wallet", "counterparty", "tx_hash", "event_id", "user_name", "src_ip"
 """Columns in which single values are looked for: a bloom filter tells where they are not."""
 PACKED = {"seq": "DELTA_BINARY_PACKED", "ts": "DELTA_BINARY_PACKED"}
 """Columns whose values grow: their differences are kept."""
+PLAIN = frozenset({*PACKED, "raw", "event_id", "tx_hash"})
+"""Columns in which hardly a value comes twice."""
+PRUNED = ["seq", "ts", "ingested", "source", "dataset", "action"]
+"""Columns whose least and greatest value may tell that a row group need not be read."""
 WHOLE = b"soc.promoted"
 KNOWN_FILES = 1024
 """Files whose footers are kept, so that each is read once."""
@@ -52,7 +56,7 @@ class Piece(NamedTuple):
 def promoted(table: pa.Table, promotion: Promotion) -> Piece:
     """Return *table* with the columns of *promotion* beside those of SCHEMA."""
     table = table.select(SCHEMA.names)
-    found = promotion.columns(table["raw"].to_pylist() if promotion.fields else ())
+    found = promotion.columns(octets(table["raw"]) if promotion.fields else ())
     for name, column in found.columns.items():
         table = table.append_column(name, column)
     return Piece(table, frozenset(found.whole))
@@ -64,8 +68,9 @@ def seal(root: Path, table: pa.Table, promotion: Promotion) -> list[Segment]:
     groups = pa.table({"class": table.column("class"), "day": days}).group_by(["class", "day"])
     keys = groups.aggregate([]).to_pylist()
     segments = []
+    is_one = len(keys) == 1
     for key in sorted(keys, key=lambda key: (key["class"], key["day"])):
-        rows = table.filter(_same(table, days, key))
+        rows = table if is_one else table.filter(_same(table, days, key))
         piece = Piece(rows.select(SCHEMA.names), frozenset())
         if key["class"] != REJECTS:
             piece = promoted(rows, promotion)
@@ -277,7 +282,8 @@ def _writer(path: Path, first: pa.Table, level: int) -> pq.ParquetWriter:
         first.schema,
         compression="zstd",
         compression_level=level,
-        use_dictionary=[name for name in first.schema.names if name not in PACKED],
+        use_dictionary=[name for name in first.schema.names if name not in PLAIN],
         column_encoding=PACKED,
+        write_statistics=PRUNED,
         bloom_filter_options=blooms,
     )

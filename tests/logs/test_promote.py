@@ -1,0 +1,109 @@
+"""Promoted columns hold what rules find in the text, and a scan says where it had to read that."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soc.clock import SettableClock
+from soc.detect.sigma.event import Event
+from soc.logs import columns
+from soc.logs.embedded import EmbeddedLog
+from soc.logs.promote import MAX_VALUE, Promotion, announce, announced
+from soc.model.event import Row, to_table
+from soc.settings import Logs
+
+values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["", "a", "é", '"', "\\"])
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(st.sampled_from(["b", "B", "b.c", "c", "\u212a"]), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+documents = st.dictionaries(
+    st.sampled_from(["a", "A", "a.b", "A.B", "a.b.c", "k", "\u212a", "x"]), values, max_size=4
+)
+
+
+@given(documents)
+def test_a_column_says_what_rules_find(document: dict[str, Any]) -> None:
+    fields = ("a", "a.b", "a.b.c", "k", "missing")
+
+    found = Promotion(fields).columns([orjson.dumps(document)])
+
+    assert found.whole == fields[:4] + fields[4:]
+    event = Event(document)
+    for field in fields:
+        column = found.columns.get(f"f.{field}")
+        text = column[0].as_py() if column is not None else None
+        wanted = event.find(field)
+        assert (text is not None) == wanted.exists, field
+        again = Event({"v": orjson.loads(text)} if text is not None else {}).find("v")
+        texts = (sorted(s.text for s in one.scalars) for one in (again, wanted))
+        assert next(texts) == next(texts), field
+        assert again.is_null == wanted.is_null, field
+
+
+@pytest.fixture
+def log(tmp_path: Path, clock: SettableClock) -> Iterator[EmbeddedLog]:
+    log = EmbeddedLog(tmp_path / "events", Logs(), clock)
+    yield log
+    log.close()
+
+
+def add(log: EmbeddedLog, clock: SettableClock, *documents: dict[str, Any]) -> None:
+    rows = [Row(clock.now(), orjson.dumps(d).decode(), "ecs") for d in documents]
+    log.append(to_table(rows, "src", clock.now(), ["default"] * len(rows)))
+
+
+def test_fields_have_columns_from_the_next_seal_on_and_older_ones_after_compaction(
+    log: EmbeddedLog, clock: SettableClock
+) -> None:
+    root = log.reader.root
+    add(log, clock, {"Image": "a.exe"}, {"Image": "b.exe"})
+    log.seal()
+    announce(root, ["Image"])
+    add(log, clock, {"image": ["c.exe"]}, {"other": 1})
+    log.seal()
+    add(log, clock, {"Image": None})
+
+    before = columns.scan(log.reader, 0, 100, ["Image"])
+    log.seal()
+    clock.moment += timedelta(days=2)
+    log.compact()
+    after = columns.scan(log.reader, 0, 100, ["Image"])
+
+    assert before.table.equals(after.table)
+    assert after.table["f.image"].to_pylist() == ['"a.exe"', '"b.exe"', '["c.exe"]', None, "null"]
+    assert (before.from_text, after.from_text) == (3, 0)
+    assert len(log.reader.view().segments) == 1
+
+
+def test_a_very_long_value_leaves_its_field_to_the_text(
+    log: EmbeddedLog, clock: SettableClock
+) -> None:
+    announce(log.reader.root, ["cmd", "user"])
+    add(log, clock, {"cmd": "x" * MAX_VALUE, "user": "ann"})
+    log.seal()
+
+    scanned = columns.scan(log.reader, 0, 100, ["cmd"])
+
+    assert scanned.from_text == 1
+    assert scanned.table["f.cmd"].to_pylist() == ['"' + "x" * MAX_VALUE + '"']
+    assert columns.scan(log.reader, 0, 100, ["user"]).from_text == 0
+
+
+def test_what_was_announced_is_read_by_whoever_writes(tmp_path: Path) -> None:
+    assert announced(tmp_path).fields == ()
+
+    announce(tmp_path, ["B.c", "a", "b.C"])
+
+    assert announced(tmp_path).fields == ("a", "b.c")
