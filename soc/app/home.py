@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soc.errors import HomeError
+from soc.logs.files import write_durably
 
-FORMAT = 1
+FORMAT = 2
+"""1: a chain of seals and drops. 2: also of compactions, rewrites and holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,10 @@ def find(path: Path) -> Home:
     if not written.isdigit() or int(written) > FORMAT:
         raise HomeError(f"{path} has format {written}: use the newer version that made it")
     return home
+
+
+def modernise(home: Home) -> None:
+    """Mark *home* as of this version before anything is written that an older one cannot read."""
+    path = home.path / "format"
+    if path.read_text().strip() != str(FORMAT):
+        write_durably(path, f"{FORMAT}\n".encode())

@@ -76,6 +76,7 @@ class Suite:
 
     def log(self) -> OpenLog:
         """Open the event store to write; raises LogError while another process does."""
+        home.modernise(self.home)
         if self.settings.opensearch.urls:
             from soc.logs.opensearch.store import OpenSearchLog  # the extra of that name
 

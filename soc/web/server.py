@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -26,6 +27,8 @@ from soc.web.doors import Door
 from soc.web.front import Front
 from soc.web.protocol import Protocol
 
+GARBAGE_AFTER = 50_000
+"""New objects after which garbage is looked for; a batch alone makes thousands."""
 SEAL_LOOK = 1.0
 REMEMBER_EVERY = 10.0
 """Seconds between two writes of how far the sources have come: a kill loses no more."""
@@ -114,6 +117,9 @@ async def _run(
     syslog: Sequence[inputs.Opened],
 ) -> None:
     app = build(front)
+    # What is there now stays: looking for garbage among it would only make requests wait.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     taking = inputs.Inputs(front, syslog)
     parts = [
         (_Server(config_of(front, Door(app, one.serve), context)), listening)
