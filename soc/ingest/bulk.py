@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from soc.errors import Refused
+from soc.ingest.fields import enclosed
 
 TAKEN = frozenset({"create", "index"})
 KNOWN = TAKEN | {"delete", "update"}
@@ -19,6 +20,7 @@ class _About(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(dict[str, _About]).decode
+_decode_all = msgspec.json.Decoder(list[dict[str, _About]]).decode
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -35,6 +37,12 @@ def parse(body: bytes, index: str) -> list[Item]:
 
     Raises Refused, naming the line, for a body whose pairs do not fit: then nothing is stored.
     """
+    together = _together(body, index)
+    return line_by_line(body, index) if together is None else together
+
+
+def line_by_line(body: bytes, index: str) -> list[Item]:
+    """Return what ``parse`` does, the plain way, which knows every mistake."""
     items: list[Item] = []
     action: Item | None = None
     for number, line in enumerate(body.split(b"\n"), start=1):
@@ -53,6 +61,29 @@ def parse(body: bytes, index: str) -> list[Item]:
     if action is not None:
         raise Refused("the last action has no document: send pairs of lines")
     return items
+
+
+def _together(body: bytes, index: str) -> list[Item] | None:
+    """Return what *body* asks for, if it is made of nothing but plain pairs; else None."""
+    lines = body.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    actions, documents = lines[::2], [line.strip() for line in lines[1::2]]
+    if len(actions) != len(documents) or not all(documents):
+        return None
+    try:
+        given = _decode_all(enclosed(actions))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused):
+        return None
+    items = [
+        Item(name, about.index or index, about.id, document)
+        for action, document in zip(given, documents, strict=False)
+        for name, about in action.items()
+    ]
+    is_plain = len(given) == len(actions) == len(items) and all(
+        item.action in TAKEN and item.index and len(item.id or "") <= MAX_ID for item in items
+    )
+    return items if is_plain else None
 
 
 def _action(line: bytes, index: str, number: int) -> Item:

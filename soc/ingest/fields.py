@@ -1,6 +1,6 @@
 """Read the fields of an event, nested or dotted, as the text that columns hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,3 +92,15 @@ def depth_of(value: object) -> int:
         layer = inner
         level += 1
     return level
+
+
+def enclosed(objects: Sequence[bytes]) -> bytes:
+    """Return JSON objects as one JSON array that has as many elements only if each is one object.
+
+    No text of JSON holds a line break, and no object goes on with a brace after a comma, so two
+    pieces never make one object; several objects in one piece make too many elements. Raises
+    Refused if a piece does not begin and end with braces.
+    """
+    if not all(one[:1] == b"{" and one[-1:] == b"}" for one in objects):
+        raise Refused("write a JSON object")
+    return b"[" + b",\n".join(objects) + b"]"

@@ -30,7 +30,7 @@ PLACES = {
     for column, (spelling, names) in COLUMNS.items()
 }
 BLANK = pa.array(sorted(fields.BLANK))
-Values = tuple[str | None, ...]
+Values = tuple[Any, ...]
 
 
 class Quick:
@@ -45,6 +45,7 @@ class Quick:
         nested = _nested(NAMES, marks)
         heads = {name.partition(".")[0] for name in NAMES if "." in name}
         flat = _shape({name: _kind(name) for name in NAMES}, [*sorted(heads), *marks])
+        self._decode_all = msgspec.json.Decoder(list[nested]).decode  # type: ignore[valid-type]  # made above
         self._shapes = (
             (msgspec.json.Decoder(nested).decode, attrgetter(*map(_path, NAMES))),
             (msgspec.json.Decoder(flat).decode, attrgetter(*map(_attribute, NAMES))),
@@ -52,13 +53,32 @@ class Quick:
 
     def read(self, lines: Sequence[bytes]) -> tuple[pa.Table, list[int]]:
         """Return the columns of those lines that were taken, and which of *lines* those are."""
+        plain = _plain(lines)
+        usual = lines if len(plain) == len(lines) else [lines[number] for number in plain]
+        if (all_ := self._together(usual)) is not None:
+            return _table(usual, all_), plain
         taken: list[int] = []
         found: list[Values] = []
-        for number in _plain(lines):
+        for number in plain:
             if (values := self._values(lines[number])) is not None:
                 taken.append(number)
                 found.append(values)
         return _table([lines[number] for number in taken], found), taken
+
+    def _together(self, lines: Sequence[bytes]) -> list[Values] | None:
+        """Return the values of *lines*, if all have the usual shape; else None."""
+        _, values_of = self._shapes[0]
+        try:
+            shapes = self._decode_all(fields.enclosed(lines))
+            b"".join(lines).decode()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused):
+            return None
+        if len(shapes) != len(lines):
+            return None
+        try:
+            return [(fields.moment(when), *values) for when, *values in map(values_of, shapes)]
+        except Refused:
+            return None
 
     def _values(self, line: bytes) -> Values | None:
         for decode, values_of in self._shapes:
@@ -90,21 +110,40 @@ def _plain(lines: Sequence[bytes]) -> list[int]:
 def _table(lines: Sequence[bytes], found: Sequence[Values]) -> pa.Table:
     size = len(found)
     moments, *columns = zip(*found, strict=True) if found else ((),) * len(NAMES)
-    every = pa.array(list(chain.from_iterable(columns)), pa.string())
-    trimmed = pc.ascii_trim(every, characters=fields.SPACES)
-    every = pc.if_else(pc.is_in(trimmed, BLANK), None, every)
-    every = pc.utf8_slice_codeunits(every, 0, fields.MAX_TEXT)
+    every = _said(pa.array(list(chain.from_iterable(columns)), pa.string()))
     ready = {
         "ts": pa.array(moments, MOMENT),
-        "raw": pa.array(lines, pa.binary()).cast(pa.string()),
+        # Every line was found to be UTF-8, so it need not be looked at again.
+        "raw": pa.array(lines, pa.binary()).view(pa.string()),
         "parser": pa.repeat(Ecs.name, size),
     }
     for column, (spelling, places) in PLACES.items():
-        words = pc.coalesce(*(every.slice(place * size, size) for place in places))
-        if spelling:
-            words = pa.array([spelling(word) for word in words.to_pylist()], pa.string())
-        ready[column] = words
+        words = [every.slice(place * size, size) for place in places]
+        one = pc.coalesce(*words) if len(words) > 1 else words[0]
+        if spelling and one.null_count < size:
+            one = pa.array([word and spelling(word) for word in one.to_pylist()], pa.string())
+        ready[column] = one
     return pa.table(ready)
+
+
+def _said(every: pa.Array) -> pa.Array:
+    """Return what ``fields.said`` makes of each text; at once if all are usual."""
+    lengths = np.diff(np.frombuffer(every.buffers()[1], np.int32)[: len(every) + 1])
+    some = lengths > 0
+    starts = np.frombuffer(every.buffers()[1], np.int32)[: len(every)][some]
+    data = every.buffers()[2]
+    firsts = np.frombuffer(data, np.uint8)[starts] if len(starts) else starts
+    usual = lengths[some]
+    if (
+        np.count_nonzero(some) == len(every) - every.null_count
+        and (usual > 1).all()
+        and (usual <= fields.MAX_TEXT).all()
+        and (firsts > ord(" ")).all()
+    ):
+        return every
+    trimmed = pc.ascii_trim(every, characters=fields.SPACES)
+    every = pc.if_else(pc.is_in(trimmed, BLANK), None, every)
+    return pc.utf8_slice_codeunits(every, 0, fields.MAX_TEXT)
 
 
 def _nested(names: Sequence[str], forbidden: Iterable[str] = ()) -> type[msgspec.Struct]:

@@ -27,25 +27,34 @@ class Job(NamedTuple):
     segments: tuple[Segment, ...]
 
 
-def next_job(state: State, today: date, promotion: Promotion) -> Job | None:
+def next_job(
+    state: State, today: date, promotion: Promotion, *, makes_up: bool = True
+) -> Job | None:
     """Return what is to be joined next, oldest day first; None if nothing is.
 
-    A day that is over becomes one file for each class, with all promoted fields.
+    A day that is over becomes one file for each class, with all promoted fields. makes_up: what was
+    sealed without them in a burst gets them now.
     """
     groups: defaultdict[tuple[date, str], list[Segment]] = defaultdict(list)
     for segment in state.live:
         groups[segment.day, segment.data_class].append(segment)
     for (day, data_class), group in sorted(groups.items()):
-        if day < today:
-            behind = data_class != REJECTS and group[0].promoted != promotion.digest
-            if len(group) > 1 or behind:
-                return Job(tuple(group))
-        elif small := [segment for segment in group if segment.rows < LARGE]:
-            first = next(n for n, segment in enumerate(group) if segment is small[0])
-            run = group[first:]
-            if len(run) >= MANY:
-                return Job(tuple(run))
+        behind = [segment for segment in group if segment.promoted != promotion.digest]
+        is_behind = data_class != REJECTS and bool(behind)
+        if day < today and (len(group) > 1 or is_behind):
+            return Job(tuple(group))
+        if day >= today and (found := _of_today(group, is_behind and makes_up)):
+            return Job(tuple(found))
     return None
+
+
+def _of_today(group: Sequence[Segment], makes_up: bool) -> Sequence[Segment]:  # noqa: FBT001 - private
+    """Return the segments of a day that is not over that are worth joining already."""
+    small = [number for number, segment in enumerate(group) if segment.rows < LARGE]
+    if small and len(group) - small[0] >= MANY:
+        return group[small[0] :]
+    bare = [number for number, segment in enumerate(group) if not segment.promoted]
+    return group[bare[0] : bare[-1] + 1] if makes_up and bare else ()
 
 
 def run(job: Job, files: Files, chain: Chain, promotion: Promotion, clock: Clock) -> None:

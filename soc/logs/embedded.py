@@ -26,8 +26,8 @@ from soc.logs.tail import Generation
 from soc.model.event import Batch
 from soc.settings import Logs
 
-BACKLOG = 2
-"""So many times ``seal_rows`` in one generation mean that sealing falls behind."""
+BURST = 5_000
+"""Events in a second from which on it is a burst."""
 
 
 class EmbeddedLog:
@@ -37,6 +37,7 @@ class EmbeddedLog:
         self._root, self._settings, self._clock = root, settings, clock
         for folder in ("chain", "seg"):
             (root / folder).mkdir(parents=True, exist_ok=True)
+        self._in_burst = False
         self._journal = Journal(root, settings, clock, self._seal, self.compact)
         with ExitStack() as undo:
             undo.callback(self._journal.close)
@@ -82,7 +83,9 @@ class EmbeddedLog:
     def compact(self) -> None:
         """Join what can be joined now, and give back the room of what was replaced."""
         promotion, today = announced(self._root), self._clock.now().date()
-        while job := compact.next_job(self._chain.state(), today, promotion):
+        while job := compact.next_job(
+            self._chain.state(), today, promotion, makes_up=not self._in_burst
+        ):
             with self._changes:
                 compact.run(job, self._files, self._chain, promotion, self._clock)
                 self._clear(job.segments)
@@ -159,12 +162,16 @@ class EmbeddedLog:
     def _seal(self, generation: Generation) -> None:
         table = pa.concat_tables(generation.read())
         numbers = (table["seq"][0].as_py(), table["seq"][-1].as_py())
-        promotion = announced(self._root)
-        if generation.rows > BACKLOG * self._settings.seal_rows:
-            promotion = Promotion()  # room first: compaction makes up for it
+        self._in_burst = self._is_burst(generation)
+        # Requests first: what is left out in a burst is made up for when it is over.
+        promotion = Promotion() if self._in_burst else announced(self._root)
         with self._changes:
             written = segments.seal(self._root / "seg", table, promotion)
             self._chain.append("seal", self._clock.now(), written, numbers=numbers)
+
+    def _is_burst(self, generation: Generation) -> bool:
+        lasted = (self._clock.now() - generation.since).total_seconds()
+        return generation.rows >= self._settings.seal_rows and generation.rows > BURST * lasted
 
     def _segments(self, data_class: str, day: date) -> list[Segment]:
         live = self._chain.state().live

@@ -126,10 +126,16 @@ def complete(columns: pa.Table, ingested: datetime) -> pa.Table:
 
 def assign(columns: pa.Table, source: Sequence[str], classes: Sequence[str]) -> pa.Table:
     """Return *columns* as a table of SCHEMA without numbers yet."""
-    given = columns.append_column("source", pa.array(source, pa.string()))
-    given = given.append_column("class", pa.array(classes, pa.string()))
+    given = columns.append_column("source", _column(source))
+    given = given.append_column("class", _column(classes))
     given = given.append_column("seq", pa.nulls(columns.num_rows, pa.int64()))
     return given.select(SCHEMA.names)
+
+
+def _column(words: Sequence[str]) -> pa.Array:
+    if words and words.count(words[0]) == len(words):
+        return pa.repeat(words[0], len(words))
+    return pa.array(words, pa.string())
 
 
 def to_table(

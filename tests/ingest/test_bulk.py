@@ -1,6 +1,10 @@
 """A ``_bulk`` body is read as shippers write it, or refused as a whole with its line."""
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from soc.errors import Refused
 from soc.ingest import bulk
@@ -48,3 +52,27 @@ def test_the_answer_has_the_keys_in_the_order_that_shippers_look_for() -> None:
         b'{"took":3,"errors":false,"items":[{"create":{"_index":"i","_id":"a","status":201}},'
         b'{"create":{"_index":"i","_id":"b","status":200,"result":"noop"}}]}'
     )
+
+
+PIECES = st.sampled_from(
+    [
+        b'{"create":{}}', b'{"index":{"_id":"a"}}', b'{"create":{}},{"create":{}}', b'{"create":{"_id":"}', b'{"}}',
+        b'{"create":{}', b'"x":{}}', b"{}", b'{"x":1}', b"", b" ", b"nope", b'{"delete":{}}', b'{"create":{"_index":""}}',
+        b'{"create":{"_id":"' + b"x" * 600 + b'"}}', b'{"create":{},"index":{}}', b'{"create":{"_id":7}}', b'{"create":null}',
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=6), st.booleans(), st.sampled_from(["i", ""]))
+def test_what_is_read_together_is_what_is_read_line_by_line(
+    pieces: list[bytes], ends: bool, index: str
+) -> None:
+    body = b"\n".join(pieces) + (b"\n" if ends else b"")
+
+    def read(way: Callable[[bytes, str], list[Item]]) -> object:
+        try:
+            return way(body, index)
+        except Refused as refused:
+            return refused.reason
+
+    assert read(bulk.parse) == read(bulk.line_by_line)
