@@ -1,7 +1,7 @@
 """Join small segments into large ones, in the order of numbers, and back-fill promoted fields."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -57,8 +57,18 @@ def _of_today(group: Sequence[Segment], makes_up: bool) -> Sequence[Segment]:  #
     return group[bare[0] : bare[-1] + 1] if makes_up and bare else ()
 
 
-def run(job: Job, files: Files, chain: Chain, promotion: Promotion, clock: Clock) -> None:
-    """Write the segments of *job* as one, which takes their place."""
+def run(
+    job: Job,
+    files: Files,
+    chain: Chain,
+    promotion: Promotion,
+    clock: Clock,
+    go_on: Callable[[], None] = lambda: None,
+) -> None:
+    """Write the segments of *job* as one, which takes their place.
+
+    go_on: is called again and again; what it raises ends the work, of which nothing is left.
+    """
     one = job.segments[0]
     is_plain = one.data_class == REJECTS
     current = is_plain or all(s.promoted == promotion.digest for s in job.segments)
@@ -67,7 +77,7 @@ def run(job: Job, files: Files, chain: Chain, promotion: Promotion, clock: Clock
         names = {name for segment in job.segments for name in files.promoted(segment)}
     digest = promotion.digest if not is_plain else one.promoted
     place = Place(files.root, one.data_class, one.day, digest, chain.mark)
-    pieces = _pieces(job.segments, files, None if is_plain else promotion)
+    pieces = _pieces(job.segments, files, None if is_plain else promotion, go_on)
     segment = put(place, pieces, sorted(names))
     chain.append("compact", clock.now(), [segment], job.segments)
 
@@ -89,9 +99,13 @@ def without(segment: Segment, files: Files, keep: Keep, mark: str) -> tuple[Segm
 
 
 def _pieces(
-    segments: Sequence[Segment], files: Files, promotion: Promotion | None
+    segments: Sequence[Segment],
+    files: Files,
+    promotion: Promotion | None,
+    go_on: Callable[[], None],
 ) -> Iterator[Piece]:
     for segment in segments:
         behind = promotion is not None and segment.promoted != promotion.digest
         for piece in files.pieces(segment):
+            go_on()
             yield promoted(piece.table, promotion) if promotion and behind else piece

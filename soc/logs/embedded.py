@@ -43,7 +43,7 @@ class EmbeddedLog:
             undo.callback(self._journal.close)
             self._chain = Chain(root / "chain")
             self._files = segments.Files(root / "seg")
-            self._changes = Lock()
+            self._reshaping = Lock()
             self._chain.check()
             self._sweep()
             self._journal.start(self._chain.state().sealed + 1, self._newest())
@@ -86,13 +86,14 @@ class EmbeddedLog:
         while job := compact.next_job(
             self._chain.state(), today, promotion, makes_up=not self._in_burst
         ):
-            with self._changes:
-                compact.run(job, self._files, self._chain, promotion, self._clock)
+            with self._reshaping:
+                compact.run(job, self._files, self._chain, promotion, self._clock, self._go_on)
                 self._clear(job.segments)
+                self._chain.summarise(())
 
     def drop(self, data_class: str, day: date, reason: str) -> int:
         """Remove the segments of *data_class* taken in on *day*; return how many rows they held."""
-        with self._changes:
+        with self._reshaping:
             gone = self._segments(data_class, day)
             if gone:
                 self._chain.append("drop", self._clock.now(), (), gone, reason)
@@ -104,7 +105,7 @@ class EmbeddedLog:
 
         path: as the chain has it. Raises LogError for a segment that is whole, or is not there.
         """
-        with self._changes:
+        with self._reshaping:
             found = [s for s in self._chain.state().live if s.path == path]
             if not found:
                 raise LogError(f"there is no segment {path}: see soc segments list")
@@ -125,7 +126,7 @@ class EmbeddedLog:
         """
         self.seal()
         removed = 0
-        with self._changes:
+        with self._reshaping:
             for segment in self._segments(data_class, day):
                 fewer = compact.without(segment, self._files, keep, self._chain.mark)
                 if fewer is None:
@@ -165,9 +166,12 @@ class EmbeddedLog:
         self._in_burst = self._is_burst(generation)
         # Requests first: what is left out in a burst is made up for when it is over.
         promotion = Promotion() if self._in_burst else announced(self._root)
-        with self._changes:
-            written = segments.seal(self._root / "seg", table, promotion)
-            self._chain.append("seal", self._clock.now(), written, numbers=numbers)
+        written = segments.seal(self._root / "seg", table, promotion)
+        self._chain.append("seal", self._clock.now(), written, numbers=numbers)
+
+    def _go_on(self) -> None:
+        if self._journal.is_closing:
+            raise LogError("the store is being closed: joined next time")
 
     def _is_burst(self, generation: Generation) -> bool:
         lasted = (self._clock.now() - generation.since).total_seconds()

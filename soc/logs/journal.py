@@ -33,7 +33,8 @@ BROKEN = (OSError, pa.ArrowException, LogError)
 class Journal:
     """What is stored under *root* and not permanent yet. Raises LogError if it is locked.
 
-    make: makes a generation permanent. tidy: what else there is to do when nothing waits.
+    make: makes a generation permanent. tidy: what else there is to do; it may take long, and goes
+    on beside.
     """
 
     def __init__(
@@ -52,13 +53,24 @@ class Journal:
         self._known = Known(settings.remembered_ids)
         self._numbers, self._making = Lock(), Lock()
         self._commit = Commit(self._write)
-        self._background = ThreadPoolExecutor(1, "soc-seal", initializer=_give_way)
+        self._sealer = ThreadPoolExecutor(1, "soc-seal", initializer=_give_way)
+        self._tidier = ThreadPoolExecutor(1, "soc-tidy", initializer=_give_way)
         self._sealing: Future[None] | None = None
+        self._tidying: Future[None] | None = None
         self._closed = False
         self._next = 1
         self.room = Room(root, settings)
-        self.problem = ""
-        """Why what waits could not be made permanent, or empty."""
+        self._unsealed = self._untidy = ""
+
+    @property
+    def problem(self) -> str:
+        """Return why what waits could not be made permanent, or else be tidied; or nothing."""
+        return self._unsealed or self._untidy
+
+    @property
+    def is_closing(self) -> bool:
+        """Return whether whatever takes long should end."""
+        return self._closed
 
     def start(self, following: int, stored: Iterable[pa.Table]) -> None:
         """Continue at number *following*; *stored* are the newest rows that are permanent."""
@@ -78,10 +90,12 @@ class Journal:
         with self._numbers:
             opened = self._tail.open
             due = opened and self._clock.now() - opened.since >= self._settings.seal_after
-            if due or self.problem:
+            if due or self._unsealed:
                 self._tail.rotate()
-        if self._idle():
-            self._begin(self._tend)
+        if _is_over(self._sealing):
+            self._sealing = self._begin(self._sealer, self._seal_safely)
+        if _is_over(self._tidying):
+            self._tidying = self._begin(self._tidier, self._tidy_safely)
 
     def seal(self) -> None:
         """Make permanent whatever is there now; return when it is."""
@@ -91,8 +105,9 @@ class Journal:
 
     def settle(self) -> None:
         """Return when what was begun in the background is done."""
-        if self._sealing:
-            self._sealing.result()
+        for begun in (self._sealing, self._tidying):
+            if begun:
+                begun.result()
 
     def close(self) -> None:
         """Let another process write; this one no longer can."""
@@ -100,7 +115,8 @@ class Journal:
             if self._closed:
                 return
             self._closed = True
-        self._background.shutdown(wait=True)
+        self._sealer.shutdown(wait=True)
+        self._tidier.shutdown(wait=True)
         self._tail.close()
         os.close(self._lock_file)
 
@@ -143,31 +159,26 @@ class Journal:
 
     def _seal_soon(self) -> None:
         opened = self._tail.open
-        if opened and opened.rows >= self._settings.seal_rows and self._idle():
+        if opened and opened.rows >= self._settings.seal_rows and _is_over(self._sealing):
             self._tail.rotate()
-            self._begin(self._seal_safely)
+            self._sealing = self._begin(self._sealer, self._seal_safely)
 
-    def _idle(self) -> bool:
-        return self._sealing is None or self._sealing.done()
-
-    def _begin(self, work: Callable[[], None]) -> None:
-        if not self._closed:
-            self._sealing = self._background.submit(work)
-
-    def _tend(self) -> None:
-        self._seal_safely()
-        try:
-            if not self.problem:
-                self._tidy()
-        except BROKEN as failed:
-            self.problem = f"cannot compact: {failed}"
+    def _begin(self, on: ThreadPoolExecutor, work: Callable[[], None]) -> Future[None] | None:
+        return None if self._closed else on.submit(work)
 
     def _seal_safely(self) -> None:
         try:
             self._seal()
-            self.problem = ""
+            self._unsealed = ""
         except BROKEN as failed:
-            self.problem = f"cannot seal: {failed}"
+            self._unsealed = f"cannot seal: {failed}"
+
+    def _tidy_safely(self) -> None:
+        try:
+            self._tidy()
+            self._untidy = ""
+        except BROKEN as failed:
+            self._untidy = "" if self._closed else f"cannot compact: {failed}"
 
     def _seal(self) -> None:
         """Make permanent every generation that is no longer written to, oldest first."""
@@ -181,6 +192,10 @@ class Journal:
         with self._numbers:
             waiting = [one for one in self._tail.generations if one is not self._tail.open]
             return waiting[0] if waiting else None
+
+
+def _is_over(begun: Future[None] | None) -> bool:
+    return begun is None or begun.done()
 
 
 def _appended(rows: pa.Table, kept: tuple[bool, ...], first: int) -> Appended:
