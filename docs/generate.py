@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 import typer
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from starlette.routing import Mount, Route
 
@@ -214,6 +214,8 @@ def _value(default: object) -> str:
         return duration_text(default)
     if isinstance(default, StrEnum):
         return str(default)
+    if isinstance(default, SecretStr):
+        return '""'
     return json.dumps(default, default=list)
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from string import Formatter
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -38,6 +39,19 @@ SourceName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(
 """What a source can be called."""
 
 
+def cluster_url(url: str, *, has_password: bool) -> str:
+    """Return *url* if it may be that of an OpenSearch node; raises ValueError, never telling it."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write urls such as https://opensearch.example:9200")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("write user and password as keys of their own, not into a URL")
+    if has_password and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("a password goes over TLS alone: write https://")
+    return url
+
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 SHORTEST_SECRET = 16
 

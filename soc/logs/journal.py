@@ -78,7 +78,8 @@ class Journal:
         with self._numbers:
             opened = self._tail.open
             due = opened and self._clock.now() - opened.since >= self._settings.seal_after
-            if due or self.problem:
+            # While nothing can be made permanent, one file waits: not one for each look.
+            if due or (self.problem and len(self._tail.generations) == 1):
                 self._tail.rotate()
         if self._idle():
             self._begin(self._tend)

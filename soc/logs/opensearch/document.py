@@ -17,6 +17,10 @@ TEMPLATE = "commonwatch-events"
 PATTERN = "soc-*"
 MOMENTS = ("ts", "ingested")
 KEYWORD = MappingProxyType({"type": "keyword"})
+INDEXED_LETTERS = 8_191
+"""UTF-16 letters that Lucene takes in one keyword, whatever they are."""
+BARE = frozenset({"raw", "reason"})
+"""Columns that are kept and not indexed."""
 
 
 def index_of(data_class: str, day: date) -> str:
@@ -30,12 +34,10 @@ def template() -> dict[str, Any]:
     Moments are whole microseconds since 1970, so that what is compared is what was stored. An
     event's own fields are indexed as they come; text of any length is kept, long text not indexed.
     """
+    text: dict[str, Any] = {**KEYWORD, "ignore_above": INDEXED_LETTERS}
     columns: dict[str, Any] = {name: dict(KEYWORD) for name in SCHEMA.names}
     columns |= {name: {"type": "long"} for name in ("seq", *MOMENTS)}
-    columns |= {
-        n: {"type": "keyword", "index": False, "doc_values": False} for n in ("raw", "reason")
-    }
-    own = {"type": "keyword", "ignore_above": 8_191}
+    columns |= {name: {**KEYWORD, "index": False, "doc_values": False} for name in BARE}
     return {
         "index_patterns": [PATTERN],
         "priority": 500,
@@ -48,7 +50,7 @@ def template() -> dict[str, Any]:
             },
             "mappings": {
                 "date_detection": False,
-                "dynamic_templates": [{"text": {"match_mapping_type": "string", "mapping": own}}],
+                "dynamic_templates": [{"text": {"match_mapping_type": "string", "mapping": text}}],
                 "properties": {
                     "@timestamp": {"type": "date"},
                     COLUMNS: {"dynamic": False, "properties": columns},
@@ -66,16 +68,20 @@ def template() -> dict[str, Any]:
 
 
 def actions(rows: Iterable[Mapping[str, Any]], shard: int, *, whole: bool = True) -> list[bytes]:
-    """Return the ``_bulk`` lines that create *rows*: the same rows always make the same ids.
+    """Return the ``_bulk`` actions that create *rows*: the same rows always make the same ids.
 
     whole: with the event's own fields, not its columns alone.
     """
-    lines: list[bytes] = []
+    made: list[bytes] = []
     for row in rows:
         index = index_of(row["class"], row["ingested"].date())
-        action = {"create": {"_index": index, "_id": f"{shard}-{row['seq']}"}}
-        lines += [orjson.dumps(action), orjson.dumps(_document(row, shard, whole=whole))]
-    return lines
+        action = orjson.dumps({"create": {"_index": index, "_id": f"{shard}-{row['seq']}"}})
+        try:
+            document = orjson.dumps(_document(row, shard, whole=whole))
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # too deep, or half a letter
+            document = orjson.dumps(_document(row, shard, whole=False))
+        made.append(action + b"\n" + document)
+    return made
 
 
 def _document(row: Mapping[str, Any], shard: int, *, whole: bool) -> dict[str, Any]:

@@ -78,6 +78,8 @@ class OpenSearchReader(LogReader):
         """Return how much no parser took, without reading it."""
         view = self.view()
         in_tail = pc.sum(pc.equal(view.tail["class"], REJECTS)).as_py() or 0
+        if not view.sealed:
+            return int(in_tail)
         body = {"size": 0, "track_total_hits": True, "query": self._upto(view, _REJECTS)}
         total: int = self._cluster.search(PATTERN, body)["hits"]["total"]["value"]
         return int(in_tail) + total
@@ -128,6 +130,8 @@ class OpenSearchReader(LogReader):
         return pa.concat_tables(tables).slice(0, limit)
 
     def _found(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
+        if not view.sealed:  # an outage from the first day on hides nothing
+            return
         asked, takes = query(wanted.filter), matcher(wanted.filter)
         body = {
             "size": min(wanted.limit, PAGE) if asked.is_exact else PAGE,
@@ -152,7 +156,10 @@ class OpenSearchReader(LogReader):
         self, view: View, wanted: Search, columns: Sequence[str], every: timedelta | None
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
         """Yield counts by a composite aggregation: complete, a page at a time."""
-        asked = self._upto(view, NO_REJECT, query(wanted.filter).body, *_between(wanted))
+        if not view.sealed:
+            return
+        exact = query(wanted.filter).body
+        asked = self._upto(view, NO_REJECT, exact, *_between(wanted))
         width = every // MICROSECOND if every else 1
         sources: list[dict[str, Any]] = [
             {name: {"terms": {"field": f"{COLUMNS}.{name}", "missing_bucket": True}}}
