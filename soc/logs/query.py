@@ -22,6 +22,8 @@ def sql(
 
     Raises QueryError for anything else, and for what takes more time or memory than *allowed*.
     """
+    if not reader.knows_sql:
+        raise QueryError("events are kept on OpenSearch, which SQL cannot ask: use soc search")
     with _connect(reader, allowed) as connection:
         timer = Timer(allowed.sql_seconds, connection.interrupt)
         timer.daemon = True

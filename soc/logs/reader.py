@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from soc.errors import LogError
 from soc.logs.chain import Chain, Segment
-from soc.logs.port import Bucket, Search
+from soc.logs.port import Bucket, Search, Sender, column_of
 from soc.logs.segments import Files, Part
 from soc.logs.wal import WalReader
 from soc.model.event import REJECTS, Batch, empty
@@ -34,7 +34,9 @@ class View:
 
 
 class LogReader:
-    """The event store, to look at."""
+    """The event store, to look at. knows_sql: whether all of it can be asked with SQL."""
+
+    knows_sql = True
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -88,6 +90,33 @@ class LogReader:
     def rejects(self, after: int = 0, limit: int = 1000) -> pa.Table:
         """Return what no parser took, from number *after* on, with its reason."""
         return self.looking(lambda view: self._rejects(view, after, limit))
+
+    def senders(self) -> list[Sender]:
+        """Return what is stored of each source, in the order of their names; no rejects."""
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.senders(self)
+
+    def newest(self, column: str, upto: datetime) -> dict[str, datetime]:
+        """Return when the newest event of each value of *column* happened, of those in by *upto*.
+
+        No event counts as later than its intake. Raises QueryError for a column that is none.
+        """
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.newest(self, column_of(column), upto)
+
+    def last_intake(self, source: str) -> datetime | None:
+        """Return when the newest event of *source* came, or None."""
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.last_intake(self, source)
+
+    def last_before(self, moment: datetime) -> int:
+        """Return the last number of the events in by *moment*, or 0."""
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.last_before(self, moment)
 
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""

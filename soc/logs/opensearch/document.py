@@ -17,6 +17,7 @@ TEMPLATE = "commonwatch-events"
 PATTERN = "soc-*"
 MOMENTS = ("ts", "ingested")
 KEYWORD = MappingProxyType({"type": "keyword"})
+OF_TEXT = MappingProxyType({"match_mapping_type": "string"})
 INDEXED_LETTERS = 8_191
 """UTF-16 letters that Lucene takes in one keyword, whatever they are."""
 BARE = frozenset({"raw", "reason"})
@@ -36,7 +37,7 @@ def template() -> dict[str, Any]:
     """
     text: dict[str, Any] = {**KEYWORD, "ignore_above": INDEXED_LETTERS}
     columns: dict[str, Any] = {name: dict(KEYWORD) for name in SCHEMA.names}
-    columns |= {name: {"type": "long"} for name in ("seq", *MOMENTS)}
+    columns |= {name: {"type": "long"} for name in ("seq", "moment", *MOMENTS)}
     columns |= {name: {**KEYWORD, "index": False, "doc_values": False} for name in BARE}
     return {
         "index_patterns": [PATTERN],
@@ -50,7 +51,10 @@ def template() -> dict[str, Any]:
             },
             "mappings": {
                 "date_detection": False,
-                "dynamic_templates": [{"text": {"match_mapping_type": "string", "mapping": text}}],
+                "dynamic_templates": [
+                    {"address": {**OF_TEXT, "match": "ip", "mapping": {"type": "ip"}}},
+                    {"text": {**OF_TEXT, "mapping": text}},
+                ],
                 "properties": {
                     "@timestamp": {"type": "date"},
                     COLUMNS: {"dynamic": False, "properties": columns},
@@ -87,6 +91,7 @@ def actions(rows: Iterable[Mapping[str, Any]], shard: int, *, whole: bool = True
 def _document(row: Mapping[str, Any], shard: int, *, whole: bool) -> dict[str, Any]:
     columns = {name: value for name, value in row.items() if value is not None}
     columns |= {name: micros(row[name]) for name in MOMENTS}
+    columns["moment"] = min(columns["ts"], columns["ingested"])
     event = _event(row["raw"]) if whole and not row["reason"] else {}
     own = event.get("soc")
     names = {name: row[name] for name in ("seq", "source", "class", "parser") if row[name]}
