@@ -1,6 +1,7 @@
 """What a site takes besides ``_bulk`` and OTLP, and what it expects of each source."""
 
 from datetime import timedelta
+from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -138,6 +139,33 @@ class Hook(Value):
         return signed
 
 
+class IndexInput(Value):
+    """An index of OpenSearch that others write to, and we read.
+
+    urls, user, password, ca: of its cluster. index: a name, or a pattern. timestamp: the field, a
+    date, that an ingest pipeline set when a document came. lag: how long before now a look ends;
+    more than its refresh interval and what its clocks differ. overlap: how long before the last
+    look's end the next one begins.
+    """
+
+    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+    index: Annotated[str, Field(pattern=r"^[^\s,/?#]{1,255}$")]
+    source: SourceName
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    ca: Path | None = None
+    lag: Duration = timedelta(seconds=60)
+    overlap: Duration = timedelta(minutes=10)
+    timestamp: Annotated[str, Field(min_length=1)] = "event.ingested"
+    format: str = "auto"
+
+    @model_validator(mode="after")
+    def _must_be_safe(self) -> Self:
+        for url in self.urls:
+            cluster_url(url, has_password=bool(self.password.get_secret_value()))
+        return self
+
+
 class Expected(Value):
     """What is expected of a source. rate, daily: events a second and a day (UTC) that are taken.
 
@@ -153,14 +181,24 @@ class Expected(Value):
 class Inputs(Value):
     """What is taken besides ``_bulk`` and OTLP, and what is expected.
 
-    syslog: addresses that take it. hooks: signed webhooks. sources: that are expected, each with
+    syslog: addresses that take it. hooks: signed webhooks. indices: of others, that are read.
+    sources: that are expected, each with
     its limits. silent_after: of expected sources that name none of their own.
     """
 
     syslog: tuple[SyslogInput, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    indices: tuple[IndexInput, ...] = ()
     sources: tuple[Expected, ...] = ()
     silent_after: Duration | None = None
+
+    @field_validator("indices")
+    @classmethod
+    def _must_be_read_once(cls, indices: tuple[IndexInput, ...]) -> tuple[IndexInput, ...]:
+        names = [(one.source, one.index) for one in indices]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"index {twice[0][1]!r} is here twice for one source")
+        return indices
 
     @field_validator("sources")
     @classmethod

@@ -76,6 +76,15 @@ def tell_limit(suite: Suite, name: str, reason: str) -> None:
         record(writing, [finding], {}, now, suite.settings.incidents)
 
 
+def tell_gap(suite: Suite, name: str, reason: str, since: datetime) -> None:
+    """Make a finding of events of a source that are missing here or there."""
+    now = suite.clock.now()
+    title = f"Events of the source {name} are missing"
+    finding = finding_about(name, "soc-telemetry-gap", title, reason, since, now, suite)
+    with session(suite.database) as writing:
+        record(writing, [finding], {}, now, suite.settings.incidents)
+
+
 def finding_about(
     name: str, rule: str, title: str, reason: str, since: datetime, now: datetime, suite: Suite
 ) -> Finding:

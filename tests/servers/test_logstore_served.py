@@ -102,3 +102,28 @@ def test_sql_says_what_to_ask_instead(home: Path) -> None:
 
     assert said.returncode == 1
     assert "soc search" in said.stderr
+
+
+def test_a_suite_reads_an_index_of_others_and_tells_what_has_no_time(
+    opensearch: Node, tmp_path: Path
+) -> None:
+    mapped = {"event": {"properties": {"ingested": {"type": "date"}}}}
+    opensearch.ask("/theirs", {"mappings": {"properties": mapped}}, "PUT")
+    now = datetime.now(UTC).isoformat()
+    event = {"@timestamp": now, **EVENT, "event": {**EVENT["event"], "ingested": now}}
+    opensearch.ask("/theirs/_doc/1?refresh=true", event, "PUT")
+    opensearch.ask("/theirs/_doc/2?refresh=true", EVENT, "PUT")
+    home = tmp_path / "home"
+    index = f"{{urls: [{opensearch.url}], index: theirs, source: others, lag: 1s}}"
+    make_home(home, f"inputs: {{indices: [{index}]}}\n")
+
+    with serving(home, "--port", "0") as served:
+        until(lambda: bool(soc(home, "search", "soc.source:others")))
+        until(lambda: "soc-telemetry-gap" in {a["rule"] for a in soc(home, "alerts", "list")})
+        began = time.monotonic()
+        served.stop()
+        assert time.monotonic() - began < 10
+
+    (row,) = soc(home, "search", "soc.source:others")
+    assert row["event_id"] == "theirs:1"
+    opensearch.ask("/theirs", method="DELETE")

@@ -118,14 +118,17 @@ class Cluster:
         asked = {"ignore_unavailable": "true", WHOLE: "false"}
         return self.ask(lambda client: client.search(index=index, body=body, params=asked))
 
-    def pages(self, index: str, body: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    def pages(
+        self, index: str, body: dict[str, Any], *, again: bool = True
+    ) -> Iterator[list[dict[str, Any]]]:
         """Yield the hits of a search, sorted by what is unique, a page at a time.
 
         All are as they were at one moment. Where the node that remembers it dies, the rest is as it
-        is then: behind what was given, so that nothing is missing and nothing comes twice.
+        is then: behind what was given, so that nothing is missing and nothing comes twice. again:
+        false where the sort is unique at one moment only; then that is a ClusterDown.
         """
         after: dict[str, Any] = {}
-        for _ in range(self._pace.tries):
+        for _ in range(self._pace.tries if again else 1):
             with self._moment(index) as moment:
                 if moment is None:
                     return
