@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from soc import plugins
 from soc.app import home
 from soc.clock import Clock, SystemClock
+from soc.errors import LogError
 from soc.settings import OpenSearch, Settings
 from soc.settings import read as read_settings
 
@@ -87,7 +88,12 @@ class Suite:
             parts = (self.settings.logs, self._remote, self.clock)
             return OpenSearchLog(self.home.events, *parts)
         from soc.logs.embedded import EmbeddedLog  # pyarrow
+        from soc.logs.opensearch.shipped import NAME  # as above
 
+        if (self.home.events / NAME).exists():
+            raise LogError(
+                f"{self.home.events}: its events are on OpenSearch: write opensearch.urls again"
+            )
         return EmbeddedLog(self.home.events, self.settings.logs, self.clock)
 
     @cached_property

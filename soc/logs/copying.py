@@ -9,6 +9,7 @@ from pathlib import Path
 
 from soc.errors import LogError
 from soc.logs.chain import Chain, Segment
+from soc.logs.opensearch.shipped import NAME as SHIPPED
 from soc.logs.reader import LogReader
 from soc.logs.wal import SUFFIX
 
@@ -30,6 +31,10 @@ def copy(root: Path, target: Path) -> int:
     for path in sorted((root / "wal").glob(f"*{SUFFIX}")):
         with suppress(FileNotFoundError):  # sealed meanwhile: the chain will name its events
             _copy(path, target / "wal" / path.name)
+    for path in [root / SHIPPED, *sorted((root / "ids").glob("*.parquet"))]:
+        with suppress(FileNotFoundError):  # of a store on OpenSearch alone, and removed in time
+            _folder((target / path.relative_to(root)).parent)
+            _copy(path, target / path.relative_to(root))
     live = _segments(root, target)
     wanted = {segment.path for segment in live}
     for path in sorted((target / "seg").rglob("*.parquet")):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from soc.errors import ClusterDown
+from soc.errors import ClusterDown, LogError
+from soc.logs.copying import copy
 from soc.logs.opensearch.document import TEMPLATE
 from soc.settings import Logs
 from tests.servers import stores
@@ -153,3 +154,39 @@ def test_the_template_is_put_again_where_the_cluster_was_wiped(node: Node, tmp_p
         mapped = next(iter(node.ask("/soc-*/_mapping").values()))["mappings"]["properties"]
         assert mapped["commonwatch"]["properties"]["seq"] == {"type": "long"}
         assert log.scan(1, 10).column("seq") == [2]
+
+
+def test_a_second_home_with_one_number_loses_nothing_and_is_told(
+    node: Node, tmp_path: Path
+) -> None:
+    remote = stores.settings(node)
+    with opened(tmp_path / "one", remote) as log:
+        put(log, event(1), event(2))
+        log.seal()
+
+    with opened(tmp_path / "two", remote) as log:
+        put(log, event(7), event(8))
+
+        with pytest.raises(LogError, match="is another event: a second home"):
+            log.seal()
+        assert scanned(log) == [1, 2]
+        assert documents(node) == 2
+
+    with opened(tmp_path / "two", stores.settings(node, shard=1)) as log:
+        log.seal()
+        assert documents(node) == 4
+
+
+def test_a_copy_of_the_store_goes_on_where_the_store_was(node: Node, tmp_path: Path) -> None:
+    remote = stores.settings(node)
+    with opened(tmp_path / "one", remote) as log:
+        put(log, event(1), event(2))
+        log.seal()
+        put(log, event(3))
+        copy(tmp_path / "one", tmp_path / "two")
+
+    with opened(tmp_path / "two", remote) as log:
+        assert put(log, event(1), event(3), event(4)).kept == (False, False, True)
+        log.seal()
+        assert scanned(log) == [1, 2, 3, 4]
+        assert documents(node) == 4

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import Any, TypeVar
 
@@ -29,6 +30,8 @@ BUSY = frozenset({429, 502, 503, 504})
 TOO_LARGE = 413
 MOST_BYTES = 8 * 1024 * 1024
 """Of one request, unless one document is larger."""
+FEW = 100
+"""Documents that are asked for by id at once: they may be large."""
 KEPT_ALIVE = "2m"
 NO_OPENSEARCH = "what answers at opensearch.urls is no OpenSearch"
 WHOLE = "allow_partial_search_results"
@@ -142,6 +145,16 @@ class Cluster:
                     return
         raise ClusterDown("OpenSearch forgets what it is asked about: asked again later")
 
+    def columns(self, places: Sequence[dict[str, str]], root: str) -> list[dict[str, Any] | None]:
+        """Return what the document at each of *places* has below *root*; None where is none."""
+        found: list[dict[str, Any] | None] = []
+        asked = {"_source": root}
+        for begin in range(0, len(places), FEW):
+            body = {"docs": places[begin : begin + FEW]}
+            said = self.ask(partial(_mget, body=body, params=asked))
+            found += [one["_source"][root] if one.get("found") else None for one in said["docs"]]
+        return found
+
     def count(self, index: str) -> int:
         """Return how many documents *index* has; raises NotFoundError."""
         said = self.ask(lambda client: client.count(index=index))
@@ -221,6 +234,10 @@ class Cluster:
             rest = min(least * 2.0 ** min(self._failures - self._pace.opens_after, 30), most)
             self._rests_until = monotonic() + rest * jitter()
         return ClusterDown(why)
+
+
+def _mget(client: opensearchpy.OpenSearch, **asked: Any) -> Any:  # noqa: ANN401 - JSON
+    return client.mget(**asked)
 
 
 def _requests(actions: Sequence[bytes], numbers: Sequence[int]) -> Iterator[list[int]]:

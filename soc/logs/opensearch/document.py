@@ -78,14 +78,26 @@ def actions(rows: Iterable[Mapping[str, Any]], shard: int, *, whole: bool = True
     """
     made: list[bytes] = []
     for row in rows:
-        index = index_of(row["class"], row["ingested"].date())
-        action = orjson.dumps({"create": {"_index": index, "_id": f"{shard}-{row['seq']}"}})
+        action = orjson.dumps({"create": place_of(row, shard)})
         try:
             document = orjson.dumps(_document(row, shard, whole=whole))
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # too deep, or half a letter
             document = orjson.dumps(_document(row, shard, whole=False))
         made.append(action + b"\n" + document)
     return made
+
+
+def place_of(row: Mapping[str, Any], shard: int) -> dict[str, str]:
+    """Return where *row* is stored: index and id."""
+    return {
+        "_index": index_of(row["class"], row["ingested"].date()),
+        "_id": f"{shard}-{row['seq']}",
+    }
+
+
+def is_of(row: Mapping[str, Any], columns: Mapping[str, Any]) -> bool:
+    """Return whether the *columns* of a document are those of *row*."""
+    return (columns["raw"], columns["ingested"]) == (row["raw"], micros(row["ingested"]))
 
 
 def _document(row: Mapping[str, Any], shard: int, *, whole: bool) -> dict[str, Any]:

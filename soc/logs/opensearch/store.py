@@ -27,6 +27,8 @@ from soc.logs.opensearch.document import (
     TEMPLATE,
     actions,
     index_of,
+    is_of,
+    place_of,
     table_of,
     template,
 )
@@ -39,8 +41,9 @@ from soc.settings import Logs, OpenSearch
 
 AT_ONCE = 1_000
 """Documents in one request."""
-THERE = frozenset({200, 201, 409})
-"""Statuses that say that the document is stored: 409 that it was before."""
+STORED = frozenset({200, 201})
+BEFORE = 409
+"""Says that there is a document of this id: ours, sent before, if no other home writes it."""
 UNFIT = frozenset({400, 413})
 """Statuses that say that something is wrong with the document or its index."""
 UNFIT_DOCUMENT = frozenset(
@@ -71,6 +74,8 @@ class OpenSearchLog:
             undo.callback(self._journal.close)
             self._chain = Chain(root / "chain")
             self._chain.check()
+            if self._chain.state().sealed:
+                raise LogError(f"{root}: its events are kept here: begin a new home for OpenSearch")
             self._shipped = Shipped(root)
             self._journal.start(self._shipped.read() + 1, self._newest())
             undo.pop_all()
@@ -211,15 +216,32 @@ class OpenSearchLog:
         if not rows:
             return []
         results = self._cluster.bulk(actions(rows, self._shard, whole=whole))
-        refused = []
+        refused, before = [], list[dict[str, Any]]()
         for row, result in zip(rows, results, strict=True):
-            if result["status"] in THERE:
+            if result["status"] in STORED:
+                continue
+            if result["status"] == BEFORE:
+                before.append(row)
                 continue
             why = result.get("error", {}).get("type", "no reason given")
             if result["status"] not in UNFIT:
                 raise LogError(f"OpenSearch takes no events: {result['status']} {why}")
             refused.append((row, why))
+        self._require_ours(before)
         return refused
+
+    def _require_ours(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Do nothing if the documents that are there already are *rows*; raise LogError."""
+        places = [place_of(row, self._shard) for row in rows]
+        for row, place, there in zip(
+            rows, places, self._cluster.columns(places, COLUMNS), strict=True
+        ):
+            if there is not None and not is_of(row, there):
+                raise LogError(
+                    f"{place['_index']}/{place['_id']} is another event: a second home, or one "
+                    f"restored from an older backup, writes as shard {self._shard}: give each home "
+                    "an opensearch.shard of its own"
+                )
 
     def _prepare(self) -> None:
         """Put the template where it is not: new, of an older version, or the cluster was wiped."""
