@@ -1,8 +1,10 @@
 """What a site takes besides ``_bulk`` and OTLP, and what it expects of each source."""
 
 from datetime import timedelta
+from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -38,6 +40,19 @@ SourceName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(
 """What a source can be called."""
 
 
+def cluster_url(url: str, *, has_password: bool) -> str:
+    """Return *url* if it may be that of an OpenSearch node; raises ValueError, never telling it."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write urls such as https://opensearch.example:9200")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("write user and password as keys of their own, not into a URL")
+    if has_password and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("a password goes over TLS alone: write https://")
+    return url
+
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 SHORTEST_SECRET = 16
 
@@ -136,6 +151,33 @@ class FileInput(Value):
     format: str = "auto"
 
 
+class IndexInput(Value):
+    """An index of OpenSearch that others write to, and we read.
+
+    urls, user, password, ca: of its cluster. index: a name, or a pattern. timestamp: the field, a
+    date, that an ingest pipeline set when a document came. lag: how long before now a look ends;
+    more than its refresh interval and what its clocks differ. overlap: how long before the last
+    look's end the next one begins.
+    """
+
+    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+    index: Annotated[str, Field(pattern=r"^[^\s,/?#]{1,255}$")]
+    source: SourceName
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    ca: Path | None = None
+    lag: Duration = timedelta(seconds=60)
+    overlap: Duration = timedelta(minutes=10)
+    timestamp: Annotated[str, Field(min_length=1)] = "event.ingested"
+    format: str = "auto"
+
+    @model_validator(mode="after")
+    def _must_be_safe(self) -> Self:
+        for url in self.urls:
+            cluster_url(url, has_password=bool(self.password.get_secret_value()))
+        return self
+
+
 class Expected(Value):
     """What is expected of a source. rate, daily: events a second and a day (UTC) that are taken.
 
@@ -151,16 +193,25 @@ class Expected(Value):
 class Inputs(Value):
     """What is taken besides ``_bulk`` and OTLP, and what is expected.
 
-    syslog: addresses that take it. files: that are followed. hooks: signed webhooks. sources: that
-    are expected, each with its limits. silent_after: of expected sources that name none of their
-    own.
+    syslog: addresses that take it. files: that are followed. hooks: signed webhooks. indices: of
+    others, that are read. sources: that are expected, each with its limits. silent_after: of
+    expected sources that name none of their own.
     """
 
     syslog: tuple[SyslogInput, ...] = ()
     files: tuple[FileInput, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    indices: tuple[IndexInput, ...] = ()
     sources: tuple[Expected, ...] = ()
     silent_after: Duration | None = None
+
+    @field_validator("indices")
+    @classmethod
+    def _must_be_read_once(cls, indices: tuple[IndexInput, ...]) -> tuple[IndexInput, ...]:
+        names = [(one.source, one.index) for one in indices]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"index {twice[0][1]!r} is here twice for one source")
+        return indices
 
     @field_validator("sources")
     @classmethod

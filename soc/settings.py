@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,13 +17,14 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
-from soc.inputs import Inputs
+from soc.inputs import Inputs, cluster_url
 from soc.model.listener import Listener, address_of, unsafe
 from soc.model.value import Entity, Severity, Value
 
@@ -96,8 +97,9 @@ class Store(Value):
 class OpenSearch(Value):
     """Where events are kept at scale. Without urls they are kept in the home.
 
-    ca: file of the authority that signed the cluster's certificate. timeout: seconds for one
-    question. shard: the number of this front door, if several write to one cluster.
+    urls: nodes of one cluster, such as ``https://opensearch.example:9200``. ca: file of the
+    authority that signed their certificates, in the home unless it is absolute. timeout: seconds
+    for one question. shard: the number of this front door, if several write to one cluster.
     """
 
     urls: tuple[str, ...] = ()
@@ -106,6 +108,12 @@ class OpenSearch(Value):
     ca: Path | None = None
     timeout: Annotated[float, Field(gt=0)] = 30.0
     shard: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _must_keep_its_password(self) -> Self:
+        for url in self.urls:
+            cluster_url(url, has_password=bool(self.password.get_secret_value()))
+        return self
 
 
 class Detect(Value):

@@ -1,22 +1,18 @@
 """Let every detector see what is there, without waiting for its time."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import func, select
 
 from soc.app.suite import Suite
-from soc.logs import query
-from soc.model.value import EPOCH
 from soc.store.session import reading
 from soc.store.tables import Alert, Incident
-
-MICROSECOND = timedelta(microseconds=1)
 
 
 def detect_now(suite: Suite, until: datetime | None) -> dict[str, Any]:
     """Run all due windows, up to what was taken in by *until*; return what they came to."""
-    ticks = suite.watch().drain(_last_before(suite, until) if until else None)
+    ticks = suite.watch().drain(suite.reader.last_before(until) if until else None)
     with reading(suite.database) as looking:
         alerts = looking.exec(select(func.count()).select_from(Alert)).one()
         incidents = looking.exec(select(func.count()).select_from(Incident)).one()
@@ -31,12 +27,3 @@ def detect_now(suite: Suite, until: datetime | None) -> dict[str, Any]:
         "rule_failures": [f"{rule}: {reason}" for rule, reason in sorted(failures)],
         "not_ready": sorted(waiting),
     }
-
-
-def _last_before(suite: Suite, until: datetime) -> int:
-    micros = (until - EPOCH) // MICROSECOND
-    rows = query.sql(
-        suite.reader,
-        f"SELECT coalesce(max(seq), 0) AS last FROM events WHERE epoch_us(ingested) <= {micros}",  # noqa: S608 - a number
-    )
-    return int(rows[0]["last"])

@@ -20,8 +20,6 @@ from soc.detect.detector import Detector, Mode
 from soc.detect.rules import Rules
 from soc.detect.sigma.load import load_rules
 from soc.errors import ContentError, NotFound, Problem
-from soc.logs import query
-from soc.model.value import EPOCH
 from soc.report import threats as threat_report
 from soc.retain.load import read_policy
 from soc.retain.plan import Plan
@@ -37,7 +35,6 @@ from soc.threats.model import Known
 from soc.threats.model import read as read_model
 
 MODEL = "qf"
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +140,8 @@ def newest_events(suite: Suite, now: datetime) -> dict[str, datetime]:
     """Return when the newest event of each dataset, and of each ``source:``, came before *now*."""
     if not suite.home.events.is_dir():
         return {}
-    upto = (now - EPOCH) // MICROSECOND
-    newest: dict[str, datetime] = {}
-    for column, prefix in (("dataset", ""), ("source", "source:")):
-        rows = query.sql(
-            suite.reader,
-            f"SELECT {column} AS name, max(least(epoch_us(ts), epoch_us(ingested))) AS at "  # noqa: S608 - constants and a number
-            f"FROM events WHERE epoch_us(ingested) <= {upto} AND {column} IS NOT NULL "
-            f"GROUP BY {column}",
-        )
-        newest |= {f"{prefix}{row['name']}": EPOCH + row["at"] * MICROSECOND for row in rows}
-    return newest
+    datasets, sources = (suite.reader.newest(column, now) for column in ("dataset", "source"))
+    return datasets | {f"source:{name}": at for name, at in sources.items()}
 
 
 def alive(session: Session, newest: Mapping[str, datetime], now: datetime) -> datetime | None:

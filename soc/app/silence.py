@@ -1,16 +1,14 @@
 """Findings about what sends: a source that fell silent, a source that hit a limit."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from soc.app.suite import Suite
 from soc.incidents.record import record
-from soc.logs import query
 from soc.model.finding import Finding, Score
-from soc.model.value import EPOCH, Entity, EntityKind, Severity, bucket_of
+from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store import sources
 from soc.store.session import reading, session
 
-MICROSECOND = timedelta(microseconds=1)
 ALL = 100_000
 
 
@@ -49,10 +47,8 @@ class Silence:
         return told
 
     def _newest(self, name: str, last: datetime | None) -> datetime | None:
-        quoted = name.replace("'", "''")
-        asked = f"SELECT max(epoch_us(ingested)) AS at FROM events WHERE source = '{quoted}'"  # noqa: S608 - a setting, quoted
-        (row,) = query.sql(self._suite.reader, asked) if self._suite.home.events.is_dir() else [{}]
-        stored = EPOCH + row["at"] * MICROSECOND if row.get("at") else None
+        is_there = self._suite.home.events.is_dir()
+        stored = self._suite.reader.last_intake(name) if is_there else None
         return max(filter(None, (stored, last)), default=None)
 
     def _tell(self, name: str, last: datetime | None, now: datetime) -> None:
@@ -76,6 +72,15 @@ def tell_limit(suite: Suite, name: str, reason: str) -> None:
     now = suite.clock.now()
     title = f"The source {name} sends more than its limit: events are refused"
     finding = finding_about(name, "soc-source-limited", title, reason, now, now, suite)
+    with session(suite.database) as writing:
+        record(writing, [finding], {}, now, suite.settings.incidents)
+
+
+def tell_gap(suite: Suite, name: str, reason: str, since: datetime) -> None:
+    """Make a finding of events of a source that are missing here or there."""
+    now = suite.clock.now()
+    title = f"Events of the source {name} are missing"
+    finding = finding_about(name, "soc-telemetry-gap", title, reason, since, now, suite)
     with session(suite.database) as writing:
         record(writing, [finding], {}, now, suite.settings.incidents)
 

@@ -14,7 +14,7 @@ from soc.ingest.parse import Intake
 from soc.ingest.sources import samples
 from soc.ingest.sources.model import Source, read
 from soc.ingest.sources.parser import parser_of
-from soc.logs import query
+from soc.logs.port import Sender
 from soc.model.value import rfc3339
 from soc.store import sources as states
 from soc.store.session import reading
@@ -56,12 +56,7 @@ def listed(suite: Suite) -> list[dict[str, Any]]:
     parsers: what reads it. refused: events beyond its limits. silent: whether nothing came for as
     long as settings say. Sources that a file describes or settings expect are there with 0.
     """
-    rows = query.sql(
-        suite.reader,
-        "SELECT source, count(*) AS events, max(ingested) AS last_seen, "
-        "list(DISTINCT parser ORDER BY parser) AS parsers FROM events GROUP BY 1",
-    )
-    found = {row["source"]: {**row, **NOTHING} for row in rows}
+    found = {one.source: {**_silent(one.source), **_stored(one)} for one in suite.reader.senders()}
     for name, (count, last) in _rejects(suite).items():
         row = found.setdefault(name, _silent(name))
         row["rejects"] = count
@@ -86,6 +81,10 @@ def listed(suite: Suite) -> list[dict[str, Any]]:
         {**row, "last_seen": rfc3339(row["last_seen"]) if row["last_seen"] else None}
         for _, row in sorted(found.items())
     ]
+
+
+def _stored(one: Sender) -> dict[str, Any]:
+    return {"events": one.events, "last_seen": one.last_seen, "parsers": list(one.parsers)}
 
 
 def _silent(name: str) -> dict[str, Any]:

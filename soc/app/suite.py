@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from soc import plugins
 from soc.app import home
 from soc.clock import Clock, SystemClock
-from soc.settings import Settings
+from soc.errors import LogError
+from soc.settings import OpenSearch, Settings
 from soc.settings import read as read_settings
 
 POLICY = "qf"
@@ -70,9 +71,14 @@ class Suite:
             from soc.logs.opensearch.cluster import Cluster  # the extra of that name
             from soc.logs.opensearch.reader import OpenSearchReader
 
-            remote = self.settings.opensearch
+            remote = self._remote
             return OpenSearchReader(self.home.events, Cluster(remote), remote.shard)
         return LogReader(self.home.events)
+
+    @property
+    def _remote(self) -> OpenSearch:
+        given = self.settings.opensearch
+        return given.model_copy(update={"ca": given.ca and self.home.path / given.ca})
 
     def log(self) -> OpenLog:
         """Open the event store to write; raises LogError while another process does."""
@@ -80,10 +86,15 @@ class Suite:
         if self.settings.opensearch.urls:
             from soc.logs.opensearch.store import OpenSearchLog  # the extra of that name
 
-            parts = (self.settings.logs, self.settings.opensearch, self.clock)
+            parts = (self.settings.logs, self._remote, self.clock)
             return OpenSearchLog(self.home.events, *parts)
         from soc.logs.embedded import EmbeddedLog  # pyarrow
+        from soc.logs.opensearch.shipped import NAME  # as above
 
+        if (self.home.events / NAME).exists():
+            raise LogError(
+                f"{self.home.events}: its events are on OpenSearch: write opensearch.urls again"
+            )
         return EmbeddedLog(self.home.events, self.settings.logs, self.clock)
 
     @cached_property

@@ -1,8 +1,9 @@
 """Commands about content: rules and playbooks."""
 
+import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +19,7 @@ def add(app: typer.Typer) -> None:
     rules = group("Detection rules.")
     rules.command("check")(rules_check)
     rules.command("test")(rules_test)
+    rules.command("convert")(rules_convert)
     rules.command("enable")(rules_enable)
     rules.command("disable")(rules_disable)
     rules.command("mode")(rules_mode)
@@ -64,6 +66,29 @@ def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = Fal
     show(summary, as_json, [f"samples: {len(results)}, failed: {len(failed)}"])
     if failed:
         raise typer.Exit(1)
+
+
+def rules_convert(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[RULE]...", help="Slugs; by default all.")
+    ] = None,
+    form: Annotated[
+        Literal["lucene", "dsl"], typer.Option("--format", help="Of the queries.")
+    ] = "lucene",
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Say rules as queries of OpenSearch; what cannot be said so is named on stderr."""
+    from soc.app.converting import convert_rules  # defers pySigma
+
+    result = convert_rules(home, names or [], form)
+    for problem in result["problems"]:
+        warn(": ".join(filter(None, [problem["rule"], problem["reason"]])))
+    lines = []
+    for one in result["rules"]:
+        query = one["query"] if form == "lucene" else json.dumps(one["query"])
+        lines += [f"# {one['rule']}: {one['title']}", query]
+    show(result, as_json, lines)
 
 
 def rules_enable(rule: str, home: HomeOption = HOME, reason: str = "") -> None:

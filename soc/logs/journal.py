@@ -90,7 +90,8 @@ class Journal:
         with self._numbers:
             opened = self._tail.open
             due = opened and self._clock.now() - opened.since >= self._settings.seal_after
-            if due or self._unsealed:
+            # While nothing can be made permanent, one file waits: not one for each look.
+            if due or (self._unsealed and len(self._tail.generations) == 1):
                 self._tail.rotate()
         if _is_over(self._sealing):
             self._sealing = self._begin(self._sealer, self._seal_safely)

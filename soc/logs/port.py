@@ -49,6 +49,16 @@ class Bucket(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """What is stored of one source. last_seen: when the newest came. parsers: what read it."""
+
+    source: str
+    events: int
+    last_seen: datetime
+    parsers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for: events that *filter* takes, which happened from *since* until *until*.
 

@@ -24,6 +24,8 @@ def sql(
 
     Raises QueryError for anything else, and for what takes more time or memory than *allowed*.
     """
+    if not reader.knows_sql:
+        raise QueryError("events are kept on OpenSearch, which SQL cannot ask: use soc search")
     try:
         with _connect(reader, allowed) as connection, _in_time(connection, allowed.sql_seconds):
             statements = connection.extract_statements(query)

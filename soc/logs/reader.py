@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from soc.errors import Damaged, LogError
 from soc.logs.chain import Chain, Segment
-from soc.logs.port import Bucket, Search
+from soc.logs.port import Bucket, Search, Sender, column_of
 from soc.logs.segments import Files, Part
 from soc.logs.wal import WalReader
 from soc.model.event import REJECTS, Batch, empty
@@ -35,7 +35,9 @@ class View:
 
 
 class LogReader:
-    """The event store, to look at."""
+    """The event store, to look at. knows_sql: whether all of it can be asked with SQL."""
+
+    knows_sql = True
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -95,6 +97,33 @@ class LogReader:
         found = self.looking(lambda view: self.files.damaged(view.segments))
         if found:
             raise Damaged(*(self.files.root / segment.path for segment in found))
+
+    def senders(self) -> list[Sender]:
+        """Return what is stored of each source, in the order of their names; no rejects."""
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.senders(self)
+
+    def newest(self, column: str, upto: datetime) -> dict[str, datetime]:
+        """Return when the newest event of each value of *column* happened, of those in by *upto*.
+
+        No event counts as later than its intake. Raises QueryError for a column that is none.
+        """
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.newest(self, column_of(column), upto)
+
+    def last_intake(self, source: str) -> datetime | None:
+        """Return when the newest event of *source* came, or None."""
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.last_intake(self, source)
+
+    def last_before(self, moment: datetime) -> int:
+        """Return the last number of the events in by *moment*, or 0."""
+        from soc.logs import questions  # defers DuckDB
+
+        return questions.last_before(self, moment)
 
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""

@@ -58,6 +58,8 @@ class Tail:
 
     def rotate(self) -> None:
         """Write to a new file from here on."""
+        if self.open:
+            self.open.file.close()  # many may wait, and each would hold a descriptor
         self._is_open = False
         for waiting in self.generations[HELD:]:
             waiting.let_go()

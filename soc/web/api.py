@@ -12,7 +12,6 @@ from soc.access.permissions import Permission, Principal
 from soc.app.taking import REPLAYED, Lines, check_format, check_source, counts_of, replay_page
 from soc.errors import NotFound, TooManyRequests
 from soc.incidents import lifecycle
-from soc.logs import query
 from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger
@@ -263,18 +262,21 @@ def _events(routes: APIRouter, front: Front) -> None:
     @routes.get("/events/stats", tags=["events"], dependencies=[reads])
     def stats() -> Plain:
         """Return how much is stored, and what comes from where."""
-        sources = query.sql(
-            reader,
-            "SELECT source, count(*) AS events, max(ingested) AS last_seen FROM events "
-            "GROUP BY 1 ORDER BY 1",
-        )
+        senders = reader.senders()
         view = reader.view()
         with front.reading() as looking:
             open_ = select(func.count()).where(col(Incident.state).in_(lifecycle.OPEN))
             return {
                 "last_seq": view.upto,
                 "rejects": reader.count_rejects(),
-                "sources": [{**row, "last_seen": rfc3339(row["last_seen"])} for row in sources],
+                "sources": [
+                    {
+                        "source": one.source,
+                        "events": one.events,
+                        "last_seen": rfc3339(one.last_seen),
+                    }
+                    for one in senders
+                ],
                 "open_incidents": looking.exec(open_).one(),
             }
 

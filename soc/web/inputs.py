@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from soc.app.taking import check_format
 from soc.clock import nonce, pause
 from soc.errors import HomeError
 from soc.ingest.listen.batches import Append, Batches, Line
@@ -25,6 +26,7 @@ from soc.model.event import Reject, Row
 from soc.model.listener import Address
 from soc.web import sockets
 from soc.web.front import INPUTS, Front
+from soc.web.indices import Reading
 
 PATIENCE = 3.0
 LOSS_LOOK = 10.0
@@ -46,8 +48,13 @@ class Opened:
 
 
 def opened(front: Front) -> tuple[Opened, ...]:
-    """Bind what the settings name; raises HomeError for an address that is taken."""
+    """Bind what the settings name; raises HomeError for an address that is taken.
+
+    Raises Refused for an index of a format that no parser has.
+    """
     home = front.suite.home.path
+    for index in front.suite.settings.inputs.indices:
+        check_format(front.suite.intake, index.format)
     return tuple(
         Opened(
             about,
@@ -81,6 +88,7 @@ class Inputs:
         self._tasks: list[asyncio.Task[None]] = []
         self._tail = followed(front)
         self._stop = asyncio.Event()
+        self._indices: list[Reading] = []
 
     async def start(self) -> None:
         """Take what comes from now on."""
@@ -89,6 +97,9 @@ class Inputs:
         if self._tail:
             following = self._tail.run(appender(self._front, self._front.suite.intake), self._stop)
             self._tasks.append(asyncio.create_task(following))
+        for about in self._front.suite.settings.inputs.indices:
+            self._indices.append(Reading(self._front, about))
+            self._tasks.append(asyncio.create_task(self._indices[-1].run()))
         if self._datagrams:
             self._tasks.append(asyncio.create_task(self._tell_losses()))
 
@@ -103,6 +114,8 @@ class Inputs:
     async def stop(self) -> None:
         """Take no more; store what was taken."""
         self._stop.set()
+        for index in self._indices:
+            index.close()
         for _, datagrams in self._datagrams:
             datagrams.stop()
         await asyncio.gather(*(streams.stop(PATIENCE) for streams in self._streams))

@@ -248,6 +248,33 @@ def test_a_rewrite_removes_what_is_refused_and_nothing_else(store: Any) -> None:
     assert put(store, event(9)).first == 7
 
 
+@pytest.mark.parametrize("store", KINDS[1:], indirect=True)
+def test_questions_about_all_events_have_one_answer_everywhere(store: Any) -> None:
+    later = T0 + timedelta(hours=1)
+    put(store, event(1), event(90), b"nope", source="it's")
+    put(store, event(2, user={"name": "ann"}), at=later, source="other")
+    put(store, event(3, event={"id": "x"}), b"nope", at=later)
+
+    asked = store.reader
+    assert [(s.source, s.events, s.last_seen, s.parsers) for s in asked.senders()] == [
+        ("it's", 2, T0, ("ecs",)),
+        ("other", 1, later, ("ecs",)),
+        ("src", 1, later, ("ecs",)),
+    ]
+    # Nothing counts as later than its intake.
+    assert asked.newest("dataset", later) == {"d": T0 + timedelta(minutes=2)}
+    assert asked.newest("dataset", T0) == {"d": T0}
+    assert asked.newest("source", later) == {
+        "it's": T0,
+        "other": T0 + timedelta(minutes=2),
+        "src": T0 + timedelta(minutes=3),
+    }
+    assert asked.newest("user_name", later) == {"ann": T0 + timedelta(minutes=2)}
+    assert [asked.last_intake(n) for n in ("it's", "other", "none")] == [T0, later, None]
+    moments = [T0 - timedelta(seconds=1), T0, later]
+    assert [asked.last_before(moment) for moment in moments] == [0, 2, 5]
+
+
 words = st.sampled_from(["a", "b", "ab", "A", "b c", "", "5", "10", "x*y", "-"])
 names = st.sampled_from(["user.name", "process.name", "wallet.address", "message", "x"])
 terms = st.one_of(

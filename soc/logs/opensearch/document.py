@@ -17,6 +17,11 @@ TEMPLATE = "commonwatch-events"
 PATTERN = "soc-*"
 MOMENTS = ("ts", "ingested")
 KEYWORD = MappingProxyType({"type": "keyword"})
+OF_TEXT = MappingProxyType({"match_mapping_type": "string"})
+INDEXED_LETTERS = 8_191
+"""UTF-16 letters that Lucene takes in one keyword, whatever they are."""
+BARE = frozenset({"raw", "reason"})
+"""Columns that are kept and not indexed."""
 
 
 def index_of(data_class: str, day: date) -> str:
@@ -30,12 +35,10 @@ def template() -> dict[str, Any]:
     Moments are whole microseconds since 1970, so that what is compared is what was stored. An
     event's own fields are indexed as they come; text of any length is kept, long text not indexed.
     """
+    text: dict[str, Any] = {**KEYWORD, "ignore_above": INDEXED_LETTERS}
     columns: dict[str, Any] = {name: dict(KEYWORD) for name in SCHEMA.names}
-    columns |= {name: {"type": "long"} for name in ("seq", *MOMENTS)}
-    columns |= {
-        n: {"type": "keyword", "index": False, "doc_values": False} for n in ("raw", "reason")
-    }
-    own = {"type": "keyword", "ignore_above": 8_191}
+    columns |= {name: {"type": "long"} for name in ("seq", "moment", *MOMENTS)}
+    columns |= {name: {**KEYWORD, "index": False, "doc_values": False} for name in BARE}
     return {
         "index_patterns": [PATTERN],
         "priority": 500,
@@ -48,7 +51,10 @@ def template() -> dict[str, Any]:
             },
             "mappings": {
                 "date_detection": False,
-                "dynamic_templates": [{"text": {"match_mapping_type": "string", "mapping": own}}],
+                "dynamic_templates": [
+                    {"address": {**OF_TEXT, "match": "ip", "mapping": {"type": "ip"}}},
+                    {"text": {**OF_TEXT, "mapping": text}},
+                ],
                 "properties": {
                     "@timestamp": {"type": "date"},
                     COLUMNS: {"dynamic": False, "properties": columns},
@@ -66,21 +72,38 @@ def template() -> dict[str, Any]:
 
 
 def actions(rows: Iterable[Mapping[str, Any]], shard: int, *, whole: bool = True) -> list[bytes]:
-    """Return the ``_bulk`` lines that create *rows*: the same rows always make the same ids.
+    """Return the ``_bulk`` actions that create *rows*: the same rows always make the same ids.
 
     whole: with the event's own fields, not its columns alone.
     """
-    lines: list[bytes] = []
+    made: list[bytes] = []
     for row in rows:
-        index = index_of(row["class"], row["ingested"].date())
-        action = {"create": {"_index": index, "_id": f"{shard}-{row['seq']}"}}
-        lines += [orjson.dumps(action), orjson.dumps(_document(row, shard, whole=whole))]
-    return lines
+        action = orjson.dumps({"create": place_of(row, shard)})
+        try:
+            document = orjson.dumps(_document(row, shard, whole=whole))
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # too deep, or half a letter
+            document = orjson.dumps(_document(row, shard, whole=False))
+        made.append(action + b"\n" + document)
+    return made
+
+
+def place_of(row: Mapping[str, Any], shard: int) -> dict[str, str]:
+    """Return where *row* is stored: index and id."""
+    return {
+        "_index": index_of(row["class"], row["ingested"].date()),
+        "_id": f"{shard}-{row['seq']}",
+    }
+
+
+def is_of(row: Mapping[str, Any], columns: Mapping[str, Any]) -> bool:
+    """Return whether the *columns* of a document are those of *row*."""
+    return (columns["raw"], columns["ingested"]) == (row["raw"], micros(row["ingested"]))
 
 
 def _document(row: Mapping[str, Any], shard: int, *, whole: bool) -> dict[str, Any]:
     columns = {name: value for name, value in row.items() if value is not None}
     columns |= {name: micros(row[name]) for name in MOMENTS}
+    columns["moment"] = min(columns["ts"], columns["ingested"])
     event = _event(row["raw"]) if whole and not row["reason"] else {}
     own = event.get("soc")
     names = {name: row[name] for name in ("seq", "source", "class", "parser") if row[name]}

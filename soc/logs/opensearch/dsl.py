@@ -15,10 +15,9 @@ from soc.logs.filter import (
     letters,
 )
 from soc.logs.match import COLUMNS, MOMENTS, bounds, moment, spelt
+from soc.logs.opensearch.document import BARE, micros
 from soc.logs.opensearch.document import COLUMNS as ROOT
-from soc.logs.opensearch.document import micros
 
-UNINDEXED = frozenset({"raw", "reason"})
 WHOLE = frozenset({"seq", *MOMENTS})
 
 
@@ -50,7 +49,7 @@ def query(wanted: Filter) -> Query:
             either = {"bool": {"should": [one.body, other.body], "minimum_should_match": 1}}
             return Query(either, one.is_exact and other.is_exact)
     column = COLUMNS.get(wanted.field)
-    if column is None or column in UNINDEXED:
+    if column is None or column in BARE:
         return UNSURE
     return _of_column(wanted, f"{ROOT}.{column}", column)
 

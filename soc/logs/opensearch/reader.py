@@ -3,8 +3,9 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from heapq import merge
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,22 @@ from soc.logs.opensearch.cluster import Cluster
 from soc.logs.opensearch.document import COLUMNS, PATTERN, micros, row_of, table_of
 from soc.logs.opensearch.dsl import query
 from soc.logs.opensearch.shipped import Shipped
-from soc.logs.port import Bucket, Search, column_of, order_of
+from soc.logs.port import Bucket, Search, Sender, column_of, order_of
 from soc.logs.reader import LogReader, View
-from soc.model.event import REJECTS, SCHEMA, Batch, empty
+from soc.model.event import MOMENT, REJECTS, SCHEMA, Batch, empty
 from soc.model.value import EPOCH
 
 PAGE = 5_000
 SHOWN = [name for name in SCHEMA.names if name != "reason"]
-SEQ, TS = f"{COLUMNS}.seq", f"{COLUMNS}.ts"
+SEQ, TS, INGESTED = f"{COLUMNS}.seq", f"{COLUMNS}.ts", f"{COLUMNS}.ingested"
 NO_REJECT = {"bool": {"must_not": [{"term": {f"{COLUMNS}.class": REJECTS}}]}}
 MICROSECOND = timedelta(microseconds=1)
 
 
 class OpenSearchReader(LogReader):
     """The event store, to look at."""
+
+    knows_sql = False
 
     def __init__(self, root: Path, cluster: Cluster, shard: int = 0) -> None:
         super().__init__(root)
@@ -74,10 +77,65 @@ class OpenSearchReader(LogReader):
         ]
         return sorted(buckets, key=order_of)
 
+    def senders(self) -> list[Sender]:
+        """Return what is stored of each source, in the order of their names; no rejects."""
+        found: dict[str, Sender] = {}
+        by, newest = ("source", "parser"), {"at": {"max": {"field": INGESTED}}}
+        view = self.view()
+        stored = (
+            (*key, bucket["doc_count"], _moment(bucket["at"]["value"]))
+            for key, bucket in self._grouped(view, by, newest)
+        )
+        waiting = (
+            (row["source"], row["parser"], 1, row["ingested"])
+            for row in _no_rejects(view.tail).to_pylist()
+        )
+        for source, parser, events, at in chain(stored, waiting):
+            known = found.get(source, Sender(source, 0, at, ()))
+            parsers = {*known.parsers, *filter(None, [parser])}
+            last = max(known.last_seen, at)
+            found[source] = Sender(source, known.events + events, last, tuple(sorted(parsers)))
+        return [sender for _, sender in sorted(found.items())]
+
+    def newest(self, column: str, upto: datetime) -> dict[str, datetime]:
+        """Return when the newest event of each value of *column* happened, in by *upto*."""
+        name, view = column_of(column), self.view()
+        asked = {"at": {"max": {"field": f"{COLUMNS}.moment"}}}
+        by_then = {"range": {INGESTED: {"lte": micros(upto)}}}
+        found = {
+            key: _moment(bucket["at"]["value"])
+            for (key,), bucket in self._grouped(view, (name,), asked, by_then)
+            if key is not None
+        }
+        for row in _no_rejects(view.tail).to_pylist():
+            if row["ingested"] <= upto and (key := row[name]) is not None:
+                moment = min(row["ts"], row["ingested"])
+                found[key] = max(found.get(key, moment), moment)
+        return dict(sorted(found.items()))
+
+    def last_intake(self, source: str) -> datetime | None:
+        """Return when the newest event of *source* came, or None."""
+        view = self.view()
+        mine = view.tail.filter(pc.equal(view.tail["source"], source))
+        waiting = pc.max(_no_rejects(mine)["ingested"]).as_py()
+        stored = self._most(view, INGESTED, {"term": {f"{COLUMNS}.source": source}})
+        known = [waiting] if waiting else []
+        return max([*known, *([] if stored is None else [_moment(stored)])], default=None)
+
+    def last_before(self, moment: datetime) -> int:
+        """Return the last number of the events in by *moment*, or 0."""
+        view = self.view()
+        early = view.tail.filter(pc.less_equal(view.tail["ingested"], pa.scalar(moment, MOMENT)))
+        waiting = pc.max(_no_rejects(early)["seq"]).as_py()
+        stored = self._most(view, SEQ, {"range": {INGESTED: {"lte": micros(moment)}}})
+        return int(max(waiting or 0, stored or 0))
+
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""
         view = self.view()
         in_tail = pc.sum(pc.equal(view.tail["class"], REJECTS)).as_py() or 0
+        if not view.sealed:
+            return int(in_tail)
         body = {"size": 0, "track_total_hits": True, "query": self._upto(view, _REJECTS)}
         total: int = self._cluster.search(PATTERN, body)["hits"]["total"]["value"]
         return int(in_tail) + total
@@ -128,6 +186,8 @@ class OpenSearchReader(LogReader):
         return pa.concat_tables(tables).slice(0, limit)
 
     def _found(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
+        if not view.sealed:  # an outage from the first day on hides nothing
+            return
         asked, takes = query(wanted.filter), matcher(wanted.filter)
         body = {
             "size": min(wanted.limit, PAGE) if asked.is_exact else PAGE,
@@ -142,8 +202,7 @@ class OpenSearchReader(LogReader):
 
     def _waiting(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
         takes = matcher(wanted.filter)
-        tail = view.tail.filter(pc.not_equal(view.tail["class"], REJECTS))
-        for row in tail.select(SHOWN).to_pylist():
+        for row in _no_rejects(view.tail).select(SHOWN).to_pylist():
             since = wanted.since is None or row["ts"] >= wanted.since
             if since and (wanted.until is None or row["ts"] < wanted.until) and takes(row):
                 yield row
@@ -152,12 +211,12 @@ class OpenSearchReader(LogReader):
         self, view: View, wanted: Search, columns: Sequence[str], every: timedelta | None
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
         """Yield counts by a composite aggregation: complete, a page at a time."""
-        asked = self._upto(view, NO_REJECT, query(wanted.filter).body, *_between(wanted))
+        if not view.sealed:
+            return
+        exact = query(wanted.filter).body
+        asked = self._upto(view, NO_REJECT, exact, *_between(wanted))
         width = every // MICROSECOND if every else 1
-        sources: list[dict[str, Any]] = [
-            {name: {"terms": {"field": f"{COLUMNS}.{name}", "missing_bucket": True}}}
-            for name in columns
-        ]
+        sources = [_terms(name) for name in columns]
         if every:
             sources.insert(0, {"begin": {"histogram": {"field": TS, "interval": width}}})
         if not sources:
@@ -165,17 +224,53 @@ class OpenSearchReader(LogReader):
             if total := self._cluster.search(PATTERN, body)["hits"]["total"]["value"]:
                 yield (None,), total
             return
+        for key, bucket in self._composite(asked, sources):
+            into = round(key["begin"] / width) if every else None
+            yield (into, *(key[name] for name in columns)), bucket["doc_count"]
+
+    def _grouped(
+        self,
+        view: View,
+        columns: Sequence[str],
+        further: dict[str, Any],
+        *conditions: dict[str, Any],
+    ) -> Iterator[tuple[tuple[str | None, ...], dict[str, Any]]]:
+        """Yield what *further* asks of the stored events with each combination of *columns*."""
+        if view.sealed:
+            asked = self._upto(view, NO_REJECT, *conditions)
+            for key, bucket in self._composite(asked, [_terms(name) for name in columns], further):
+                yield tuple(key[name] for name in columns), bucket
+
+    def _composite(
+        self,
+        asked: dict[str, Any],
+        sources: list[dict[str, Any]],
+        further: dict[str, Any] | None = None,
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield each bucket and its key: all there are, a page at a time."""
         composite: dict[str, Any] = {"size": 1_000, "sources": sources}
         while True:
-            body = {"size": 0, "query": asked, "aggs": {"by": {"composite": composite}}}
+            by = {"composite": composite, "aggs": further or {}}
+            body = {"size": 0, "query": asked, "aggs": {"by": by}}
             said = self._cluster.search(PATTERN, body).get("aggregations", {}).get("by", {})
             for bucket in said.get("buckets", ()):
-                key = bucket["key"]
-                into = round(key["begin"] / width) if every else None
-                yield (into, *(key[name] for name in columns)), bucket["doc_count"]
+                yield bucket["key"], bucket
             if "after_key" not in said:
                 return
             composite["after"] = said["after_key"]
+
+    def _most(self, view: View, field: str, only: dict[str, Any]) -> float | None:
+        """Return the largest value of *field* among the stored events that *only* takes."""
+        if not view.sealed:
+            return None
+        body = {
+            "size": 0,
+            "query": self._upto(view, NO_REJECT, only),
+            "aggs": {"most": {"max": {"field": field}}},
+        }
+        said = self._cluster.search(PATTERN, body).get("aggregations", {})
+        most: float | None = said.get("most", {}).get("value")
+        return most
 
     def _upto(self, view: View, *conditions: dict[str, Any]) -> dict[str, Any]:
         """Return the query for what the cluster is known to have of this store."""
@@ -190,6 +285,18 @@ def _between(wanted: Search) -> list[dict[str, Any]]:
     sides = {"gte": wanted.since, "lt": wanted.until}
     limits = {side: micros(bound) for side, bound in sides.items() if bound}
     return [{"range": {TS: limits}}] if limits else []
+
+
+def _terms(name: str) -> dict[str, Any]:
+    return {name: {"terms": {"field": f"{COLUMNS}.{name}", "missing_bucket": True}}}
+
+
+def _no_rejects(tail: pa.Table) -> pa.Table:
+    return tail.filter(pc.not_equal(tail["class"], REJECTS))
+
+
+def _moment(number: float) -> datetime:
+    return EPOCH + int(number) * MICROSECOND
 
 
 def _age(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from opensearchpy.exceptions import NotFoundError
 
 from soc.clock import Clock
-from soc.errors import ClusterDown, LogError
+from soc.errors import LogError
 from soc.logs.chain import Chain
 from soc.logs.files import sync_file
 from soc.logs.journal import Journal
@@ -27,6 +27,8 @@ from soc.logs.opensearch.document import (
     TEMPLATE,
     actions,
     index_of,
+    is_of,
+    place_of,
     table_of,
     template,
 )
@@ -39,9 +41,21 @@ from soc.settings import Logs, OpenSearch
 
 AT_ONCE = 1_000
 """Documents in one request."""
-THERE = frozenset({200, 201, 409})
-"""Statuses that say that the document is stored: 409 that it was before."""
-LATER = frozenset({429, 502, 503, 504})
+STORED = frozenset({200, 201})
+BEFORE = 409
+"""Says that there is a document of this id: ours, sent before, if no other home writes it."""
+UNFIT = frozenset({400, 413})
+"""Statuses that say that something is wrong with the document or its index."""
+UNFIT_DOCUMENT = frozenset(
+    {
+        "illegal_argument_exception",
+        "mapper_parsing_exception",
+        "max_bytes_length_exceeded_exception",
+        "request_too_large",
+        "strict_dynamic_mapping_exception",
+    }
+)
+"""The cluster's names for what is wrong with a document itself: the same never succeeds."""
 GONE = 404
 
 
@@ -60,6 +74,8 @@ class OpenSearchLog:
             undo.callback(self._journal.close)
             self._chain = Chain(root / "chain")
             self._chain.check()
+            if self._chain.state().sealed:
+                raise LogError(f"{root}: its events are kept here: begin a new home for OpenSearch")
             self._shipped = Shipped(root)
             self._journal.start(self._shipped.read() + 1, self._newest())
             undo.pop_all()
@@ -92,7 +108,8 @@ class OpenSearchLog:
         self._journal.settle()
 
     def close(self) -> None:
-        """Let another process write; this one no longer can."""
+        """Let another process write; this one no longer can. What waits, it will ship."""
+        self._cluster.close()
         self._journal.close()
 
     def scan(self, after: int, limit: int) -> Batch:
@@ -125,7 +142,7 @@ class OpenSearchLog:
         self.seal()
         index = index_of(data_class, day)
         try:
-            rows: int = self._cluster.ask(lambda client: client.count(index=index))["count"]
+            rows = self._cluster.count(index)
             self._chain.append("drop", self._clock.now(), (), reason=f"{index}: {reason}")
             self._cluster.ask(lambda client: client.indices.delete(index=index))
         except NotFoundError:
@@ -150,7 +167,7 @@ class OpenSearchLog:
             refused = [hit["_id"] for hit, stays in zip(hits, kept, strict=True) if not stays]
             removed += self._delete(index, refused)
         if removed:
-            self._cluster.ask(lambda client: client.indices.refresh(index=index))
+            self._cluster.refresh(index)
         return removed
 
     def _delete(self, index: str, ids: Sequence[str]) -> int:
@@ -165,53 +182,73 @@ class OpenSearchLog:
         """Bring a generation into the cluster; return when it can be found there."""
         self._prepare()
         table = pa.concat_tables(generation.read())
+        indices: set[str] = set()
         for begin in range(0, table.num_rows, AT_ONCE):
-            self._send(table.slice(begin, AT_ONCE).to_pylist())
-        indices = {
-            index_of(name, moment.date())
-            for name, moment in zip(
-                table["class"].to_pylist(), table["ingested"].to_pylist(), strict=True
-            )
-        }
-        names = ",".join(sorted({*indices, index_of(REJECTS, self._clock.now().date())}))
-        self._cluster.ask(
-            lambda client: client.indices.refresh(
-                index=names, params={"ignore_unavailable": "true"}
-            )
-        )
+            rows = table.slice(begin, AT_ONCE).to_pylist()
+            indices |= {index_of(row["class"], row["ingested"].date()) for row in rows}
+            indices |= self._send(rows)
+        self._cluster.refresh(",".join(sorted(indices)))
         self._remember(table)
         self._shipped.move(table["seq"][-1].as_py())
 
-    def _send(self, rows: list[dict[str, Any]]) -> None:
-        """Create *rows*; what the cluster refuses is kept with fewer fields, or as a reject."""
+    def _send(self, rows: list[dict[str, Any]]) -> set[str]:
+        """Create *rows*; what the cluster refuses is kept with fewer fields, or as a reject.
+
+        Return the indices of rejects: the same rows always become the same documents.
+        """
         refused = self._create(rows, whole=True)
         refused = self._create([row for row, _ in refused], whole=False)
-        if refused:
-            now = self._clock.now()
-            rejects = [
-                row | {"class": REJECTS, "reason": f"OpenSearch refused it: {why}", "ingested": now}
-                for row, why in refused
-            ]
-            if left := self._create(rejects, whole=False):
-                raise LogError(f"OpenSearch refuses even the reject: {left[0][1]}")
+        if strange := sorted({why for _, why in refused} - UNFIT_DOCUMENT):
+            # Of the index, not of the document: nothing may become a reject because of it.
+            raise LogError(f"OpenSearch takes no events: {strange[0]}")
+        rejects = [
+            row | {"class": REJECTS, "reason": f"OpenSearch refused it: {why}"}
+            for row, why in refused
+        ]
+        if left := self._create(rejects, whole=False):
+            raise LogError(f"OpenSearch refuses even the reject: {left[0][1]}")
+        return {index_of(REJECTS, row["ingested"].date()) for row in rejects}
 
     def _create(
         self, rows: list[dict[str, Any]], *, whole: bool
     ) -> list[tuple[dict[str, Any], str]]:
-        """Return the rows that the cluster refuses for good, each with the reason."""
+        """Return the rows that do not fit, each with the cluster's name for the reason."""
         if not rows:
             return []
         results = self._cluster.bulk(actions(rows, self._shard, whole=whole))
-        if any(result["status"] in LATER for result in results):
-            raise ClusterDown("OpenSearch is too busy for all of a request: sent again later")
-        return [
-            (row, result.get("error", {}).get("type", "no reason given"))
-            for row, result in zip(rows, results, strict=True)
-            if result["status"] not in THERE
-        ]
+        refused, before = [], list[dict[str, Any]]()
+        for row, result in zip(rows, results, strict=True):
+            if result["status"] in STORED:
+                continue
+            if result["status"] == BEFORE:
+                before.append(row)
+                continue
+            why = result.get("error", {}).get("type", "no reason given")
+            if result["status"] not in UNFIT:
+                raise LogError(f"OpenSearch takes no events: {result['status']} {why}")
+            refused.append((row, why))
+        self._require_ours(before)
+        return refused
+
+    def _require_ours(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Do nothing if the documents that are there already are *rows*; raise LogError."""
+        places = [place_of(row, self._shard) for row in rows]
+        for row, place, there in zip(
+            rows, places, self._cluster.columns(places, COLUMNS), strict=True
+        ):
+            if there is not None and not is_of(row, there):
+                raise LogError(
+                    f"{place['_index']}/{place['_id']} is another event: a second home, or one "
+                    f"restored from an older backup, writes as shard {self._shard}: give each home "
+                    "an opensearch.shard of its own"
+                )
 
     def _prepare(self) -> None:
-        if not self._is_prepared:
+        """Put the template where it is not: new, of an older version, or the cluster was wiped."""
+        is_there = self._is_prepared and self._cluster.ask(
+            lambda client: client.indices.exists_index_template(name=TEMPLATE)
+        )
+        if not is_there:
             self._cluster.ask(
                 lambda client: client.indices.put_index_template(name=TEMPLATE, body=template())
             )
@@ -221,8 +258,10 @@ class OpenSearchLog:
         """Keep the ids of what was shipped, as far back as the window of duplicates reaches."""
         first, last = table["seq"][0].as_py(), table["seq"][-1].as_py()
         path = self._root / "ids" / f"{first:020d}-{last:020d}.parquet"
-        pq.write_table(table.select(IDENTITY), path)
-        sync_file(path)
+        making = path.with_suffix(".part")
+        pq.write_table(table.select(IDENTITY), making)
+        sync_file(making)
+        making.replace(path)
         paths = sorted(path.parent.glob("*.parquet"), reverse=True)
         rows = 0
         for one in paths:

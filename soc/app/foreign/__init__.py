@@ -1,0 +1,1 @@
+"""Indices that others write: pulled through intake like every source, counted, and told of."""
