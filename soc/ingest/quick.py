@@ -6,7 +6,6 @@ doubtful, is left to the plain path.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -30,7 +29,8 @@ PLACES = {
     for column, (spelling, names) in COLUMNS.items()
 }
 BLANK = pa.array(sorted(fields.BLANK))
-Values = tuple[Any, ...]
+FIRST = -62_135_596_800_000_000
+"""Microseconds from 1970 back to the first moment that Python knows."""
 
 
 class Quick:
@@ -46,6 +46,7 @@ class Quick:
         heads = {name.partition(".")[0] for name in NAMES if "." in name}
         flat = _shape({name: _kind(name) for name in NAMES}, [*sorted(heads), *marks])
         self._decode_all = msgspec.json.Decoder(list[nested]).decode  # type: ignore[valid-type]  # made above
+        self._getters = [attrgetter(_path(name)) for name in NAMES]
         self._shapes = (
             (msgspec.json.Decoder(nested).decode, attrgetter(*map(_path, NAMES))),
             (msgspec.json.Decoder(flat).decode, attrgetter(*map(_attribute, NAMES))),
@@ -55,32 +56,33 @@ class Quick:
         """Return the columns of those lines that were taken, and which of *lines* those are."""
         plain = _plain(lines)
         usual = lines if len(plain) == len(lines) else [lines[number] for number in plain]
-        if (all_ := self._together(usual)) is not None:
-            return _table(usual, all_), plain
+        if (together := self._together(usual)) is not None:
+            return together, plain
         taken: list[int] = []
-        found: list[Values] = []
+        found: list[tuple[Any, ...]] = []
         for number in plain:
             if (values := self._values(lines[number])) is not None:
                 taken.append(number)
                 found.append(values)
-        return _table([lines[number] for number in taken], found), taken
+        columns = zip(*found, strict=True) if found else ((),) * len(NAMES)
+        moments, *values_of = map(list, columns)
+        ts = pa.array(moments, MOMENT)
+        return _table([lines[number] for number in taken], ts, values_of), taken
 
-    def _together(self, lines: Sequence[bytes]) -> list[Values] | None:
-        """Return the values of *lines*, if all have the usual shape; else None."""
-        _, values_of = self._shapes[0]
+    def _together(self, lines: Sequence[bytes]) -> pa.Table | None:
+        """Return the columns of *lines*, if all have the usual shape; else None."""
         try:
-            shapes = self._decode_all(fields.enclosed(lines))
-            b"".join(lines).decode()
+            text = fields.enclosed(lines)
+            shapes = self._decode_all(text)
+            text.isascii() or text.decode()
+            if len(shapes) != len(lines):
+                return None
+            moments, *columns = (list(map(get, shapes)) for get in self._getters)
+            return _table(lines, _moments(moments), columns)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused):
             return None
-        if len(shapes) != len(lines):
-            return None
-        try:
-            return [(fields.moment(when), *values) for when, *values in map(values_of, shapes)]
-        except Refused:
-            return None
 
-    def _values(self, line: bytes) -> Values | None:
+    def _values(self, line: bytes) -> tuple[Any, ...] | None:
         for decode, values_of in self._shapes:
             try:
                 when, *values = values_of(decode(line))
@@ -95,50 +97,62 @@ def _plain(lines: Sequence[bytes]) -> list[int]:
     """Return which of *lines* are shallow, of usual length and without doubtful numbers."""
     if not lines:
         return []
-    body = b"\n".join(lines)
+    body = b"\n".join([*lines, b""])
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
     starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
-    letters = np.frombuffer(body + b"\n", np.uint8)
-    opening = (letters == ord("{")) | (letters == ord("["))
-    brackets = np.add.reduceat(opening, starts, dtype=np.int64)
+    letters = np.frombuffer(body, np.uint8)
+    # Both opening brackets, and nothing else of ASCII, are 0x5B once this bit is away.
+    brackets = np.add.reduceat((letters & 0xDF) == ord("["), starts, dtype=np.int64)
     usual = np.flatnonzero((brackets <= fields.SHALLOW) & (lengths <= fields.MAX_LINE)).tolist()
     if DOUBTFUL.search(body) is None:
         return usual
     return [number for number in usual if DOUBTFUL.search(lines[number]) is None]
 
 
-def _table(lines: Sequence[bytes], found: Sequence[Values]) -> pa.Table:
-    size = len(found)
-    moments, *columns = zip(*found, strict=True) if found else ((),) * len(NAMES)
-    every = _said(pa.array(list(chain.from_iterable(columns)), pa.string()))
+def _moments(whens: list[str | float]) -> pa.Array:
+    """Return *whens* as moments; the usual spelling at once. Raises Refused."""
+    try:
+        read = pa.array(whens, pa.string()).cast(MOMENT)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([fields.moment(when) for when in whens], MOMENT)
+    if len(read) and pc.min(read).cast(pa.int64()).as_py() < FIRST:
+        raise Refused("before the year 1: write RFC 3339, as 2026-11-23T12:00:00Z")
+    return read
+
+
+def _table(lines: Sequence[bytes], ts: pa.Array, columns: Sequence[list[str | None]]) -> pa.Table:
+    size = len(lines)
+    arrays = [_said(values, size) for values in columns]
     ready = {
-        "ts": pa.array(moments, MOMENT),
+        "ts": ts,
         # Every line was found to be UTF-8, so it need not be looked at again.
         "raw": pa.array(lines, pa.binary()).view(pa.string()),
         "parser": pa.repeat(Ecs.name, size),
     }
     for column, (spelling, places) in PLACES.items():
-        words = [every.slice(place * size, size) for place in places]
-        one = pc.coalesce(*words) if len(words) > 1 else words[0]
-        if spelling and one.null_count < size:
+        words = [arrays[place] for place in places if arrays[place].null_count < size]
+        one = pc.coalesce(*words) if len(words) > 1 else words[0] if words else arrays[places[0]]
+        if spelling and words:
             one = pa.array([word and spelling(word) for word in one.to_pylist()], pa.string())
         ready[column] = one
     return pa.table(ready)
 
 
-def _said(every: pa.Array) -> pa.Array:
+def _said(values: list[str | None], size: int) -> pa.Array:
     """Return what ``fields.said`` makes of each text; at once if all are usual."""
-    lengths = np.diff(np.frombuffer(every.buffers()[1], np.int32)[: len(every) + 1])
+    if values.count(None) == size:
+        return pa.nulls(size, pa.string())
+    every = pa.array(values, pa.string())
+    _, offsets, data = every.buffers()
+    begins = np.frombuffer(offsets, np.int32)[: size + 1]
+    lengths = np.diff(begins)
     some = lengths > 0
-    starts = np.frombuffer(every.buffers()[1], np.int32)[: len(every)][some]
-    data = every.buffers()[2]
-    firsts = np.frombuffer(data, np.uint8)[starts] if len(starts) else starts
     usual = lengths[some]
     if (
-        np.count_nonzero(some) == len(every) - every.null_count
+        len(usual) == size - every.null_count
         and (usual > 1).all()
         and (usual <= fields.MAX_TEXT).all()
-        and (firsts > ord(" ")).all()
+        and (np.frombuffer(data, np.uint8)[begins[:-1][some]] > ord(" ")).all()
     ):
         return every
     trimmed = pc.ascii_trim(every, characters=fields.SPACES)

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -207,7 +208,7 @@ def _appended(rows: pa.Table, kept: tuple[bool, ...], first: int) -> Appended:
 
 
 def _numbered(rows: pa.Table, first: int) -> pa.Table:
-    numbers = pa.array(range(first, first + rows.num_rows), pa.int64())
+    numbers = pa.array(np.arange(first, first + rows.num_rows))
     return rows.set_column(0, SCHEMA.field("seq"), numbers).combine_chunks()
 
 
