@@ -114,22 +114,19 @@ def to_columns(rows: Sequence[Row | Reject], ingested: datetime) -> pa.Table:
 def complete(columns: pa.Table, ingested: datetime) -> pa.Table:
     """Return *columns*, each in its place and type, all taken in at one moment."""
     size = columns.num_rows
-    given = columns.append_column("ingested", pa.repeat(pa.scalar(ingested, MOMENT), size))
-    return pa.table(
-        {
-            name: given[name] if name in given.column_names else pa.nulls(size, pa.string())
-            for name in SCHEMA.names
-            if name not in ASSIGNED
-        }
-    )
+    given = dict(zip(columns.column_names, columns.columns, strict=True))
+    given["ingested"] = pa.repeat(pa.scalar(ingested, MOMENT), size)
+    nothing = pa.nulls(size, pa.string())
+    names = [name for name in SCHEMA.names if name not in ASSIGNED]
+    return pa.table([given.get(name, nothing) for name in names], names)
 
 
 def assign(columns: pa.Table, source: Sequence[str], classes: Sequence[str]) -> pa.Table:
     """Return *columns* as a table of SCHEMA without numbers yet."""
-    given = columns.append_column("source", _column(source))
-    given = given.append_column("class", _column(classes))
-    given = given.append_column("seq", pa.nulls(columns.num_rows, pa.int64()))
-    return given.select(SCHEMA.names)
+    given = dict(zip(columns.column_names, columns.columns, strict=True))
+    given["source"], given["class"] = _column(source), _column(classes)
+    given["seq"] = pa.nulls(columns.num_rows, pa.int64())
+    return pa.table([given[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
 def _column(words: Sequence[str]) -> pa.Array:
