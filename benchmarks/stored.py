@@ -84,17 +84,23 @@ def ask(root: Path, days: int) -> dict[str, Any]:
     reader = LogReader(root)
     day = BEGIN + timedelta(days=days // 2)
     one_day = {"since": day, "until": day + timedelta(days=1)}
-    wallet = Maker().wallets[17]
+    wallets = Maker().wallets
+    rare, busy = (Search(parse(f"wallet.address:{wallets[n]}")) for n in (30_000, 17))
     asked: dict[str, Callable[[], Any]] = {
         "count_day_ms": lambda: reader.aggregate(Search(parse(""), **one_day), ["event.dataset"]),
-        "needle_30_days_ms": lambda: list(reader.search(Search(parse(f"wallet.address:{wallet}")))),
+        "needle_30_days_ms": lambda: list(reader.search(rare)),
+        "busy_wallet_30_days_ms": lambda: list(reader.search(busy)),
         "hourly_histogram_ms": lambda: reader.aggregate(Search(parse("")), [], timedelta(hours=1)),
         "newest_50_of_a_dataset_ms": lambda: list(
             reader.search(Search(parse("event.dataset:admin.audit"), limit=50))
         ),
     }
     found = {name: _median(question) for name, question in asked.items()}
-    return {**found, "rss_mb": _rss()}
+    hits = {
+        "needle_hits": len(list(reader.search(rare))),
+        "busy_hits": len(list(reader.search(busy))),
+    }
+    return {**found, **hits, "rss_mb": _rss()}
 
 
 def scan(root: Path) -> dict[str, Any]:
