@@ -113,6 +113,22 @@ def store_lines(suite: Suite, log: OpenLog, lines: Lines) -> Appended:
     return log.append(assign(columns, lines.sources, suite.classify.of(columns)))
 
 
+def store_together(suite: Suite, log: OpenLog, many: Sequence[Lines]) -> list[Appended]:
+    """Append what several callers sent as if it were one batch; return what became of each."""
+    if len({lines.form for lines in many}) > 1:
+        return [store_lines(suite, log, lines) for lines in many]
+    whole = Lines(
+        [line for lines in many for line in lines.text],
+        [one for lines in many for one in lines.ids],
+        [source for lines in many for source in lines.sources],
+        many[0].form,
+    )
+    columns = suite.intake.table(whole.text, whole.ids, suite.clock.now(), whole.form)
+    done = log.append(assign(columns, whole.sources, suite.classify.of(columns)))
+    is_reject = columns["reason"].is_valid().to_pylist()
+    return done.split([len(lines.text) for lines in many], is_reject)
+
+
 @contextmanager
 def _replaying(suite: Suite) -> Iterator[Callable[[int], dict[str, Any]]]:
     """Give a way to replay the rejects above a number: through the front door, else by the lock."""

@@ -17,6 +17,8 @@ from soc.model.event import REJECTS
 
 MANY = 64
 """Small segments of a day that is not over yet that are joined."""
+PATIENCE = 4
+"""So many times more of them wait while there is a burst."""
 LARGE = 1_000_000
 """Rows of a segment that is joined again only when its day is over."""
 
@@ -28,12 +30,12 @@ class Job(NamedTuple):
 
 
 def next_job(
-    state: State, today: date, promotion: Promotion, *, makes_up: bool = True
+    state: State, today: date, promotion: Promotion, *, is_calm: bool = True
 ) -> Job | None:
     """Return what is to be joined next, oldest day first; None if nothing is.
 
-    A day that is over becomes one file for each class, with all promoted fields. makes_up: what was
-    sealed without them in a burst gets them now.
+    A day that is over becomes one file for each class, with all promoted fields. is_calm: what was
+    sealed without them in a burst gets them now, and fewer segments are worth joining.
     """
     groups: defaultdict[tuple[date, str], list[Segment]] = defaultdict(list)
     for segment in state.live:
@@ -43,18 +45,18 @@ def next_job(
         is_behind = data_class != REJECTS and bool(behind)
         if day < today and (len(group) > 1 or is_behind):
             return Job(tuple(group))
-        if day >= today and (found := _of_today(group, is_behind and makes_up)):
+        if day >= today and (found := _of_today(group, is_calm=is_calm, is_behind=is_behind)):
             return Job(tuple(found))
     return None
 
 
-def _of_today(group: Sequence[Segment], makes_up: bool) -> Sequence[Segment]:  # noqa: FBT001 - private
+def _of_today(group: Sequence[Segment], *, is_calm: bool, is_behind: bool) -> Sequence[Segment]:
     """Return the segments of a day that is not over that are worth joining already."""
     small = [number for number, segment in enumerate(group) if segment.rows < LARGE]
-    if small and len(group) - small[0] >= MANY:
+    if small and len(group) - small[0] >= (MANY if is_calm else MANY * PATIENCE):
         return group[small[0] :]
     bare = [number for number, segment in enumerate(group) if not segment.promoted]
-    return group[bare[0] : bare[-1] + 1] if makes_up and bare else ()
+    return group[bare[0] : bare[-1] + 1] if is_calm and is_behind and bare else ()
 
 
 def run(

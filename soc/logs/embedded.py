@@ -84,7 +84,7 @@ class EmbeddedLog:
         """Join what can be joined now, and give back the room of what was replaced."""
         promotion, today = announced(self._root), self._clock.now().date()
         while job := compact.next_job(
-            self._chain.state(), today, promotion, makes_up=not self._in_burst
+            self._chain.state(), today, promotion, is_calm=not self._in_burst
         ):
             with self._reshaping:
                 compact.run(job, self._files, self._chain, promotion, self._clock, self._go_on)

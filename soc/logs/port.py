@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import and_
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -33,6 +34,18 @@ class Appended:
     def duplicates(self) -> int:
         """Return how many rows were known already."""
         return self.kept.count(False)
+
+    def split(self, sizes: Sequence[int], is_reject: Sequence[bool]) -> "list[Appended]":
+        """Return what became of each part of a batch that was put together of *sizes* rows."""
+        parts, begin, following = [], 0, self.first or 0
+        for size in sizes:
+            kept = self.kept[begin : begin + size]
+            new = kept.count(True)
+            rejected = sum(map(and_, kept, is_reject[begin : begin + size]))
+            first, last = (following, following + new - 1) if new else (None, None)
+            parts.append(Appended(first, last, kept, rejected))
+            begin, following = begin + size, following + new
+        return parts
 
     @property
     def accepted(self) -> int:
