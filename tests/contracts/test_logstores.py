@@ -299,7 +299,7 @@ documents = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents=documents, query=queries)
 def test_the_embedded_store_finds_what_the_plainest_one_does(
     tmp_path_factory: pytest.TempPathFactory,
