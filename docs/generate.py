@@ -37,8 +37,7 @@ from soc.detect.sigma.logsource import DATASETS
 from soc.detect.sigma.rule import Rule
 from soc.ingest.parse import Intake
 from soc.ingest.sources.model import Source
-from soc.logs.query import COLUMNS
-from soc.model.event import SCHEMA, Row
+from soc.model.event import SCHEMA, SHOWN, Row
 from soc.respond import action, expression, playbook, rehearsal
 from soc.retain.policy import Policy
 from soc.settings import Groups
@@ -357,7 +356,7 @@ def _marks(given: frozenset[Permission]) -> list[str]:
 def events() -> str:
     """Return the columns of the event store."""
     rows = [
-        (code(field.name), str(field.type), "yes" if field.name in COLUMNS else "")
+        (code(field.name), str(field.type), "yes" if field.name in SHOWN else "")
         for field in SCHEMA
     ]
     lines = table(("column", "type", "in the view `events`"), rows)

@@ -11,11 +11,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-import orjson
 from sqlmodel import Session, col, select
 
 from soc.ingest.fields import find
-from soc.model.event import Batch
+from soc.model.event import Batch, document_of
 from soc.model.value import bounded, whole
 from soc.store.tables import Donation, Project, Round
 
@@ -28,7 +27,7 @@ def project(session: Session, batch: Batch) -> int:
     seen = 0
     for dataset, ts, raw in rows:
         if (apply := APPLY.get(dataset)) is not None:
-            apply(session, _document(raw), ts)
+            apply(session, document_of(raw), ts)
             seen += 1
     return seen
 
@@ -156,14 +155,6 @@ def _text(value: object, *, fold: bool = False) -> str:
 def _amount(value: object) -> str:
     amount = whole(_text(value))
     return "" if amount is None else str(amount)
-
-
-def _document(raw: str) -> Mapping[str, Any]:
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 APPLY: Mapping[str, Callable[[Session, Mapping[str, Any], datetime], None]] = MappingProxyType(

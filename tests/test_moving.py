@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -128,17 +129,17 @@ def test_what_is_moved_is_not_served(home: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["front", "work"])
-def test_the_suites_processes_are_at_work(
-    command: str, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["soc", command, "--home", str(home)])
-    monkeypatch.setattr("soc.watch.lifeline.hold", lambda: None)  # it ties a child to its parent
+def test_the_suites_processes_are_at_work(command: str, home: Path) -> None:
+    run = [sys.executable, "-m", "soc.cli.main", command, "--home", str(home)]
 
-    with at_rest(Home(home)), pytest.raises(SystemExit) as ended:
-        main.run()
+    with at_rest(Home(home)):  # its standard input stays open: it is what ties a child to us
+        child = subprocess.Popen(run, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        code = child.wait(60)
 
-    assert ended.value.code
-    assert "is being moved" in capfd.readouterr().err
+    with child:
+        assert code
+        assert child.stderr is not None
+        assert "is being moved" in child.stderr.read()
 
 
 def test_a_store_that_holds_rows_is_left_alone(soc: Soc, store_url: str, tmp_path: Path) -> None:

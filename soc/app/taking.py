@@ -8,6 +8,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
+import pyarrow as pa
 
 from soc.app import local
 from soc.app.suite import Suite
@@ -109,8 +110,7 @@ def store(suite: Suite, log: OpenLog, found: Found) -> Appended:
 
 def store_lines(suite: Suite, log: OpenLog, lines: Lines) -> Appended:
     """Append lines as the parsers read them; return when they are on the disk."""
-    columns = suite.intake.table(lines.text, lines.ids, suite.clock.now(), lines.form)
-    return log.append(assign(columns, lines.sources, suite.classify.of(columns)))
+    return log.append(_table(suite, lines))
 
 
 def store_together(suite: Suite, log: OpenLog, many: Sequence[Lines]) -> list[Appended]:
@@ -123,10 +123,15 @@ def store_together(suite: Suite, log: OpenLog, many: Sequence[Lines]) -> list[Ap
         [source for lines in many for source in lines.sources],
         many[0].form,
     )
-    columns = suite.intake.table(whole.text, whole.ids, suite.clock.now(), whole.form)
-    done = log.append(assign(columns, whole.sources, suite.classify.of(columns)))
-    is_reject = columns["reason"].is_valid().to_pylist()
-    return done.split([len(lines.text) for lines in many], is_reject)
+    table = _table(suite, whole)
+    is_reject = table["reason"].is_valid().to_pylist()
+    return log.append(table).split([len(lines.text) for lines in many], is_reject)
+
+
+def _table(suite: Suite, lines: Lines) -> pa.Table:
+    """Return *lines* as a table of SCHEMA without numbers yet."""
+    columns = suite.intake.table(lines.text, lines.ids, suite.clock.now(), lines.form)
+    return assign(columns, lines.sources, suite.classify.of(columns))
 
 
 @contextmanager

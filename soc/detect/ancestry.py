@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
-from soc.detect.money import UNKNOWN, Gifts, Graph, Name, Payment, micros
+from soc.detect.money import UNKNOWN, Gifts, Graph, Name, Payment
+from soc.model.value import micros
 
 HUB_SHARE = 0.05
 HUB_LEAST = 20

@@ -5,13 +5,13 @@ those are kept that sent most at once, so dust pushes nobody out.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import nlargest
 from typing import NamedTuple
 
 from soc.detect.chain import is_removed
 from soc.model.event import Batch
-from soc.model.value import EPOCH, Utc, Value, bounded, whole
+from soc.model.value import Utc, Value, bounded, micros, whole
 
 TRANSFER = "chain.transfer"
 DONATION = "chain.donation"
@@ -22,7 +22,6 @@ MOST_PROJECTS = 200
 MOST_WALLETS = 50_000
 """Wallets that were funded, and wallets that gave; of more, those go that did so longest ago."""
 TRIMMED = 0.9
-MICROSECOND = timedelta(microseconds=1)
 Name = str
 """A wallet's address in its one spelling."""
 
@@ -87,11 +86,6 @@ def grow(state: Graph, batch: Batch) -> Graph:
     funders = {receiver: _largest(payments) for receiver, payments in paid.items()}
     dropped = sum(len(paid[receiver]) - len(funders[receiver]) for receiver in paid)
     return _trimmed(state, funders, given, state.left_out + dropped)
-
-
-def micros(moment: datetime) -> int:
-    """Return *moment* in microseconds since 1970."""
-    return (moment - EPOCH) // MICROSECOND
 
 
 def _given(old: Gifts | None, project: str, amount: int, ts: datetime, seq: int) -> Gifts:

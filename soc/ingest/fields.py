@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from soc.errors import Refused
 from soc.model.value import EPOCH, whole
 
@@ -77,6 +79,17 @@ def moment(value: object, name: str = "@timestamp") -> datetime:
     except (ValueError, OverflowError) as wrong:
         raise Refused(f"{name} is no time: write RFC 3339, as 2026-11-23T12:00:00Z") from wrong
     raise Refused(f"no {name}: write RFC 3339, as 2026-11-23T12:00:00Z")
+
+
+def object_of(text: str) -> dict[str, Any]:
+    """Return the JSON object that *text* is; raises Refused for anything else."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as wrong:
+        raise Refused(f"not JSON at character {wrong.pos}: {wrong.msg}") from wrong
+    if not isinstance(document, dict):
+        raise Refused("JSON, but no object: send one object a line")
+    return document
 
 
 def depth_of(value: object) -> int:

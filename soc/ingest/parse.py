@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.errors import Refused
-from soc.ingest.fields import MAX_DEPTH, MAX_LINE, SHALLOW, depth_of
+from soc.ingest.fields import MAX_DEPTH, MAX_LINE, SHALLOW, depth_of, object_of
 from soc.ingest.parsers.ecs import Ecs
 from soc.ingest.quick import Quick
 from soc.model.event import Reject, Row, complete, to_columns
@@ -99,12 +98,7 @@ class Intake:
         raise Refused(f"no parser knows this line: send JSON objects, or one of {known}")
 
     def _object(self, text: str, form: str) -> Row:
-        try:
-            document = orjson.loads(text)
-        except orjson.JSONDecodeError as wrong:
-            raise Refused(f"not JSON at character {wrong.pos}: {wrong.msg}") from wrong
-        if not isinstance(document, dict):
-            raise Refused("JSON, but no object: send one object a line")
+        document = object_of(text)
         if text.count("{") + text.count("[") > SHALLOW and depth_of(document) > MAX_DEPTH:
             raise Refused(f"nested deeper than {MAX_DEPTH}: flatten it")
         for parser in [self._json[form]] if form in self._json else self._json.values():

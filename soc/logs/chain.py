@@ -1,12 +1,12 @@
 """The chain: which segments count, each entry holding the hash of the one before.
 
 An entry is written last, when its files are durable, so what is not in the chain does not exist.
-``state.json`` repeats what the entries up to a number say, so that a look need not read them all;
-``Chain.verify`` does.
+``state.json`` repeats what the entries up to a number say, so that a look need not read them all; a
+chain that is made to be *whole* does.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from threading import RLock
@@ -27,7 +27,7 @@ class Segment(Value):
     """One Parquet file: rows of one class and one day of intake, in the order of their numbers.
 
     path: relative to ``seg/``. promoted: digest of the fields that were looked for when it was
-    written. raw_bytes: of the events' text, before packing.
+    written.
     """
 
     path: str
@@ -115,10 +115,15 @@ class Chain:
             return self._state
 
     @property
+    def count(self) -> int:
+        """Return how many entries there are."""
+        self.state()
+        return self._count
+
+    @property
     def mark(self) -> str:
         """Return what sets names of the next entry's files apart from all earlier ones."""
-        self.state()
-        return f"-{self._count + 1}"
+        return f"-{self.count + 1}"
 
     def check(self) -> None:
         """Raise LogError if an entry is missing before a later one."""
@@ -190,14 +195,6 @@ class Chain:
                 holds=state.holds,
             )
             write_durably(self._folder / SUMMARY, summary.model_dump_json().encode())
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield every entry from the first on; raises LogError where the chain is broken."""
-        number, head = 0, START
-        while (path := self._path(number + 1)).is_file():
-            entry, following = _read(path, number + 1, head)
-            number, head = entry.number, following
-            yield entry
 
     def _begin(self) -> None:
         """Start from the summary, if there is one: it is a shortcut, and never needed."""

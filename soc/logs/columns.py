@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 
 from soc.logs.promote import PREFIX, Promotion, octets
 from soc.logs.reader import LogReader, View
-from soc.logs.segments import Part
-from soc.model.event import REJECTS
+from soc.logs.segments import Part, fitted
 
 BASE = ["seq", "ts", "ingested", "source"]
 
@@ -45,13 +44,11 @@ def _scan(reader: LogReader, view: View, after: int, limit: int, wanted: Promoti
         from_text += read
         last = max(last, part.last)
     if not cut:
-        tail = view.tail
-        keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
-        tables.append(_from_text(tail.filter(keep), wanted))
+        tables.append(_from_text(view.waiting(after), wanted))
         from_text += len(tables[-1]) if wanted.fields else 0
     schema = pa.schema([table.schema.field(name) for table in tables[:1] for name in BASE])
     schema = pa.schema([*schema, *(pa.field(name, pa.string()) for name in names[len(BASE) :])])
-    found = pa.concat_tables([_fitted(table, schema) for table in tables]).sort_by("seq")
+    found = pa.concat_tables([fitted(table, schema) for table in tables]).sort_by("seq")
     return Columns(found, last if cut else max(view.upto, after), from_text)
 
 
@@ -72,11 +69,3 @@ def _from_text(table: pa.Table, wanted: Promotion) -> pa.Table:
     for name, column in found.columns.items():
         base = base.append_column(name, column)
     return base
-
-
-def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = [
-        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)

@@ -4,81 +4,39 @@
 go on beside intake, so that neither holds up an acknowledgement.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import pyarrow as pa
 
 from soc.clock import Clock
 from soc.errors import LogError
 from soc.logs import compact, segments
-from soc.logs.chain import Chain, Segment
-from soc.logs.journal import Journal
+from soc.logs.chain import Segment
+from soc.logs.journaled import JournaledLog
 from soc.logs.known import COLUMNS
-from soc.logs.port import Appended, Bucket, Keep, Search
+from soc.logs.port import Keep
 from soc.logs.promote import Promotion, announced
 from soc.logs.reader import LogReader
 from soc.logs.tail import Generation
-from soc.model.event import Batch
 from soc.settings import Logs
 
 BURST = 5_000
 """Events in a second from which on it is a burst."""
 
 
-class EmbeddedLog:
+class EmbeddedLog(JournaledLog):
     """The event store, to write to. Raises LogError if another process holds its lock."""
 
     def __init__(self, root: Path, settings: Logs, clock: Clock) -> None:
-        self._root, self._settings, self._clock = root, settings, clock
-        for folder in ("chain", "seg"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / "seg").mkdir(parents=True, exist_ok=True)
+        self._files = segments.Files(root / "seg")
+        self._reshaping = Lock()
         self._in_burst = False
-        self._journal = Journal(root, settings, clock, self._seal, self.compact)
-        with ExitStack() as undo:
-            undo.callback(self._journal.close)
-            self._chain = Chain(root / "chain")
-            self._files = segments.Files(root / "seg")
-            self._reshaping = Lock()
-            self._chain.check()
-            self._sweep()
-            self._journal.start(self._chain.state().sealed + 1, self._newest())
-            undo.pop_all()
+        super().__init__(root, settings, clock)
         self.reader = LogReader(root)
-
-    @property
-    def problem(self) -> str:
-        """Return why events could not be made segments, or nothing."""
-        return self._journal.problem
-
-    @property
-    def free(self) -> float:
-        """Return the share of the disk that is free, 0 to 1."""
-        return self._journal.room.free()
-
-    def append(self, table: pa.Table) -> Appended:
-        """Store *table*, columns of SCHEMA without numbers; return when it is on the disk."""
-        return self._journal.append(table)
-
-    def tick(self) -> None:
-        """Begin whatever is due: seal a tail that has waited long enough, compact segments."""
-        self._journal.tick()
-
-    def seal(self) -> None:
-        """Turn whatever is in the tail into segments now."""
-        self._journal.seal()
-
-    def settle(self) -> None:
-        """Return when what was begun in the background is done."""
-        self._journal.settle()
-
-    def close(self) -> None:
-        """Let another process write; this one no longer can."""
-        self._journal.close()
 
     def compact(self) -> None:
         """Join what can be joined now, and give back the room of what was replaced."""
@@ -114,9 +72,7 @@ class EmbeddedLog:
             if file.exists() and self._files.is_whole(segment):
                 raise LogError(f"{path} is whole: nothing needs to be given up")
             self._chain.append("drop", self._clock.now(), (), [segment], f"given up: {reason}")
-            if file.exists():
-                (self._root / "lost").mkdir(exist_ok=True)
-                file.rename(self._root / "lost" / path.replace("/", "-"))
+            self._set_aside(path)
             return segment.rows
 
     def rewrite(self, data_class: str, day: date, keep: Keep, reason: str) -> int:
@@ -136,31 +92,14 @@ class EmbeddedLog:
                 removed += segment.rows - sum(one.rows for one in fewer)
         return removed
 
-    def hold(self, data_class: str, reason: str, day: date | None = None) -> None:
-        """Refuse to drop or rewrite *data_class*, or its *day*, until that is released."""
-        held = f"{data_class}/{day}" if day else data_class
-        self._chain.append("hold", self._clock.now(), (), reason=reason, held=held)
+    def _permanent(self) -> int:
+        self._sweep()
+        return self._chain.state().sealed
 
-    def release(self, data_class: str, reason: str, day: date | None = None) -> None:
-        """End a hold."""
-        held = f"{data_class}/{day}" if day else data_class
-        self._chain.append("release", self._clock.now(), (), reason=reason, held=held)
+    def _tidy(self) -> None:
+        self.compact()
 
-    def scan(self, after: int, limit: int) -> Batch:
-        """Return up to *limit* events above number *after*."""
-        return self.reader.scan(after, limit)
-
-    def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
-        """Yield events, newest first."""
-        return self.reader.search(wanted)
-
-    def aggregate(
-        self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
-    ) -> list[Bucket]:
-        """Return how many events there are for each combination of the columns *by*."""
-        return self.reader.aggregate(wanted, by, every)
-
-    def _seal(self, generation: Generation) -> None:
+    def _make(self, generation: Generation) -> None:
         table = pa.concat_tables(generation.read())
         numbers = (table["seq"][0].as_py(), table["seq"][-1].as_py())
         self._in_burst = self._is_burst(generation)
@@ -185,6 +124,12 @@ class EmbeddedLog:
         for segment in replaced:
             (self._root / "seg" / segment.path).unlink(missing_ok=True)
 
+    def _set_aside(self, name: str) -> None:
+        """Keep the file of a segment that no longer counts, if it is there."""
+        if (path := self._root / "seg" / name).exists():
+            (self._root / "lost").mkdir(exist_ok=True)
+            path.rename(self._root / "lost" / name.replace("/", "-"))
+
     def _sweep(self) -> None:
         """Clear away what an interrupted change left; what nobody can explain is kept."""
         state, seg = self._chain.state(), self._root / "seg"
@@ -196,8 +141,7 @@ class EmbeddedLog:
             if name in state.gone:
                 path.unlink(missing_ok=True)
             elif name not in live:
-                (self._root / "lost").mkdir(exist_ok=True)
-                path.rename(self._root / "lost" / name.replace("/", "-"))
+                self._set_aside(name)
         self._chain.summarise(())
 
     def _newest(self) -> Iterator[pa.Table]:

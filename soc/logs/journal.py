@@ -12,9 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from soc.clock import Clock
 from soc.errors import LogError
@@ -24,7 +22,7 @@ from soc.logs.known import Known, identities
 from soc.logs.port import Appended
 from soc.logs.room import Room
 from soc.logs.tail import Generation, Tail
-from soc.model.event import REJECTS, SCHEMA
+from soc.model.event import numbered
 from soc.settings import Logs
 
 BROKEN = (OSError, pa.ArrowException, LogError)
@@ -131,33 +129,18 @@ class Journal:
             first, new = self._next, set[str]()
             fresh, done = [], []
             for table in tables:
-                ids = identities(table)
-                kept = self._new(ids, new)
+                kept = self._known.sift(identities(table), new)
                 rows = table if all(kept) else table.filter(pa.array(kept, pa.bool_()))
                 fresh.append(rows)
-                done.append(_appended(rows, kept, first))
+                done.append(Appended.of(rows, kept, first))
                 first += rows.num_rows
             if first > self._next:
-                numbered = _numbered(pa.concat_tables(fresh), self._next)
-                frame = wal.encode(self._next, numbered)
-                self._tail.write(frame, numbered, self._clock.now())
+                rows = numbered(pa.concat_tables(fresh), self._next).combine_chunks()
+                self._tail.write(wal.encode(self._next, rows), rows, self._clock.now())
                 self._known.add(new)
                 self._next = first
             self._seal_soon()
             return done
-
-    def _new(self, ids: Sequence[str | None], new: set[str]) -> tuple[bool, ...]:
-        """Return which of *ids* are new, and add them to *new*."""
-        kept = []
-        for identity in ids:
-            if identity is None:
-                kept.append(True)
-                continue
-            is_new = identity not in new and identity not in self._known
-            kept.append(is_new)
-            if is_new:
-                new.add(identity)
-        return tuple(kept)
 
     def _seal_soon(self) -> None:
         opened = self._tail.open
@@ -198,18 +181,6 @@ class Journal:
 
 def _is_over(begun: Future[None] | None) -> bool:
     return begun is None or begun.done()
-
-
-def _appended(rows: pa.Table, kept: tuple[bool, ...], first: int) -> Appended:
-    if not rows.num_rows:
-        return Appended(None, None, kept, 0)
-    rejected = pc.sum(pc.equal(rows.column("class"), REJECTS)).as_py() or 0
-    return Appended(first, first + rows.num_rows - 1, kept, rejected)
-
-
-def _numbered(rows: pa.Table, first: int) -> pa.Table:
-    numbers = pa.array(np.arange(first, first + rows.num_rows))
-    return rows.set_column(0, SCHEMA.field("seq"), numbers).combine_chunks()
 
 
 def _give_way() -> None:

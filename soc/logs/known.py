@@ -21,6 +21,16 @@ class Known:
     def __contains__(self, identity: str) -> bool:
         return identity in self._newer or identity in self._older
 
+    def sift(self, identities: Iterable[str | None], new: set[str]) -> tuple[bool, ...]:
+        """Return which of *identities* are new, and add them to *new*, which counts as known."""
+        kept = []
+        for identity in identities:
+            is_new = identity is None or (identity not in new and identity not in self)
+            kept.append(is_new)
+            if identity is not None and is_new:
+                new.add(identity)
+        return tuple(kept)
+
     def add(self, identities: Iterable[str | None]) -> None:
         """Remember *identities*, in the order in which they were stored."""
         self._newer.update(one for one in identities if one is not None)

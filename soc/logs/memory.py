@@ -1,20 +1,15 @@
 """An event store that forgets when its process ends: for tests and simulations."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.logs.known import Known, identities
-from soc.logs.match import matcher
-from soc.logs.port import Appended, Bucket, Keep, Search, column_of, order_of
-from soc.model.event import REJECTS, SCHEMA, Batch, empty
-from soc.model.value import EPOCH
-
-SHOWN = [name for name in SCHEMA.names if name != "reason"]
+from soc.logs.port import Appended, Bucket, Counts, Keep, Search, column_of
+from soc.model.event import REJECTS, SHOWN, Batch, empty, numbered
 
 
 class MemoryLog:
@@ -27,23 +22,14 @@ class MemoryLog:
 
     def append(self, table: pa.Table) -> Appended:
         """Store *table*, columns of SCHEMA without numbers."""
-        kept, new = [], set[str]()
-        for identity in identities(table):
-            is_new = identity is None or (identity not in self._known and identity not in new)
-            kept.append(is_new)
-            if identity and is_new:
-                new.add(identity)
+        new = set[str]()
+        kept = self._known.sift(identities(table), new)
         rows = table.filter(pa.array(kept, pa.bool_()))
         self._known.add(new)
-        if not rows.num_rows:
-            return Appended(None, None, tuple(kept), 0)
-        first, last = self._next, self._next + rows.num_rows - 1
-        numbers = pa.array(range(first, last + 1), pa.int64())
-        numbered = rows.set_column(0, SCHEMA.field("seq"), numbers)
-        self._table = pa.concat_tables([self._table, numbered])
-        self._next = last + 1
-        rejected = pc.sum(pc.equal(rows["class"], REJECTS)).as_py() or 0
-        return Appended(first, last, tuple(kept), rejected)
+        done = Appended.of(rows, kept, self._next)
+        self._table = pa.concat_tables([self._table, numbered(rows, self._next)])
+        self._next += rows.num_rows
+        return done
 
     def scan(self, after: int, limit: int) -> Batch:
         """Return up to *limit* events above number *after*."""
@@ -62,12 +48,9 @@ class MemoryLog:
         self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
     ) -> list[Bucket]:
         """Return how many events there are for each combination of the columns *by*."""
-        columns = [column_of(name) for name in by]
-        counts: Counter[tuple[datetime | None, tuple[str | None, ...]]] = Counter()
-        for row in self._found(wanted):
-            begin = EPOCH + (row["ts"] - EPOCH) // every * every if every else None
-            counts[begin, tuple(row[name] for name in columns)] += 1
-        return sorted((Bucket(*key, count) for key, count in counts.items()), key=order_of)
+        counts = Counts([column_of(name) for name in by], every)
+        counts.count(self._found(wanted))
+        return counts.buckets()
 
     def drop(self, data_class: str, day: date, reason: str) -> int:  # noqa: ARG002 - nobody asks later
         """Remove what *data_class* took in on *day*."""
@@ -92,9 +75,8 @@ class MemoryLog:
         return self._table.filter(pc.not_equal(self._table["class"], REJECTS))
 
     def _found(self, wanted: Search) -> Iterator[dict[str, Any]]:
-        takes = matcher(wanted.filter)
+        takes = wanted.takes
         for row in self._events().select(SHOWN).to_pylist():
             row |= {name: row[name].astimezone(UTC) for name in ("ts", "ingested")}
-            since = wanted.since is None or row["ts"] >= wanted.since
-            if since and (wanted.until is None or row["ts"] < wanted.until) and takes(row):
+            if takes(row):
                 yield row

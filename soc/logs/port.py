@@ -1,17 +1,19 @@
 """What every event store can do, and the values that it gives."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from operator import and_
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from soc.errors import QueryError
 from soc.logs.filter import Filter
-from soc.logs.match import COLUMNS
-from soc.model.event import Batch
+from soc.logs.match import COLUMNS, Takes, matcher
+from soc.model.event import REJECTS, Batch
 from soc.model.value import EPOCH
 
 if TYPE_CHECKING:
@@ -29,6 +31,14 @@ class Appended:
     last: int | None
     kept: tuple[bool, ...]
     rejected: int
+
+    @classmethod
+    def of(cls, rows: pa.Table, kept: tuple[bool, ...], first: int) -> "Appended":
+        """Return what became of a batch of which *rows* were new and got numbers from *first*."""
+        if not rows.num_rows:
+            return cls(None, None, kept, 0)
+        rejected = pc.sum(pc.equal(rows["class"], REJECTS)).as_py() or 0
+        return cls(first, first + rows.num_rows - 1, kept, rejected)
 
     @property
     def duplicates(self) -> int:
@@ -82,6 +92,16 @@ class Search:
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 1_000
+
+    @property
+    def takes(self) -> Takes:
+        """Return what tells of a row, columns of SCHEMA as Python values, whether it is wanted."""
+        fits, since, until = matcher(self.filter), self.since, self.until
+        return lambda row: (
+            (since is None or row["ts"] >= since)
+            and (until is None or row["ts"] < until)
+            and fits(row)
+        )
 
 
 Keep = Callable[[pa.Table], Sequence[bool]]
@@ -153,7 +173,33 @@ def column_of(name: str) -> str:
     return column
 
 
-def order_of(bucket: Bucket) -> tuple[Any, ...]:
+class Counts:
+    """Events by the values of *columns*, and by buckets of event time if there is *every*."""
+
+    def __init__(self, columns: Sequence[str], every: timedelta | None) -> None:
+        self._columns, self._every = columns, every
+        self._events: Counter[tuple[Any, ...]] = Counter()
+
+    def add(self, into: int | None, key: Iterable[str | None], events: int) -> None:
+        """Count *events* with the values *key*. into: the bucket's number since 1970."""
+        self._events[into, *key] += events
+
+    def count(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Count *rows*, columns of SCHEMA as Python values."""
+        for row in rows:
+            into = (row["ts"] - EPOCH) // self._every if self._every else None
+            self.add(into, (row[name] for name in self._columns), 1)
+
+    def buckets(self) -> list[Bucket]:
+        """Return what was counted, in the order of bucket and key."""
+        found = [
+            Bucket(EPOCH + into * self._every if self._every else None, tuple(key), events)
+            for (into, *key), events in self._events.items()
+        ]
+        return sorted(found, key=_order)
+
+
+def _order(bucket: Bucket) -> tuple[Any, ...]:
     """Return what buckets are sorted by: time, then key, with "no value" first."""
     key = tuple((value is not None, value or "") for value in bucket.key)
     return (bucket.begin or EPOCH, key)

@@ -7,6 +7,7 @@ column is null. Where a value is very long its field is left out, and who needs 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -96,6 +97,12 @@ def announced(root: Path) -> Promotion:
         fields = orjson.loads((root / ANNOUNCED).read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):
         return Promotion()
+    return _promotion(tuple(fields))
+
+
+@lru_cache(maxsize=4)
+def _promotion(fields: tuple[str, ...]) -> Promotion:
+    """Return the same promotion for the same fields: it remembers how keys are spelt."""
     return Promotion(fields)
 
 

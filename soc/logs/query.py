@@ -1,19 +1,29 @@
 """Let analysts ask with SQL: one SELECT, on events alone, without any way out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import duckdb
 
 from soc.errors import QueryError
-from soc.logs.reader import LogReader
-from soc.model.event import REJECTS, SCHEMA
+from soc.logs.chain import Segment
+from soc.logs.reader import Found, LogReader, View
+from soc.model.event import REJECTS, SHOWN
 from soc.settings import Logs
 
-COLUMNS = tuple(name for name in SCHEMA.names if name != "reason")
 LIMIT = 10_000
+ASKED_WRONG = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.InterruptException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+)
+"""What has its reason in the question, never in a file."""
 DEFAULT = Logs()
 
 
@@ -26,39 +36,67 @@ def sql(
     """
     if not reader.knows_sql:
         raise QueryError("events are kept on OpenSearch, which SQL cannot ask: use soc search")
+    return reader.looking(lambda view: _ask(reader, view, query, limit, allowed))
+
+
+def certain(reader: LogReader, view: View, ask: Callable[[], Found]) -> Found:
+    """Return what *ask* brings; raises Damaged naming the segments of *view* that spoil it.
+
+    Raises FileNotFoundError if one went meanwhile: look again.
+    """
     try:
-        with _connect(reader, allowed) as connection, _in_time(connection, allowed.sql_seconds):
+        return ask()
+    except ASKED_WRONG:
+        raise
+    except duckdb.Error:
+        reader.files.require_whole(view.segments)
+        raise
+
+
+@contextmanager
+def in_time(connection: duckdb.DuckDBPyConnection, seconds: float, hint: str) -> Iterator[None]:
+    """Interrupt whatever *connection* does after *seconds*; raises QueryError then."""
+    timer = Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as late:
+        raise QueryError(f"took longer than {seconds:g} s: {hint}") from late
+    finally:
+        timer.cancel()
+
+
+def listed(folder: Path, segments: Iterable[Segment]) -> str:
+    """Return a relation of SQL with all rows of *segments*, whose files lie under *folder*."""
+    names = ("'" + str(folder / s.path).replace("'", "''") + "'" for s in segments)
+    return f"read_parquet([{', '.join(names)}])"
+
+
+def _ask(
+    reader: LogReader, view: View, query: str, limit: int, allowed: Logs
+) -> list[dict[str, Any]]:
+    def ask() -> list[dict[str, Any]]:
+        with (
+            _connect(reader, view, allowed) as connection,
+            in_time(connection, allowed.sql_seconds, "ask for less"),
+        ):
             statements = connection.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise QueryError("write exactly one SELECT on the view events")
             found = connection.execute(statements[0])
             names = [column[0] for column in found.description or []]
             return [dict(zip(names, row, strict=True)) for row in found.fetchmany(limit)]
-    except duckdb.InterruptException as late:
-        raise QueryError(f"took longer than {allowed.sql_seconds:g} s: ask for less") from late
+
+    try:
+        return certain(reader, view, ask)
     except duckdb.Error as wrong:
-        if not isinstance(wrong, duckdb.ProgrammingError):
-            reader.require_whole()
         raise QueryError(str(wrong)) from wrong
 
 
-@contextmanager
-def _in_time(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt whatever *connection* does after *seconds*."""
-    timer = Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _connect(reader: LogReader, allowed: Logs) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory database whose only readable files are the live segments."""
-    view = reader.view()
-    folder = reader.root / "seg"
-    files = [str(folder / segment.path) for segment in view.segments]
+def _connect(reader: LogReader, view: View, allowed: Logs) -> duckdb.DuckDBPyConnection:
+    """Return an in-memory database whose only readable files are the segments of *view*."""
+    folder = reader.files.root
     connection = duckdb.connect(
         config={
             "memory_limit": f"{allowed.sql_memory_mb}MB",
@@ -66,17 +104,13 @@ def _connect(reader: LogReader, allowed: Logs) -> duckdb.DuckDBPyConnection:
             "threads": 2,
         }
     )
-    connection.register("tail", view.tail.select(SCHEMA.names))
-    columns = ", ".join(f'"{name}"' for name in COLUMNS)
-    parts = [f"SELECT * FROM tail WHERE class <> '{REJECTS}'"]  # noqa: S608 - constants alone
-    if files:
-        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        source = f"read_parquet([{listed}], union_by_name=true)"
-        stored = f"SELECT * FROM {source} WHERE class <> '{REJECTS}'"  # noqa: S608 - our own paths, quoted
-        parts.append(stored)
-    union = " UNION ALL BY NAME ".join(parts)
-    connection.execute(f"CREATE VIEW events AS SELECT {columns} FROM ({union})")  # noqa: S608 - built above
-    connection.execute("SET allowed_paths=?", [files])
+    connection.register("tail", view.waiting())
+    columns = ", ".join(f'"{name}"' for name in SHOWN)
+    parts = [f"SELECT {columns} FROM tail"]  # noqa: S608 - constants alone
+    if stored := [segment for segment in view.segments if segment.data_class != REJECTS]:
+        parts.append(f"SELECT {columns} FROM {listed(folder, stored)}")  # noqa: S608 - our own paths, quoted
+    connection.execute(f"CREATE VIEW events AS {' UNION ALL '.join(parts)}")
+    connection.execute("SET allowed_paths=?", [[str(folder / one.path) for one in stored]])
     for setting in ("enable_external_access=false", "lock_configuration=true"):
         connection.execute(f"SET {setting}")
     return connection

@@ -1,13 +1,12 @@
 """The few questions of the suite itself that are about all events, answered by DuckDB."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from soc.logs.port import Sender
 from soc.logs.query import sql
 from soc.logs.reader import LogReader
-from soc.model.value import EPOCH
+from soc.model.value import micros, moment_of
 
-MICROSECOND = timedelta(microseconds=1)
 ALL = 1_000_000
 
 
@@ -22,7 +21,7 @@ def senders(reader: LogReader) -> list[Sender]:
     )
     return [
         Sender(
-            row["source"], row["events"], _moment(row["at"]), tuple(filter(None, row["parsers"]))
+            row["source"], row["events"], moment_of(row["at"]), tuple(filter(None, row["parsers"]))
         )
         for row in rows
     ]
@@ -33,11 +32,11 @@ def newest(reader: LogReader, column: str, upto: datetime) -> dict[str, datetime
     rows = sql(
         reader,
         f'SELECT "{column}" AS name, max(least(epoch_us(ts), epoch_us(ingested))) AS at '  # noqa: S608 - a column of ours and a number
-        f"FROM events WHERE epoch_us(ingested) <= {_micros(upto)} AND name IS NOT NULL "
+        f"FROM events WHERE epoch_us(ingested) <= {micros(upto)} AND name IS NOT NULL "
         "GROUP BY name ORDER BY name",
         ALL,
     )
-    return {row["name"]: _moment(row["at"]) for row in rows}
+    return {row["name"]: moment_of(row["at"]) for row in rows}
 
 
 def last_intake(reader: LogReader, source: str) -> datetime | None:
@@ -45,19 +44,11 @@ def last_intake(reader: LogReader, source: str) -> datetime | None:
     quoted = source.replace("'", "''")
     asked = f"SELECT max(epoch_us(ingested)) AS at FROM events WHERE source = '{quoted}'"  # noqa: S608 - quoted
     (row,) = sql(reader, asked)
-    return None if row["at"] is None else _moment(row["at"])
+    return None if row["at"] is None else moment_of(row["at"])
 
 
 def last_before(reader: LogReader, moment: datetime) -> int:
     """Return the last number of the events in by *moment*, or 0."""
-    asked = f"SELECT max(seq) AS last FROM events WHERE epoch_us(ingested) <= {_micros(moment)}"  # noqa: S608 - a number
+    asked = f"SELECT max(seq) AS last FROM events WHERE epoch_us(ingested) <= {micros(moment)}"  # noqa: S608 - a number
     (row,) = sql(reader, asked)
     return row["last"] or 0
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
-
-
-def _moment(micros: int) -> datetime:
-    return EPOCH + micros * MICROSECOND

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soc.errors import Damaged, LogError
+from soc.errors import LogError
 from soc.logs.chain import Chain, Segment
 from soc.logs.port import Bucket, Search, Sender, column_of
 from soc.logs.segments import Files, Part
@@ -32,6 +32,12 @@ class View:
     tail: pa.Table
     sealed: int
     upto: int
+
+    def waiting(self, after: int = 0) -> pa.Table:
+        """Return the events in the tail above number *after*; no rejects."""
+        tail = self.tail
+        keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
+        return tail.filter(keep)
 
 
 class LogReader:
@@ -91,12 +97,6 @@ class LogReader:
     def rejects(self, after: int = 0, limit: int = 1000) -> pa.Table:
         """Return what no parser took, from number *after* on, with its reason."""
         return self.looking(lambda view: self._rejects(view, after, limit))
-
-    def require_whole(self) -> None:
-        """Do nothing if every segment is what was written; raises Damaged naming the others."""
-        found = self.looking(lambda view: self.files.damaged(view.segments))
-        if found:
-            raise Damaged(*(self.files.root / segment.path for segment in found))
 
     def senders(self) -> list[Sender]:
         """Return what is stored of each source, in the order of their names; no rejects."""
@@ -194,9 +194,7 @@ class LogReader:
             ordered = ordered and part.first > last
             last = max(last, part.last)
         if not cut:
-            tail = view.tail
-            keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
-            tables.append(tail.filter(keep))
+            tables.append(view.waiting(after))
         found = pa.concat_tables(tables)
         if not ordered:
             found = found.sort_by("seq")

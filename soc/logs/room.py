@@ -25,11 +25,6 @@ class Room:
             self._free, self._looked = usage.free / usage.total, monotonic()
         return self._free
 
-    @property
-    def is_low(self) -> bool:
-        """Return whether people should make room now."""
-        return self.free() < self._settings.warn_below
-
     def require(self) -> None:
         """Do nothing if there is room; raises StoreFull."""
         if (free := self.free()) < self._settings.refuse_below:

@@ -139,6 +139,11 @@ class Files:
         """Return those of *segments* that are not what was written."""
         return [segment for segment in segments if not self.is_whole(segment)]
 
+    def require_whole(self, segments: Iterable[Segment]) -> None:
+        """Do nothing if *segments* are what was written; raises Damaged naming the others."""
+        if found := self.damaged(segments):
+            raise Damaged(*(self.root / segment.path for segment in found))
+
     def read(self, part: Part) -> pa.Table:
         """Return the events of *part*, columns of SCHEMA."""
         return self._tables(part)
@@ -220,7 +225,7 @@ def _write(path: Path, pieces: Iterable[Piece], names: Sequence[str], level: int
     seen: list[_Written] = []
     try:
         for piece in _grouped(pieces):
-            table = _fitted(piece.table, schema)
+            table = fitted(piece.table, schema)
             writer = writer or _writer(path, table, level)
             writer.write_table(table, row_group_size=ROW_GROUP)
             whole = piece.whole if whole is None else whole & piece.whole
@@ -260,7 +265,7 @@ def _joined(pieces: Sequence[Piece]) -> Piece:
     return Piece(pa.concat_tables(tables, promote_options="default"), whole)
 
 
-def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return *table* with exactly the columns of *schema*; what it lacks is null."""
     columns = [
         table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)

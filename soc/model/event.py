@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -28,6 +29,9 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 """The columns of the event store. ``raw`` is the event as one JSON object; ``reason`` is set on
 rejects alone, whose ``raw`` is what was sent."""
+
+SHOWN = tuple(name for name in SCHEMA.names if name != "reason")
+"""What an event that was taken has; a reason has only what was not."""
 
 ASSIGNED = frozenset({"seq", "source", "class"})
 """The columns that no event says itself."""
@@ -95,6 +99,21 @@ class Batch:
     def documents(self) -> list[dict[str, Any]]:
         """Return every event as parsed JSON: for the plain paths, not for the hot one."""
         return [orjson.loads(raw) for raw in self.column("raw")]
+
+
+def document_of(raw: str) -> dict[str, Any]:
+    """Return the event *raw* as an object; an empty one if it is none."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def numbered(rows: pa.Table, first: int) -> pa.Table:
+    """Return *rows*, a table of SCHEMA, with numbers from *first* on."""
+    numbers = pa.array(np.arange(first, first + rows.num_rows))
+    return rows.set_column(0, SCHEMA.field("seq"), numbers)
 
 
 def empty() -> pa.Table:

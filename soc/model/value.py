@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+MICROSECOND = timedelta(microseconds=1)
 LONGEST_TEXT = 256
 KEPT_OF_LONGER = 180
 LONGEST_ADDRESS = 20
@@ -133,6 +134,16 @@ def whole(text: str | None) -> int | None:
     if not text or len(text) > MAX_DIGITS or not (text.isascii() and text.isdigit()):
         return None
     return int(text)
+
+
+def micros(moment: datetime) -> int:
+    """Return *moment* in microseconds since 1970."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment_of(micros: int) -> datetime:
+    """Return the moment that is *micros* microseconds after 1970."""
+    return EPOCH + micros * MICROSECOND
 
 
 def bucket_of(moment: datetime, width: timedelta) -> datetime:

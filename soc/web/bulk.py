@@ -2,7 +2,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -66,9 +66,8 @@ class Bulk:
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
         who = await self._require(request)
-        async with self._front.turns.one():
-            body = await body_of(request, self._front.suite.settings.web, lines=2)
-            return await run_in_threadpool(self._store, request, body, who, started)
+        store = partial(self._store, request, who=who, started=started)
+        return await brought(self._front, request, store, lines=2)
 
     def _later(self, request: Request, full: Busy | LogError | TooManyRequests) -> Response:
         """Return what makes a client send the same again; rsyslog drops on any status."""
@@ -154,6 +153,25 @@ async def _cat_health(front: Front, _request: Request) -> Response:
     if front.turns.is_busy or front.log.problem:
         return PlainTextResponse("commonwatch red 1 1\n", 503, headers=PRODUCT | LATER)
     return PlainTextResponse("commonwatch green 1 1\n", headers=PRODUCT)
+
+
+async def brought(
+    front: Front,
+    request: Request,
+    store: Callable[[bytes], Response],
+    lines: int = 1,
+    longest: int | None = None,
+) -> Response:
+    """Return what *store* answers to the body, when there is a turn for it; raises Busy.
+
+    longest: bytes, if fewer are allowed than the settings do.
+    """
+    allowed = front.suite.settings.web
+    if longest is not None:
+        allowed = allowed.model_copy(update={"max_body": min(allowed.max_body, longest)})
+    async with front.turns.one():
+        body = await body_of(request, allowed, lines)
+        return await run_in_threadpool(store, body)
 
 
 async def body_of(request: Request, allowed: Web, lines: int = 1) -> bytes:

@@ -1,9 +1,9 @@
 """``POST /hooks/NAME``: what other services push, signed with a secret that both know."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,7 +16,7 @@ from soc.errors import Illegal, NotAuthenticated, NotFound, SocError
 from soc.ingest import hooks as bodies
 from soc.inputs import Hook
 from soc.store import hooks as seen
-from soc.web.bulk import TOO_MANY, TooLarge, body_of
+from soc.web.bulk import TOO_MANY, TooLarge, brought
 from soc.web.front import Front
 from soc.web.otlp import ANY
 from soc.web.refusals import headers_of, status_of
@@ -49,11 +49,8 @@ class Hooks:
         hook = self._hooks.get(name)
         if hook is None:
             raise NotFound("hook", name)
-        allowed = self._front.suite.settings.web
-        most = allowed.model_copy(update={"max_body": min(allowed.max_body, LONGEST)})
-        async with self._front.turns.one():
-            body = await body_of(request, most, ANY)
-            return await run_in_threadpool(self._take, request, hook, body)
+        take = partial(self._take, request, hook)
+        return await brought(self._front, request, take, ANY, LONGEST)
 
     def _take(self, request: Request, hook: Hook, body: bytes) -> Response:
         front, now = self._front, self._front.suite.clock.now()

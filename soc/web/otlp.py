@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +18,7 @@ from soc.errors import SocError
 from soc.ingest import otlp
 from soc.ingest.otlp import Encoding
 from soc.model.event import Reject
-from soc.web.bulk import TooLarge, body_of
+from soc.web.bulk import TooLarge, brought
 from soc.web.front import Front
 from soc.web.refusals import headers_of, status_of
 
@@ -59,11 +60,8 @@ class Logs:
             return Response(
                 otlp.status(Encoding.JSON, CODES[415], text), 415, media_type=Encoding.JSON
             )
-        allowed = self._front.suite.settings.web
-        most = allowed.model_copy(update={"max_body": min(allowed.max_body, LONGEST)})
-        async with self._front.turns.one():
-            body = await body_of(request, most, ANY)
-            return await run_in_threadpool(self._store, body, encoding, who)
+        store = partial(self._store, encoding=encoding, who=who)
+        return await brought(self._front, request, store, ANY, LONGEST)
 
     def _store(self, body: bytes, encoding: Encoding, who: Principal) -> Response:
         suite = self._front.suite

@@ -1,5 +1,6 @@
 """No value stops a window, a flood costs little, and a late source is still counted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import process_time
 from typing import Any
@@ -12,6 +13,7 @@ from soc import plugins
 from soc.content.folders import packaged
 from soc.detect.rules import Remembered, Rules
 from soc.detect.sigma.load import load_rules
+from soc.detect.sigma.ruleset import Ruleset
 from soc.ingest.parse import Intake
 from soc.model.event import SCHEMA, Batch, Row, to_table
 from soc.settings import Detect
@@ -93,17 +95,20 @@ def test_what_claims_to_be_of_the_future_is_counted_when_it_came() -> None:
     assert (found.bucket, found.first, found.last) == (NOON, NOON, NOON)
 
 
-def test_a_value_that_cannot_be_digested_is_a_failure_of_its_rule(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Patched, since no such value is known: what raises was fixed."""
+class Indigestible(dict[str, Any]):
+    """Names of fields that nobody can look up."""
 
-    def refuse(*_: object, **__: object) -> None:
+    def get(self, *_: object) -> Any:
         raise ValueError("indigestible")
 
-    monkeypatch.setattr("soc.detect.rules.see", refuse)
 
-    observed = RULES.observe(
+def test_what_cannot_be_digested_is_a_failure_of_its_rule() -> None:
+    """No value of an event is known that does it any more: the rule itself is at fault."""
+    loaded = load_rules([packaged("rules")])
+    broken = tuple(replace(one, aliases=Indigestible()) for one in loaded.correlations)
+    rules = Rules(Ruleset(loaded.rules, broken), Detect())
+
+    observed = rules.observe(
         batch(guesses(NOON - timedelta(minutes=5), 30, "admin")), Remembered(), NOON
     )
 

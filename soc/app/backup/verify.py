@@ -64,7 +64,7 @@ def _events(place: Path, found: Manifest) -> Iterator[str]:
     events = place / EVENTS
     digests = {one.path: one.sha256 for one in found.files}
     try:
-        chain = Chain(events / "chain")
+        chain = Chain(events / "chain", whole=True)
         chain.check()
         for segment in chain.state().live:
             name = f"{EVENTS}/seg/{segment.path}"

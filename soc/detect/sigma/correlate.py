@@ -21,10 +21,9 @@ import orjson
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Clocks, Counts, Hits, Kept, Memory
 from soc.detect.sigma.rule import Correlation, CountKind
-from soc.model.value import EPOCH, bounded
+from soc.model.value import MICROSECOND, bounded, micros, moment_of
 
 MAX_SEQS = 200
-MICROSECOND = timedelta(microseconds=1)
 
 
 class Seen(NamedTuple):
@@ -105,8 +104,8 @@ def correlate(
             too_late += 1
             continue
         slowest = clocks.hear(hit.source, happened, arrived)
-        memory.forget(_micros(slowest) - late - span)
-        at = _micros(happened)
+        memory.forget(micros(slowest) - late - span)
+        at = micros(happened)
         kept = memory.keep(_key(hit.group), Kept(at, hit.seq, hit.value))
         if len(kept) < rule.needs:
             continue
@@ -162,7 +161,7 @@ def _result(group: tuple[str, ...], kept: list[Kept], window: _Window) -> Correl
     else:
         told = kept[start:end]
     seqs = tuple(one.seq for one in told)
-    return Correlated(group, _moment(told[0].at), _moment(told[-1].at), counted, seqs)
+    return Correlated(group, moment_of(told[0].at), moment_of(told[-1].at), counted, seqs)
 
 
 def _values(
@@ -176,11 +175,3 @@ def _values(
 def _key(values: tuple[str, ...]) -> str:
     """Return *values* as one text, different for different values."""
     return orjson.dumps(values).decode()
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
-
-
-def _moment(micros: int) -> datetime:
-    return EPOCH + micros * MICROSECOND

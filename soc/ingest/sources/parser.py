@@ -47,13 +47,7 @@ class JsonSource:
 
     def explain(self, text: str) -> Row:
         """Return the event that *text* is; raises Refused, also for what is not claimed."""
-        try:
-            document = orjson.loads(text)
-        except orjson.JSONDecodeError as wrong:
-            raise Refused(f"not JSON at character {wrong.pos}: {wrong.msg}") from wrong
-        if not isinstance(document, dict):
-            raise Refused("JSON, but no object: send one object a line")
-        return self.parse(text, document)
+        return self.parse(text, fields.object_of(text))
 
 
 class TextSource:

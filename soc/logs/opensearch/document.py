@@ -1,17 +1,16 @@
 """Events as documents: the columns under ``commonwatch``, beside them the event's own fields."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
-from soc.model.event import SCHEMA
-from soc.model.value import EPOCH
+from soc.model.event import SCHEMA, document_of
+from soc.model.value import micros, moment_of
 
-MICROSECOND = timedelta(microseconds=1)
 COLUMNS = "commonwatch"
 TEMPLATE = "commonwatch-events"
 PATTERN = "soc-*"
@@ -104,28 +103,18 @@ def _document(row: Mapping[str, Any], shard: int, *, whole: bool) -> dict[str, A
     columns = {name: value for name, value in row.items() if value is not None}
     columns |= {name: micros(row[name]) for name in MOMENTS}
     columns["moment"] = min(columns["ts"], columns["ingested"])
-    event = _event(row["raw"]) if whole and not row["reason"] else {}
+    event = document_of(row["raw"]) if whole and not row["reason"] else {}
     own = event.get("soc")
     names = {name: row[name] for name in ("seq", "source", "class", "parser") if row[name]}
     soc = {**(own if isinstance(own, dict) else {}), **names, "shard": shard}
     return {**event, "soc": soc, COLUMNS: columns}
 
 
-def _event(raw: str) -> dict[str, Any]:
-    found = orjson.loads(raw)
-    return found if isinstance(found, dict) else {}
-
-
-def micros(moment: datetime) -> int:
-    """Return *moment* as microseconds since 1970."""
-    return (moment - EPOCH) // MICROSECOND
-
-
 def row_of(hit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns of a document."""
     columns = hit["_source"][COLUMNS]
     row = {name: columns.get(name) for name in SCHEMA.names}
-    return row | {name: EPOCH + row[name] * MICROSECOND for name in MOMENTS}
+    return row | {name: moment_of(row[name]) for name in MOMENTS}
 
 
 def table_of(hits: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -15,8 +15,9 @@ from soc.logs.filter import (
     letters,
 )
 from soc.logs.match import COLUMNS, MOMENTS, bounds, moment, spelt
-from soc.logs.opensearch.document import BARE, micros
+from soc.logs.opensearch.document import BARE
 from soc.logs.opensearch.document import COLUMNS as ROOT
+from soc.model.value import micros
 
 WHOLE = frozenset({"seq", *MOMENTS})
 

@@ -1,7 +1,6 @@
 """Read events from a cluster, and from the journal what has not got there yet."""
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import merge
@@ -15,19 +14,17 @@ import pyarrow.compute as pc
 from soc.logs.chain import Segment
 from soc.logs.match import matcher
 from soc.logs.opensearch.cluster import Cluster
-from soc.logs.opensearch.document import COLUMNS, PATTERN, micros, row_of, table_of
+from soc.logs.opensearch.document import COLUMNS, PATTERN, row_of, table_of
 from soc.logs.opensearch.dsl import query
 from soc.logs.opensearch.shipped import Shipped
-from soc.logs.port import Bucket, Search, Sender, column_of, order_of
+from soc.logs.port import Bucket, Counts, Search, Sender, column_of
 from soc.logs.reader import LogReader, View
-from soc.model.event import MOMENT, REJECTS, SCHEMA, Batch, empty
-from soc.model.value import EPOCH
+from soc.model.event import MOMENT, REJECTS, SHOWN, Batch, empty
+from soc.model.value import MICROSECOND, micros, moment_of
 
 PAGE = 5_000
-SHOWN = [name for name in SCHEMA.names if name != "reason"]
 SEQ, TS, INGESTED = f"{COLUMNS}.seq", f"{COLUMNS}.ts", f"{COLUMNS}.ingested"
 NO_REJECT = {"bool": {"must_not": [{"term": {f"{COLUMNS}.class": REJECTS}}]}}
-MICROSECOND = timedelta(microseconds=1)
 
 
 class OpenSearchReader(LogReader):
@@ -60,22 +57,14 @@ class OpenSearchReader(LogReader):
     ) -> list[Bucket]:
         """Return how many events there are for each combination of the columns *by*."""
         columns = [column_of(name) for name in by]
-        view, asked = self.view(), query(wanted.filter)
-        counts: Counter[tuple[Any, ...]] = Counter()
-        rows = list(self._waiting(view, wanted))
-        if asked.is_exact:
-            counts.update(dict(self._counted(view, wanted, columns, every)))
+        view, counts = self.view(), Counts(columns, every)
+        counts.count(self._waiting(view, wanted))
+        if query(wanted.filter).is_exact:
+            for into, key, events in self._counted(view, wanted, columns, every):
+                counts.add(into, key, events)
         else:
-            rows += self._found(view, wanted)
-        width = every // MICROSECOND if every else 1
-        for row in rows:
-            into = micros(row["ts"]) // width if every else None
-            counts[into, *(row[name] for name in columns)] += 1
-        buckets = [
-            Bucket(EPOCH + into * every if every else None, tuple(key), count)
-            for (into, *key), count in counts.items()
-        ]
-        return sorted(buckets, key=order_of)
+            counts.count(self._found(view, wanted))
+        return counts.buckets()
 
     def senders(self) -> list[Sender]:
         """Return what is stored of each source, in the order of their names; no rejects."""
@@ -83,12 +72,11 @@ class OpenSearchReader(LogReader):
         by, newest = ("source", "parser"), {"at": {"max": {"field": INGESTED}}}
         view = self.view()
         stored = (
-            (*key, bucket["doc_count"], _moment(bucket["at"]["value"]))
+            (*key, bucket["doc_count"], moment_of(int(bucket["at"]["value"])))
             for key, bucket in self._grouped(view, by, newest)
         )
         waiting = (
-            (row["source"], row["parser"], 1, row["ingested"])
-            for row in _no_rejects(view.tail).to_pylist()
+            (row["source"], row["parser"], 1, row["ingested"]) for row in view.waiting().to_pylist()
         )
         for source, parser, events, at in chain(stored, waiting):
             known = found.get(source, Sender(source, 0, at, ()))
@@ -103,11 +91,11 @@ class OpenSearchReader(LogReader):
         asked = {"at": {"max": {"field": f"{COLUMNS}.moment"}}}
         by_then = {"range": {INGESTED: {"lte": micros(upto)}}}
         found = {
-            key: _moment(bucket["at"]["value"])
+            key: moment_of(int(bucket["at"]["value"]))
             for (key,), bucket in self._grouped(view, (name,), asked, by_then)
             if key is not None
         }
-        for row in _no_rejects(view.tail).to_pylist():
+        for row in view.waiting().to_pylist():
             if row["ingested"] <= upto and (key := row[name]) is not None:
                 moment = min(row["ts"], row["ingested"])
                 found[key] = max(found.get(key, moment), moment)
@@ -116,17 +104,18 @@ class OpenSearchReader(LogReader):
     def last_intake(self, source: str) -> datetime | None:
         """Return when the newest event of *source* came, or None."""
         view = self.view()
-        mine = view.tail.filter(pc.equal(view.tail["source"], source))
-        waiting = pc.max(_no_rejects(mine)["ingested"]).as_py()
+        rows = view.waiting()
+        waiting = pc.max(rows.filter(pc.equal(rows["source"], source))["ingested"]).as_py()
         stored = self._most(view, INGESTED, {"term": {f"{COLUMNS}.source": source}})
         known = [waiting] if waiting else []
-        return max([*known, *([] if stored is None else [_moment(stored)])], default=None)
+        return max([*known, *([] if stored is None else [moment_of(int(stored))])], default=None)
 
     def last_before(self, moment: datetime) -> int:
         """Return the last number of the events in by *moment*, or 0."""
         view = self.view()
-        early = view.tail.filter(pc.less_equal(view.tail["ingested"], pa.scalar(moment, MOMENT)))
-        waiting = pc.max(_no_rejects(early)["seq"]).as_py()
+        rows = view.waiting()
+        early = pc.less_equal(rows["ingested"], pa.scalar(moment, MOMENT))
+        waiting = pc.max(rows.filter(early)["seq"]).as_py()
         stored = self._most(view, SEQ, {"range": {INGESTED: {"lte": micros(moment)}}})
         return int(max(waiting or 0, stored or 0))
 
@@ -144,9 +133,7 @@ class OpenSearchReader(LogReader):
         stored = self._stored(view, after, limit, NO_REJECT)
         if stored.num_rows >= limit:
             return Batch(stored, stored["seq"][-1].as_py())
-        tail = view.tail
-        keep = pc.and_(pc.greater(tail["seq"], after), pc.not_equal(tail["class"], REJECTS))
-        rows = tail.filter(keep)
+        rows = view.waiting(after)
         found = pa.concat_tables([stored, rows]).slice(0, limit)
         cut = stored.num_rows + rows.num_rows > limit
         return Batch(found, found["seq"][-1].as_py() if cut else max(view.upto, after))
@@ -201,16 +188,12 @@ class OpenSearchReader(LogReader):
                     yield {name: row[name] for name in SHOWN}
 
     def _waiting(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
-        takes = matcher(wanted.filter)
-        for row in _no_rejects(view.tail).select(SHOWN).to_pylist():
-            since = wanted.since is None or row["ts"] >= wanted.since
-            if since and (wanted.until is None or row["ts"] < wanted.until) and takes(row):
-                yield row
+        yield from filter(wanted.takes, view.waiting().select(SHOWN).to_pylist())
 
     def _counted(
         self, view: View, wanted: Search, columns: Sequence[str], every: timedelta | None
-    ) -> Iterator[tuple[tuple[Any, ...], int]]:
-        """Yield counts by a composite aggregation: complete, a page at a time."""
+    ) -> Iterator[tuple[int | None, tuple[str | None, ...], int]]:
+        """Yield bucket, key and count by a composite aggregation: all, a page at a time."""
         if not view.sealed:
             return
         exact = query(wanted.filter).body
@@ -222,11 +205,11 @@ class OpenSearchReader(LogReader):
         if not sources:
             body: dict[str, Any] = {"size": 0, "track_total_hits": True, "query": asked}
             if total := self._cluster.search(PATTERN, body)["hits"]["total"]["value"]:
-                yield (None,), total
+                yield None, (), total
             return
         for key, bucket in self._composite(asked, sources):
             into = round(key["begin"] / width) if every else None
-            yield (into, *(key[name] for name in columns)), bucket["doc_count"]
+            yield into, tuple(key[name] for name in columns), bucket["doc_count"]
 
     def _grouped(
         self,
@@ -289,14 +272,6 @@ def _between(wanted: Search) -> list[dict[str, Any]]:
 
 def _terms(name: str) -> dict[str, Any]:
     return {name: {"terms": {"field": f"{COLUMNS}.{name}", "missing_bucket": True}}}
-
-
-def _no_rejects(tail: pa.Table) -> pa.Table:
-    return tail.filter(pc.not_equal(tail["class"], REJECTS))
-
-
-def _moment(number: float) -> datetime:
-    return EPOCH + int(number) * MICROSECOND
 
 
 def _age(row: Mapping[str, Any]) -> tuple[Any, ...]:

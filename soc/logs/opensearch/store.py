@@ -5,9 +5,8 @@ order of numbers. While the cluster is away the journal keeps taking events. A d
 of shard and number, so that what is shipped twice is stored once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import date, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from opensearchpy.exceptions import NotFoundError
 
 from soc.clock import Clock
 from soc.errors import LogError
-from soc.logs.chain import Chain
 from soc.logs.files import sync_file
-from soc.logs.journal import Journal
+from soc.logs.journaled import JournaledLog
 from soc.logs.known import COLUMNS as IDENTITY
 from soc.logs.opensearch.cluster import Cluster
 from soc.logs.opensearch.document import (
@@ -34,9 +32,9 @@ from soc.logs.opensearch.document import (
 )
 from soc.logs.opensearch.reader import PAGE, SEQ, OpenSearchReader
 from soc.logs.opensearch.shipped import Shipped
-from soc.logs.port import Appended, Bucket, Keep, Search
+from soc.logs.port import Keep
 from soc.logs.tail import Generation
-from soc.model.event import REJECTS, Batch
+from soc.model.event import REJECTS
 from soc.settings import Logs, OpenSearch
 
 AT_ONCE = 1_000
@@ -59,82 +57,22 @@ UNFIT_DOCUMENT = frozenset(
 GONE = 404
 
 
-class OpenSearchLog:
+class OpenSearchLog(JournaledLog):
     """The event store, to write to. Raises LogError if another process holds its lock."""
 
     def __init__(self, root: Path, settings: Logs, remote: OpenSearch, clock: Clock) -> None:
-        self._root, self._settings, self._clock = root, settings, clock
+        (root / "ids").mkdir(parents=True, exist_ok=True)
         self._shard = remote.shard
         self._cluster = Cluster(remote)
         self._is_prepared = False
-        for folder in ("chain", "ids"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-        self._journal = Journal(root, settings, clock, self._ship, lambda: None)
-        with ExitStack() as undo:
-            undo.callback(self._journal.close)
-            self._chain = Chain(root / "chain")
-            self._chain.check()
-            if self._chain.state().sealed:
-                raise LogError(f"{root}: its events are kept here: begin a new home for OpenSearch")
-            self._shipped = Shipped(root)
-            self._journal.start(self._shipped.read() + 1, self._newest())
-            undo.pop_all()
+        self._shipped = Shipped(root)
+        super().__init__(root, settings, clock)
         self.reader = OpenSearchReader(root, self._cluster, self._shard)
-
-    @property
-    def problem(self) -> str:
-        """Return why events could not be shipped, or nothing."""
-        return self._journal.problem
-
-    @property
-    def free(self) -> float:
-        """Return the share of the disk that is free, 0 to 1."""
-        return self._journal.room.free()
-
-    def append(self, table: pa.Table) -> Appended:
-        """Store *table*, columns of SCHEMA without numbers; return when it is on the disk."""
-        return self._journal.append(table)
-
-    def tick(self) -> None:
-        """Begin to ship what has waited long enough."""
-        self._journal.tick()
-
-    def seal(self) -> None:
-        """Ship whatever is there now; raises ClusterDown."""
-        self._journal.seal()
-
-    def settle(self) -> None:
-        """Return when what was begun in the background is done."""
-        self._journal.settle()
 
     def close(self) -> None:
         """Let another process write; this one no longer can. What waits, it will ship."""
         self._cluster.close()
-        self._journal.close()
-
-    def scan(self, after: int, limit: int) -> Batch:
-        """Return up to *limit* events above number *after*."""
-        return self.reader.scan(after, limit)
-
-    def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
-        """Yield events, newest first."""
-        return self.reader.search(wanted)
-
-    def aggregate(
-        self, wanted: Search, by: Sequence[str] = (), every: timedelta | None = None
-    ) -> list[Bucket]:
-        """Return how many events there are for each combination of the columns *by*."""
-        return self.reader.aggregate(wanted, by, every)
-
-    def hold(self, data_class: str, reason: str, day: date | None = None) -> None:
-        """Refuse to drop or rewrite *data_class*, or its *day*, until that is released."""
-        held = f"{data_class}/{day}" if day else data_class
-        self._chain.append("hold", self._clock.now(), (), reason=reason, held=held)
-
-    def release(self, data_class: str, reason: str, day: date | None = None) -> None:
-        """End a hold."""
-        held = f"{data_class}/{day}" if day else data_class
-        self._chain.append("release", self._clock.now(), (), reason=reason, held=held)
+        super().close()
 
     def drop(self, data_class: str, day: date, reason: str) -> int:
         """Remove the index of what *data_class* took in on *day*; return how many rows it held."""
@@ -178,7 +116,7 @@ class OpenSearchLog:
             raise LogError(f"{index}: {len(failed)} documents were not removed: try again")
         return sum(result["status"] == 200 for result in results)  # noqa: PLR2004 - HTTP's OK
 
-    def _ship(self, generation: Generation) -> None:
+    def _make(self, generation: Generation) -> None:
         """Bring a generation into the cluster; return when it can be found there."""
         self._prepare()
         table = pa.concat_tables(generation.read())
@@ -268,6 +206,16 @@ class OpenSearchLog:
             if rows >= self._settings.remembered_ids:
                 one.unlink(missing_ok=True)
             rows += pq.read_metadata(one).num_rows if one.exists() else 0
+
+    def _permanent(self) -> int:
+        if self._chain.state().sealed:
+            raise LogError(
+                f"{self._root}: its events are kept here: begin a new home for OpenSearch"
+            )
+        return self._shipped.read()
+
+    def _tidy(self) -> None:
+        """Do nothing: a cluster joins what it keeps by itself."""
 
     def _newest(self) -> Iterable[pa.Table]:
         for path in sorted((self._root / "ids").glob("*.parquet")):
