@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test test-servers test-browser docs bench-store trial-main trial-store trial-seeds trial-sigma
+.PHONY: setup demo check test test-servers test-browser docs bench-store trial-short trial-main trial-store trial-seeds trial-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -38,6 +38,10 @@ test-browser: setup
 
 docs: setup
 	$(PY) docs/generate.py
+
+# One round, and a few kills of each kind: what every change is held to.
+trial-short: setup
+	$(PY) -m pytest -q -n 2 -m trial tests/trials
 
 # Sixty kills while demo rounds are played: about twenty minutes.
 trial-main: setup

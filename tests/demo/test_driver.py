@@ -19,6 +19,7 @@ from tests.demo.suite import Suite
 SEED = 3
 PLAN = plan(SEED, SMALL)
 HELD = PLAN.addresses(Role.SYBIL)[0]
+GIFTS = sum(gift.wallet != HELD for gift in PLAN.gifts)
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -42,6 +43,7 @@ def played(
     )
     assert done.stderr == ""
     shop.suite.wait_until_seen(lambda each: each["event"]["action"] == "round-closed")
+    shop.suite.wait_until_seen(lambda each: each["event"]["dataset"] == "chain.donation", GIFTS)
     return shop, [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -50,11 +52,9 @@ Played = tuple[Running, list[dict[str, Any]]]
 
 def test_every_planned_act_reaches_the_platform(played: Played) -> None:
     shop, lines = played
-    gifts = sum(gift.wallet != HELD for gift in PLAN.gifts)
-    shop.suite.wait_until_seen(lambda each: each["event"]["dataset"] == "chain.donation", gifts)
 
-    assert len(shop.suite.seen("chain.donation")) == gifts
-    assert len(shop.suite.seen("funding.donation")) == gifts + len(PLAN.forgeries)
+    assert len(shop.suite.seen("chain.donation")) == GIFTS
+    assert len(shop.suite.seen("funding.donation")) == GIFTS + len(PLAN.forgeries)
     assert len(shop.suite.seen("chain.transfer")) == len(PLAN.transfers)
     assert len(shop.suite.seen("platform.auth")) == len(PLAN.logins)
     assert len(shop.suite.seen("funding.project")) == len(PLAN.projects)

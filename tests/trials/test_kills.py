@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(400)
 def test_six_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     path = Path(__file__).with_name("kills.py")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(240)
 def test_four_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location(
