@@ -14,6 +14,7 @@ MAX_LINE = 1024 * 1024
 SPACES = " \t\n\r\v\f"
 BLANK = frozenset({"", "-"})
 """What says nothing."""
+BETWEEN = b",\n"
 MAX_DEPTH = 64
 SHALLOW = 32
 """What has no more brackets than this is nested no deeper."""
@@ -114,6 +115,6 @@ def enclosed(objects: Sequence[bytes]) -> bytes:
     pieces never make one object; several objects in one piece make too many elements. Raises
     Refused if a piece does not begin and end with braces.
     """
-    if not all(one[:1] == b"{" and one[-1:] == b"}" for one in objects):
+    if not all(one.startswith(b"{") and one.endswith(b"}") for one in objects):
         raise Refused("write a JSON object")
-    return b"[" + b",\n".join(objects) + b"]"
+    return b"[" + BETWEEN.join(objects) + b"]"

@@ -6,6 +6,7 @@ doubtful, is left to the plain path.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -54,9 +55,10 @@ class Quick:
 
     def read(self, lines: Sequence[bytes]) -> tuple[pa.Table, list[int]]:
         """Return the columns of those lines that were taken, and which of *lines* those are."""
+        if (together := self._together(lines)) is not None:
+            return together, list(range(len(lines)))
         plain = _plain(lines)
-        usual = lines if len(plain) == len(lines) else [lines[number] for number in plain]
-        if (together := self._together(usual)) is not None:
+        if (together := self._together([lines[number] for number in plain])) is not None:
             return together, plain
         taken: list[int] = []
         found: list[tuple[Any, ...]] = []
@@ -67,18 +69,25 @@ class Quick:
         columns = zip(*found, strict=True) if found else ((),) * len(NAMES)
         moments, *values_of = map(list, columns)
         ts = pa.array(moments, MOMENT)
-        return _table([lines[number] for number in taken], ts, values_of), taken
+        said = [_said(pa.array(values, pa.string())) for values in values_of]
+        return _table([lines[number] for number in taken], ts, said), taken
 
     def _together(self, lines: Sequence[bytes]) -> pa.Table | None:
         """Return the columns of *lines*, if all have the usual shape; else None."""
+        size = len(lines)
         try:
             text = fields.enclosed(lines)
+            if not size or not _is_plain(text, lines):
+                return None
             shapes = self._decode_all(text)
             text.isascii() or text.decode()
-            if len(shapes) != len(lines):
+            if len(shapes) != size:
                 return None
-            moments, *columns = (list(map(get, shapes)) for get in self._getters)
-            return _table(lines, _moments(moments), columns)
+            when, *getters = self._getters
+            values = list(chain.from_iterable(map(get, shapes) for get in getters))
+            every = _said(pa.array(values, pa.string()))
+            columns = [every.slice(begin, size) for begin in range(0, len(values), size)]
+            return _table(lines, _moments(list(map(when, shapes))), columns)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused):
             return None
 
@@ -93,20 +102,26 @@ class Quick:
         return None
 
 
+def _is_plain(text: bytes, lines: Sequence[bytes]) -> bool:
+    """Return whether all *lines*, which *text* encloses, are as ``_plain`` wants them."""
+    if DOUBTFUL.search(text) is not None:
+        return False
+    ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + len(fields.BETWEEN))
+    # Both opening brackets, and nothing else of ASCII, are 0x5B once this bit is away.
+    brackets = np.flatnonzero((np.frombuffer(text, np.uint8) & 0xDF) == ord("["))
+    most = np.diff(np.searchsorted(brackets, ends), prepend=0).max()
+    return bool(most <= fields.SHALLOW) and max(map(len, lines)) <= fields.MAX_LINE
+
+
 def _plain(lines: Sequence[bytes]) -> list[int]:
     """Return which of *lines* are shallow, of usual length and without doubtful numbers."""
-    if not lines:
-        return []
-    body = b"\n".join([*lines, b""])
-    lengths = np.fromiter(map(len, lines), np.int64, len(lines))
-    starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))
-    letters = np.frombuffer(body, np.uint8)
-    # Both opening brackets, and nothing else of ASCII, are 0x5B once this bit is away.
-    brackets = np.add.reduceat((letters & 0xDF) == ord("["), starts, dtype=np.int64)
-    usual = np.flatnonzero((brackets <= fields.SHALLOW) & (lengths <= fields.MAX_LINE)).tolist()
-    if DOUBTFUL.search(body) is None:
-        return usual
-    return [number for number in usual if DOUBTFUL.search(lines[number]) is None]
+    return [
+        number
+        for number, line in enumerate(lines)
+        if line.count(b"{") + line.count(b"[") <= fields.SHALLOW
+        and len(line) <= fields.MAX_LINE
+        and DOUBTFUL.search(line) is None
+    ]
 
 
 def _moments(whens: list[str | float]) -> pa.Array:
@@ -120,9 +135,8 @@ def _moments(whens: list[str | float]) -> pa.Array:
     return read
 
 
-def _table(lines: Sequence[bytes], ts: pa.Array, columns: Sequence[list[str | None]]) -> pa.Table:
+def _table(lines: Sequence[bytes], ts: pa.Array, said: Sequence[pa.Array]) -> pa.Table:
     size = len(lines)
-    arrays = [_said(values, size) for values in columns]
     ready = {
         "ts": ts,
         # Every line was found to be UTF-8, so it need not be looked at again.
@@ -130,29 +144,28 @@ def _table(lines: Sequence[bytes], ts: pa.Array, columns: Sequence[list[str | No
         "parser": pa.repeat(Ecs.name, size),
     }
     for column, (spelling, places) in PLACES.items():
-        words = [arrays[place] for place in places if arrays[place].null_count < size]
-        one = pc.coalesce(*words) if len(words) > 1 else words[0] if words else arrays[places[0]]
+        words = [said[place] for place in places if said[place].null_count < size]
+        one = pc.coalesce(*words) if len(words) > 1 else words[0] if words else said[places[0]]
         if spelling and words:
             one = pa.array([word and spelling(word) for word in one.to_pylist()], pa.string())
         ready[column] = one
     return pa.table(ready)
 
 
-def _said(values: list[str | None], size: int) -> pa.Array:
+def _said(every: pa.Array) -> pa.Array:
     """Return what ``fields.said`` makes of each text; at once if all are usual."""
-    if values.count(None) == size:
-        return pa.nulls(size, pa.string())
-    every = pa.array(values, pa.string())
+    if every.null_count == len(every):
+        return every
     _, offsets, data = every.buffers()
-    begins = np.frombuffer(offsets, np.int32)[: size + 1]
+    begins = np.frombuffer(offsets, np.int32)[: len(every) + 1]
     lengths = np.diff(begins)
     some = lengths > 0
     usual = lengths[some]
     if (
-        len(usual) == size - every.null_count
+        len(usual) == len(every) - every.null_count
         and (usual > 1).all()
         and (usual <= fields.MAX_TEXT).all()
-        and (np.frombuffer(data, np.uint8)[begins[:-1][some]] > ord(" ")).all()
+        and (np.frombuffer(data or b"", np.uint8)[begins[:-1][some]] > ord(" ")).all()
     ):
         return every
     trimmed = pc.ascii_trim(every, characters=fields.SPACES)

@@ -9,6 +9,9 @@ from soc.errors import LogError, SocError
 Given = TypeVar("Given")
 Done = TypeVar("Done")
 
+MOST = 64
+"""Callers that are joined at once."""
+
 
 class _Ticket(Generic[Given, Done]):
     def __init__(self, given: Given) -> None:
@@ -22,16 +25,11 @@ class Commit(Generic[Given, Done]):
     """Joins the callers that wait: whoever comes first writes for all of them.
 
     write: returns what became of each; an error of ours that it raises is raised to every caller of
-    the group. weigh, most: how much may be joined at once; alone, one may weigh more.
+    the group.
     """
 
-    def __init__(
-        self,
-        write: Callable[[Sequence[Given]], Sequence[Done]],
-        weigh: Callable[[Given], int] = lambda _: 1,
-        most: int = 64,
-    ) -> None:
-        self._write, self._weigh, self._most = write, weigh, most
+    def __init__(self, write: Callable[[Sequence[Given]], Sequence[Done]]) -> None:
+        self._write = write
         self._waiting: list[_Ticket[Given, Done]] = []
         self._door, self._turn = Lock(), Lock()
 
@@ -49,13 +47,7 @@ class Commit(Generic[Given, Done]):
 
     def _serve(self) -> None:
         with self._door:
-            size, weight = 1, self._weigh(self._waiting[0].given) if self._waiting else 0
-            for ticket in self._waiting[1:]:
-                weight += self._weigh(ticket.given)
-                if weight > self._most:
-                    break
-                size += 1
-            group, self._waiting = self._waiting[:size], self._waiting[size:]
+            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
             results = self._write([ticket.given for ticket in group])
             for ticket, result in zip(group, results, strict=True):

@@ -24,7 +24,7 @@ class _Test(NamedTuple):
     actions: frozenset[str]
     outcomes: frozenset[str]
     fields: tuple[tuple[str, frozenset[str]], ...]
-    needles: tuple[str, ...]
+    needles: tuple[bytes, ...]
 
     def fits(self, dataset: str | None, action: str | None, outcome: str | None) -> bool:
         """Return whether an event of this outline may be among what the selector selects."""
@@ -36,18 +36,18 @@ class _Test(NamedTuple):
             return False
         return not self.outcomes or outcome in self.outcomes
 
-    def is_mentioned(self, raw: str) -> bool:
+    def is_mentioned(self, raw: bytes) -> bool:
         """Return whether *raw* names the fields that are asked for: without, it is not selected.
 
         Most events do not have them at all: looking for a name costs less than parsing.
         """
         return all(needle in raw for needle in self.needles)
 
-    def holds(self, raw: str) -> bool:
+    def holds(self, raw: bytes) -> bool:
         """Return whether the event *raw*, whose outline fits, is selected."""
         return not self.fields or self._holds(raw)
 
-    def _holds(self, raw: str) -> bool:
+    def _holds(self, raw: bytes) -> bool:
         if not self.is_mentioned(raw):
             return False
         document: Any = orjson.loads(raw)
@@ -74,24 +74,25 @@ class Classifier:
     def __call__(self, row: Row) -> str:
         """Return the class of *row*."""
         tests = self._candidates(row.dataset, row.action, row.outcome)
-        return self._hinted(self._among(tests, row.raw), row.parser)
+        return self._hinted(self._among(tests, row.raw.encode()), row.parser)
 
     def of(self, columns: pa.Table) -> list[str]:
         """Return the class of every row of *columns*; what has a reason is a reject."""
         names = ("dataset", "action", "outcome")
         outlines = zip(*(columns[name].to_pylist() for name in names), strict=True)
-        raw: list[str] = columns["raw"].to_pylist()
-        together = "\n".join(raw)
+        together = _text_of(columns["raw"])
         idle = {test for test in self._tests if not test.is_mentioned(together)}
         sure: dict[tuple[str | None, ...], str | None] = {}
         classes = []
-        for outline, said in zip(outlines, raw, strict=True):
+        for row, outline in enumerate(outlines):
             if outline not in sure:
                 left = [test for test in self._candidates(*outline) if test not in idle]
                 plain = not left or not left[0].fields
-                sure[outline] = self._among(left, "") if plain else None
-            known = sure[outline]
-            classes.append(known or self._among(self._candidates(*outline), said))
+                sure[outline] = self._among(left, b"") if plain else None
+            if (known := sure[outline]) is None:
+                raw = columns["raw"][row].as_py().encode()
+                known = self._among(self._candidates(*outline), raw)
+            classes.append(known)
         if self._hints:
             parsers = columns["parser"].to_pylist()
             classes = list(map(self._hinted, classes, parsers))
@@ -100,7 +101,7 @@ class Classifier:
             classes = [REJECTS if r else c for r, c in zip(reasons, classes, strict=True)]
         return classes
 
-    def _among(self, tests: Sequence[_Test], raw: str) -> str:
+    def _among(self, tests: Sequence[_Test], raw: bytes) -> str:
         return next((test.name for test in tests if test.holds(raw)), self._last)
 
     def _hinted(self, found: str, parser: str | None) -> str:
@@ -108,6 +109,11 @@ class Classifier:
 
     def _fitting(self, *outline: str | None) -> tuple[_Test, ...]:
         return tuple(test for test in self._tests if test.fits(*outline))
+
+
+def _text_of(column: pa.ChunkedArray) -> bytes:
+    """Return at least all texts of *column*, one after another."""
+    return b"".join(chunk.buffers()[2] or b"" for chunk in column.chunks)
 
 
 def _tests(policy: Policy) -> Iterator[_Test]:
@@ -127,5 +133,5 @@ def _test(name: str, selector: Selector) -> _Test:
         actions=frozenset(selector.actions),
         outcomes=frozenset(selector.outcomes),
         fields=tuple((key, frozenset(v.lower() for v in values)) for key, values in fields),
-        needles=tuple(f'{key.rpartition(".")[2]}"' for key, _ in fields),
+        needles=tuple(f'{key.rpartition(".")[2]}"'.encode() for key, _ in fields),
     )

@@ -3,6 +3,7 @@
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from soc.web import api, bulk, edges, hooks, otlp, search
 from soc.web.console import site
@@ -11,11 +12,26 @@ from soc.web.refusals import headers_of, status_of
 from soc.web.secure import Secure
 
 
-def build(front: Front) -> FastAPI:
+class Application(FastAPI):
+    """All routes. What shippers send all day goes straight to its own, past what pages need."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(
+            title="Commonwatch", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
+        )
+        self._bulk = Secure(bulk.Bulk(front))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if bulk.is_straight(scope):
+            await self._bulk(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def build(front: Front) -> Application:
     """Return the whole application."""
-    app = FastAPI(
-        title="Commonwatch", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
-    )
+    app = Application(front)
     app.router.routes.extend([*bulk.routes(front), *otlp.routes(front), *hooks.routes(front)])
     app.include_router(edges.router(front))
     app.include_router(api.router(front))

@@ -2,9 +2,9 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -21,18 +21,23 @@ from soc.errors import (
     LogError,
     NotAuthenticated,
     Refused,
+    SocError,
     TooManyRequests,
 )
 from soc.ingest import bulk
 from soc.settings import Web
 from soc.web.front import Front
+from soc.web.gathering import Gathering
 from soc.web.protocol import HANG_UP
 
 TOO_MANY = "too many events at once: send smaller batches"
 PRODUCT = {"X-elastic-product": "Elasticsearch"}
 LATER = {"Retry-After": "2"}
+WRITING = ("POST", "PUT")
 MEMBERS = 1_000
 """Parts that a gzip body may be put together from: each costs a little, also an empty one."""
+TOGETHER = 1 << 20
+"""Bytes of several requests that are read and written as one batch."""
 VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
 
 
@@ -40,11 +45,28 @@ class TooLarge(Refused):
     """A body beyond what the settings allow."""
 
 
+class _Sent(NamedTuple):
+    """One request. default: the index of its path. started: when it came, on monotonic()."""
+
+    body: bytes
+    default: str
+    who: Principal
+    started: float
+
+
+class _Asked(NamedTuple):
+    """What a request asks for, and the events among it."""
+
+    items: Sequence[bulk.Item]
+    lines: Lines
+
+
 class Bulk:
     """Takes events; answers when they are on the disk. One bare ASGI application."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -66,8 +88,10 @@ class Bulk:
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
         who = await self._require(request)
-        store = partial(self._store, request, who=who, started=started)
-        return await brought(self._front, request, store, lines=2)
+        async with self._front.turns.one():
+            body = await body_of(request, self._front.suite.settings.web, lines=2)
+            index = str(request.path_params.get("index", ""))
+            return await self._gathering.submit(_Sent(body, index, who, started))
 
     def _later(self, request: Request, full: Busy | LogError | TooManyRequests) -> Response:
         """Return what makes a client send the same again; rsyslog drops on any status."""
@@ -87,25 +111,41 @@ class Bulk:
         who.require(Permission.INGEST)
         return who
 
-    def _store(self, request: Request, body: bytes, who: Principal, started: float) -> Response:
-        items = bulk.parse(body, str(request.path_params.get("index", "")))
-        if len(items) > self._front.suite.settings.web.max_items:
-            raise TooLarge(TOO_MANY)
-        for index in {item.index for item in items}:
-            check_source(index)
-        taken = [item for item in items if item.line is not None]
-        known: list[bool] = []
-        if taken:
-            lines = [item.line or b"" for item in taken]
-            sources = [who.source or item.index for item in taken]
+    def _store(self, many: Sequence[_Sent]) -> list[Response | SocError]:
+        """Return the answer to each of *many*, when all that they brought is on the disk."""
+        asked = [self._asked(sent) for sent in many]
+        brought = [one.lines for one in asked if isinstance(one, _Asked) and one.lines.text]
+        try:
+            stored = iter(self._front.store_together(brought))
+        except SocError as failed:
+            return [one if isinstance(one, SocError) else failed for one in asked]
+        return [
+            one
+            if isinstance(one, SocError)
+            else _reply(sent, one.items, next(stored).kept if one.lines.text else ())
+            for sent, one in zip(many, asked, strict=True)
+        ]
+
+    def _asked(self, sent: _Sent) -> _Asked | SocError:
+        try:
+            items = bulk.parse(sent.body, sent.default)
+            if len(items) > self._front.suite.settings.web.max_items:
+                raise TooLarge(TOO_MANY)
+            for index in {item.index for item in items}:
+                check_source(index)
+            taken = [item for item in items if item.line is not None]
+            sources = [sent.who.source or item.index for item in taken]
             self._front.admit(Counter(sources))
-            named = [item.id for item in taken], sources
-            stored = self._front.store_lines(Lines(lines, *named))
-            known = [not kept for kept in stored.kept]
-        took = round((monotonic() - started) * 1000)
-        return Response(
-            bulk.answer(items, known, took), media_type="application/json", headers=PRODUCT
-        )
+        except SocError as refused:
+            return refused
+        lines = Lines([item.line or b"" for item in taken], [item.id for item in taken], sources)
+        return _Asked(items, lines)
+
+
+def _reply(sent: _Sent, items: Sequence[bulk.Item], kept: Sequence[bool]) -> Response:
+    took = round((monotonic() - sent.started) * 1000)
+    said = bulk.answer(items, [not new for new in kept], took)
+    return Response(said, media_type="application/json", headers=PRODUCT)
 
 
 def refusal(status: int, reason: str) -> Response:
@@ -116,11 +156,27 @@ def refusal(status: int, reason: str) -> Response:
     return JSONResponse(body, status, headers)
 
 
+def is_straight(scope: Scope) -> bool:
+    """Return whether this is a shipper's request to ``_bulk``, whose index *scope* then names.
+
+    Without an Authorization of its own it may be what another site's page made a browser send.
+    """
+    if scope["type"] != "http" or scope["method"] not in WRITING:
+        return False
+    _, *parts = scope["path"].split("/")
+    if parts[-1:] != ["_bulk"] or len(parts) > len(("INDEX", "_bulk")):
+        return False
+    if not any(name == b"authorization" for name, _ in scope["headers"]):
+        return False
+    scope["path_params"] = {"index": parts[0]} if parts[:-1] else {}
+    return True
+
+
 def routes(front: Front) -> Iterator[Route]:
     """Yield the routes that shippers use."""
     endpoint: Any = Bulk(front)
     for path in ("/_bulk", "/{index}/_bulk"):
-        yield Route(path, endpoint, methods=["POST", "PUT"])
+        yield Route(path, endpoint, methods=WRITING)
     answers: dict[str, Any] = {
         "/_cluster/health": {"cluster_name": "commonwatch", "status": "green", "timed_out": False},
         "/_license": {"license": {"status": "active", "type": "basic"}},

@@ -24,7 +24,6 @@ from soc.app.silence import tell_limit
 from soc.app.suite import Suite
 from soc.clock import monotonic, nonce
 from soc.errors import LogError, NotAuthenticated
-from soc.logs.commit import Commit
 from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
@@ -37,8 +36,6 @@ Address = IPv4Address | IPv6Address
 COOKIE = "soc_session"
 ACCESS = "soc.access"
 INPUTS = "soc.inputs"
-TOGETHER = 4_000
-"""Events of several requests that are read and written as one batch."""
 GOOD_FOR = 1.0
 """Seconds for which a token that was just looked up is good: so long a revoked one lives on."""
 MOST_TOKENS = 1_000
@@ -58,15 +55,9 @@ class Front:
     turns: Turns = field(default_factory=Turns)
     _tokens: dict[str, tuple[Principal, float]] = field(default_factory=dict)
     sources: Tallies = field(init=False)
-    _together: Commit[taking.Lines, Appended] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Count the sources; let requests that wait be read and written together."""
-        self._together = Commit(
-            lambda many: taking.store_together(self.suite, self.log, many),
-            weigh=lambda lines: len(lines.text),
-            most=TOGETHER,
-        )
+        """Count the sources."""
         suite = self.suite
         expected = {one.name: one for one in suite.settings.inputs.sources}
         self.sources = Tallies(lambda: suite.database, suite.clock, expected)
@@ -151,9 +142,15 @@ class Front:
 
     def store_lines(self, lines: taking.Lines) -> Appended:
         """Append lines as the parsers read them; return when they are on the disk."""
-        appended = self._together.submit(lines)
-        self.sources.seen(Counter(lines.sources))
-        return appended
+        return self.store_together([lines])[0]
+
+    def store_together(self, many: Sequence[taking.Lines]) -> list[Appended]:
+        """Append what several requests brought as one batch; return what became of each."""
+        if not many:
+            return []
+        stored = taking.store_together(self.suite, self.log, many)
+        self.sources.seen(Counter(source for lines in many for source in lines.sources))
+        return stored
 
     def tell(
         self, action: str, outcome: str, key: str, dataset: str = ACCESS, **facts: str

@@ -34,10 +34,13 @@ class Turns:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         """Give a turn; raises Busy if none comes in time."""
-        try:
-            await asyncio.wait_for(self._free.acquire(), self._patience)
-        except TimeoutError as late:
-            raise Busy("too much is sent at once: send again a little later") from late
+        if self._free.locked():
+            try:
+                await asyncio.wait_for(self._free.acquire(), self._patience)
+            except TimeoutError as late:
+                raise Busy("too much is sent at once: send again a little later") from late
+        else:
+            await self._free.acquire()
         try:
             yield
         finally:

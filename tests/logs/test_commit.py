@@ -70,15 +70,6 @@ def test_a_write_that_fails_is_told_to_all_who_were_part_of_it() -> None:
     assert found == [2, "the disk is full", "the disk is full"]
 
 
-def test_no_group_weighs_more_than_it_may_unless_one_alone_does() -> None:
-    slow = Slow()
-
-    play(slow, Commit(slow.write, weigh=lambda number: number, most=10), [4, 5, 20])
-
-    assert all(sum(group) <= 10 or len(group) == 1 for group in slow.groups)
-    assert sorted(number for group in slow.groups for number in group) == [1, 4, 5, 20]
-
-
 @pytest.mark.parametrize(
     ("kept", "rejects", "sizes", "parts"),
     [
