@@ -7,7 +7,7 @@ names the same entity.
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import log10
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ KEPT = 3
 SEED = 2015
 MOST_OPEN = 1_000
 """Buckets that are kept open; of more, the oldest are given up and their events are too late."""
+MOST_SEQS = 25
+"""Events by which an activity is shown."""
 MOST_JUDGED = 10
 """Buckets that are judged in one go, oldest first; the rest in the next."""
 
@@ -124,17 +126,24 @@ class Anomaly:
         """Return open buckets with *batch* in them, the end of the closed ones, and too_late."""
         opened = {bucket: dict(seen) for bucket, seen in state.open.items()}
         judged, too_late = state.judged, state.too_late
+        grown: dict[tuple[datetime, str], _Growing] = {}
+        named = batch.having(self.column)
         names = (self.column, "seq", "outcome", "project", "src_ip", "dataset", "amount")
-        for ts, named, *what in zip(batch.moments, *map(batch.column, names), strict=True):
-            whom = entity(self.kind, named)
+        for ts, name, *what in zip(named.moments, *map(named.column, names), strict=True):
+            whom = entity(self.kind, name)
             if whom is None:
                 continue
             bucket = bucket_of(ts, self._bucket)
             if judged and bucket < judged:
                 too_late += 1
                 continue
-            seen, name = opened.setdefault(bucket, {}), whom.value
-            seen[name] = _add(seen.get(name) or Activity(first=ts, last=ts), ts, what)
+            key = (bucket, whom.value)
+            if key not in grown:
+                old = opened.setdefault(bucket, {}).get(whom.value)
+                grown[key] = _Growing(old or Activity(first=ts, last=ts))
+            grown[key].add(ts, what)
+        for (bucket, name), growing in grown.items():
+            opened[bucket][name] = growing.activity()
         for bucket in sorted(opened)[: max(0, len(opened) - MOST_OPEN)]:
             too_late += sum(activity.events for activity in opened.pop(bucket).values())
             judged = bucket + self._bucket
@@ -201,21 +210,45 @@ def reasons(row: Matrix, reference: Matrix) -> tuple[str, ...]:
     return tuple(f"{FEATURES[i]}: {row[i]:.3g}; usual is {scale.centre[i]:.3g}" for i in worst)
 
 
-def _add(old: Activity, ts: datetime, what: list[object]) -> Activity:
-    seq, outcome, project, address, dataset, amount = what
-    return Activity(
-        events=old.events + 1,
-        failures=old.failures + (outcome == "failure"),
-        projects=_with(old.projects, project),
-        addresses=_with(old.addresses, address),
-        kinds=_with(old.kinds, dataset),
-        amount=old.amount + (whole(str(amount)) or 0),
-        first=min(old.first, ts),
-        last=max(old.last, ts),
-        seqs=(*old.seqs, int(str(seq)))[:25],
-    )
+class _Growing:
+    """What one entity did in one bucket, while a batch is counted."""
+
+    def __init__(self, old: Activity) -> None:
+        self._events, self._failures, self._amount = old.events, old.failures, old.amount
+        self._projects, self._addresses, self._kinds = old.projects, old.addresses, old.kinds
+        self._first, self._last, self._seqs = old.first, old.last, list(old.seqs)
+
+    def add(self, ts: datetime, what: list[Any]) -> None:
+        """Count one more event."""
+        seq, outcome, project, address, dataset, amount = what
+        self._events += 1
+        self._failures += outcome == "failure"
+        self._projects = _with(self._projects, project)
+        self._addresses = _with(self._addresses, address)
+        self._kinds = _with(self._kinds, dataset)
+        if amount:
+            self._amount += whole(amount) or 0
+        self._first, self._last = min(self._first, ts), max(self._last, ts)
+        if len(self._seqs) < MOST_SEQS:
+            self._seqs.append(seq)
+
+    def activity(self) -> Activity:
+        """Return it as it is kept."""
+        return Activity(
+            events=self._events,
+            failures=self._failures,
+            projects=self._projects,
+            addresses=self._addresses,
+            kinds=self._kinds,
+            amount=self._amount,
+            first=self._first,
+            last=self._last,
+            seqs=tuple(self._seqs),
+        )
 
 
-def _with(known: tuple[str, ...], one: object) -> tuple[str, ...]:
-    name = bounded(str(one)) if one else ""
+def _with(known: tuple[str, ...], one: str | None) -> tuple[str, ...]:
+    if not one or one in known:
+        return known
+    name = bounded(one)
     return tuple(sorted({*known, name}))[:100] if name and name not in known else known

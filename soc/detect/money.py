@@ -64,10 +64,11 @@ def grow(state: Graph, batch: Batch) -> Graph:
     paid: dict[Name, list[Payment]] = {}
     given: dict[Name, Gifts] = {}
     names = ("dataset", "wallet", "counterparty", "project", "amount", "seq", "raw")
+    moved = batch.only("dataset", (TRANSFER, DONATION)).having("wallet")
     for ts, dataset, by, to, project, amount, seq, raw in zip(
-        batch.moments, *map(batch.column, names), strict=True
+        moved.moments, *map(moved.column, names), strict=True
     ):
-        if dataset not in {TRANSFER, DONATION} or not by or is_removed(raw):
+        if not by or is_removed(raw):
             continue
         wallet, how_much = bounded(by, fold=True), whole(amount)
         if dataset == DONATION and project:

@@ -1,8 +1,12 @@
 """The detector that holds all Sigma rules, and correlations of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import orjson
 
 from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
@@ -10,7 +14,7 @@ from soc.detect.sigma.correlate import Correlated, Seen, correlate, see
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
-from soc.detect.sigma.ruleset import Ruleset
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.model.event import Batch
 from soc.model.finding import Finding, Match
 from soc.model.value import Entity, EntityKind, Value, bounded, bucket_of, entity, short
@@ -34,8 +38,6 @@ FIELDS = {
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
 FIRST_SEQS, LAST_SEQS = 20, 5
 MAX_MATCHES = 20
-INDIGESTIBLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
-"""What a value may raise: a failure of one rule on one event, which stops nothing else."""
 
 
 class Remembered(Value):
@@ -57,6 +59,27 @@ class Line:
     ingested: datetime
     source: str
     named: tuple[Entity, ...]
+
+
+class Columns:
+    """What the columns of a batch say; each is read when the first event needs it."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def line(self, row: int, document: Event) -> Line:
+        """Return the event in *row*."""
+        seqs, ingested, sources, *named = self._read
+        entities = (
+            entity(kind, names[row]) for kind, names in zip(COLUMNS.values(), named, strict=True)
+        )
+        whom = tuple(one for one in entities if one)
+        ts = self._batch.moments[row]
+        return Line(document, seqs[row], ts, ingested[row], sources[row] or "", whom)
+
+    @cached_property
+    def _read(self) -> list[list[Any]]:
+        return [self._batch.column(name) for name in ("seq", "ingested", "source", *COLUMNS)]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,11 +156,15 @@ class Rules:
         seen: dict[str, list[Seen]] = {one.name: [] for one in self._correlations}
         lines: dict[int, Line] = {}
         failures: set[Failure] = set()
-        for line in _lines(batch):
-            outcome = self._rules.match(line.document)
+        columns = Columns(batch)
+        for row, raw in enumerate(batch.column("raw")):
+            outcome = self._rules.match(orjson.loads(raw))
             failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
+            if not outcome.hits:
+                continue
+            line = columns.line(row, outcome.hits[0].event)
+            lines[line.seq] = line
             for hit in outcome.hits:
-                lines[line.seq] = line
                 try:
                     self._take(hit, line, found, seen)
                 except INDIGESTIBLE as error:
@@ -154,7 +181,7 @@ class Rules:
         self._count(hit.rule.name, line, seen)
         if hit.rule.name not in self._rules.silent:
             whom = _entity_of(hit.rule, line)
-            tally = self._tally(found, hit.rule, whom, line, hit.matched)
+            tally = self._tally(found, hit.rule, whom, line, lambda: hit.matched)
             tally.add(line.ts, line.ts, (line.seq,))
 
     def _correlate(
@@ -220,7 +247,12 @@ class Rules:
         return duration(about.extras.bucket) if about.extras.bucket else self._settings.bucket
 
     def _tally(
-        self, found: Tallies, about: About, whom: Entity, line: Line, matched: tuple[Match, ...]
+        self,
+        found: Tallies,
+        about: About,
+        whom: Entity,
+        line: Line,
+        matched: Callable[[], tuple[Match, ...]],
     ) -> Tally:
         """Return the tally of *about* and *whom* in the bucket of *line*, a new one if need be."""
         bucket = bucket_of(line.ts, self._bucket(about))
@@ -230,7 +262,7 @@ class Rules:
                 about=about,
                 entity=whom,
                 bucket=bucket,
-                matched=tuple(_fit(match) for match in matched[:MAX_MATCHES]),
+                matched=tuple(_fit(match) for match in matched()[:MAX_MATCHES]),
                 first=line.ts,
                 last=line.ts,
             )
@@ -249,18 +281,9 @@ class Rules:
             value=str(result.count),
         )
         matched = [Match(selection="group-by", field=name, value=value) for name, value in grouped]
-        tally = self._tally(found, one, whom, line, (*matched, counted))
+        tally = self._tally(found, one, whom, line, lambda: (*matched, counted))
         tally.named.update(entities)
         return tally
-
-
-def _lines(batch: Batch) -> Iterator[Line]:
-    columns = ("seq", "ingested", "source", *COLUMNS)
-    rows = zip(batch.documents, batch.moments, *map(batch.column, columns), strict=True)
-    for document, ts, seq, ingested, source, *named in rows:
-        entities = map(entity, COLUMNS.values(), named)
-        whom = tuple(one for one in entities if one)
-        yield Line(Event(document), seq, ts, ingested, source or "", whom)
 
 
 def _entity_of(about: About, line: Line) -> Entity:

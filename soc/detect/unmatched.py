@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import pyarrow as pa
+import pyarrow.compute as pc
 
 from soc.content.digest import digest_of
 from soc.detect.chain import block_of, is_removed
@@ -180,10 +180,11 @@ def _pair(batch: Batch, state: Pending, known_from: datetime) -> Pairs:
     too_late = state.too_late
     pairs = Pairs(dict(state.announced), dict(state.paired), dict(state.confirmed), 0)
     names = ("dataset", "tx_hash", "wallet", "seq", "src_ip", "raw")
+    told = batch.only("dataset", (ANNOUNCED, CONFIRMED)).having("tx_hash")
     for ts, dataset, hashed, named, seq, address, raw in zip(
-        batch.moments, *map(batch.column, names), strict=True
+        told.moments, *map(told.column, names), strict=True
     ):
-        if not hashed or not named or dataset not in {ANNOUNCED, CONFIRMED}:
+        if not hashed or not named:
             continue
         tx, wallet = bounded(hashed, fold=True), bounded(named, fold=True)
         key = f"{tx} {wallet}"
@@ -233,6 +234,5 @@ def _newest(
 
 def _of(batch: Batch, prefix: str) -> Batch:
     """Return the events of *batch* whose dataset begins with *prefix*: B's source is alive."""
-    datasets = batch.column("dataset")
-    mask = pa.array([bool(d) and d.startswith(f"{prefix}.") for d in datasets], pa.bool_())
-    return Batch(batch.table.filter(mask), batch.upto)
+    of_it = pc.starts_with(batch.table["dataset"], f"{prefix}.")
+    return Batch(batch.table.filter(of_it), batch.upto)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+
 from soc.model.event import Batch
 from soc.model.value import EPOCH, Utc, Value, bounded
 
@@ -27,10 +29,12 @@ class Progress(Value):
 def advance(seen: Mapping[str, Progress], batch: Batch) -> dict[str, Progress]:
     """Return *seen* with the events of *batch*."""
     progress = dict(seen)
-    columns = (batch.column("source"), batch.moments, batch.column("ingested"))
-    for source, ts, ingested in zip(*columns, strict=True):
-        name = bounded(source or "")
-        progress[name] = progress.get(name, Progress()).seeing(ts, ingested)
+    columns = [batch.table["source"], batch.believed, batch.table["ingested"]]
+    told = pa.table(columns, ["source", "event", "intake"]).group_by("source")
+    for row in told.aggregate([("event", "max"), ("intake", "max")]).to_pylist():
+        name = bounded(row["source"] or "")
+        known = progress.get(name, Progress())
+        progress[name] = known.seeing(row["event_max"], row["intake_max"])
     return latest(progress)
 
 

@@ -1,14 +1,15 @@
 """Events as columns: on the way in and on the way to detectors no event becomes an object."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -82,23 +83,37 @@ class Batch:
 
     table: pa.Table
     upto: int
+    _columns: dict[str, list[Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def column(self, name: str) -> list[Any]:
-        """Return one column as Python values."""
-        return self.table.column(name).to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
+        """Return one column as Python values; the same list to everybody who asks."""
+        if name not in self._columns:
+            self._columns[name] = self.table.column(name).to_pylist()
+        return self._columns[name]
+
+    def only(self, column: str, values: Sequence[str]) -> "Batch":
+        """Return the events whose *column* is one of *values*."""
+        found = pc.is_in(self.table[column], pa.array(values, pa.string()))
+        return Batch(self.table.filter(found), self.upto)
+
+    def having(self, column: str) -> "Batch":
+        """Return the events that say something in *column*."""
+        return Batch(self.table.filter(self.table[column].is_valid()), self.upto)
+
+    @cached_property
+    def believed(self) -> pa.Array:
+        """Return when each event happened, as far as that can be believed: not after its intake."""
+        both = [self.table[name].cast(pa.int64()).to_numpy() for name in ("ts", "ingested")]
+        return pa.array(np.minimum(*both)).cast(MOMENT)
 
     @cached_property
     def moments(self) -> list[datetime]:
-        """Return when each event happened, as far as that can be believed: not after its intake."""
-        return list(map(min, self.column("ts"), self.column("ingested")))
-
-    @cached_property
-    def documents(self) -> list[dict[str, Any]]:
-        """Return every event as parsed JSON: for the plain paths, not for the hot one."""
-        return [orjson.loads(raw) for raw in self.column("raw")]
+        """Return what is ``believed`` as Python values."""
+        naive = self.believed.to_numpy(zero_copy_only=False).astype(object)
+        return [moment.replace(tzinfo=UTC) for moment in naive]
 
 
 def document_of(raw: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -70,14 +71,31 @@ class Watch:
         self._reader, self._database, self._clock = reader, database, clock
         self._settings, self._detectors, self._follow = settings, detectors, follow
         self._modes = modes
+        self._shared: dict[int, Batch] | None = None
+        """While all take a window: what was read, by the number after which it begins."""
         with session(database) as writing:
             windows.register(writing, [PROJECTION, *detectors])
 
     def tick(self, upto: int | None = None) -> list[Ticked]:
-        """Let every detector take its next window; return what each came to."""
-        projected = self._guarded(PROJECTION, lambda: self._project(upto))
-        ticks = [self._safely(detector, upto) for detector in self._detectors.values()]
-        return [projected, *ticks]
+        """Let every detector take its next window; return what each came to.
+
+        Whoever took a full one takes the next, too: a burst is caught up with in one tick.
+        """
+        moves = {PROJECTION: lambda: self._project(upto)}
+        moves |= {one.name: partial(self.advance, one, upto) for one in self._detectors.values()}
+        ticked: dict[str, Ticked] = {}
+        behind = list(moves)
+        for _ in range(BURST):
+            self._shared = {}
+            latest = {name: self._guarded(name, moves[name]) for name in behind}
+            for name, more in latest.items():
+                ticked[name] = ticked[name].and_then(more) if name in ticked else more
+            full = self._settings.detect.window
+            behind = [name for name, more in latest.items() if more.moved >= full]
+            if not behind:
+                break
+        self._shared = None
+        return list(ticked.values())
 
     def drain(self, upto: int | None = None) -> list[Ticked]:
         """Tick until no detector finds anything new to read."""
@@ -127,20 +145,14 @@ class Watch:
         """Return where *name* stands, and the events after it."""
         with reading(self._database) as looking:
             old = windows.read(looking, name)
+        if self._shared is not None and old.hwm in self._shared:
+            return old, self._shared[old.hwm]
         batch = self._reader.scan(old.hwm, self._settings.detect.window)
         if upto is not None and batch.upto > upto:
             batch = _cut(batch, upto)
+        if self._shared is not None:
+            self._shared[old.hwm] = batch
         return old, batch
-
-    def _safely(self, detector: Detector[Any], upto: int | None) -> Ticked:
-        """Take windows until none is full: a burst is caught up with in one tick."""
-        ticked = more = self._guarded(detector.name, lambda: self.advance(detector, upto))
-        for _ in range(BURST):
-            if more.moved < self._settings.detect.window:
-                return ticked
-            more = self._guarded(detector.name, lambda: self.advance(detector, upto))
-            ticked = ticked.and_then(more)
-        return ticked
 
     def _guarded(self, name: str, move: Callable[[], Ticked]) -> Ticked:
         try:

@@ -72,7 +72,7 @@ def put(log: OpenSearchLog, lines: list[bytes]) -> None:
 
 def ours(log: OpenSearchLog, ruleset: Ruleset) -> set[tuple[str, int]]:
     batch = log.scan(0, 1_000_000)
-    numbered = zip(batch.column("seq"), batch.documents, strict=True)
+    numbered = zip(batch.column("seq"), map(orjson.loads, batch.column("raw")), strict=True)
     return {(hit.rule.name, n) for n, event in numbered for hit in ruleset.match(event).hits}
 
 

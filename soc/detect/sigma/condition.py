@@ -215,5 +215,15 @@ class Keyword:
                     break
 
 
+def explain(condition: Node, event: Event) -> tuple[Match, ...]:
+    """Return what made *condition* hold: each once, without what pipelines added."""
+    matches = {
+        (match.selection, match.field, match.value): match
+        for match in condition.matches(event)
+        if match.selection
+    }
+    return tuple(match for _, match in sorted(matches.items()))
+
+
 def _match(selection: str, field: str, value: str) -> Match:
     return Match(selection=selection, field=field, value=value[:MAX_SHOWN])

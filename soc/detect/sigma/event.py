@@ -5,7 +5,7 @@ and also the "b" in "a". Case of keys does not count: ``LogonId`` and ``LogonID`
 with the values of both. A list gives each of its elements, a list of objects the field of each.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -61,7 +61,7 @@ class Event:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._keys = _keys_of(document)
+        self._keys: dict[str, list[Any]] | None = None
         self._found: dict[str, Found] = {}
         self._every: tuple[tuple[str, Scalar], ...] | None = None
 
@@ -83,10 +83,16 @@ class Event:
         return self._every
 
     def _look_up(self, key: str) -> Found:
-        values = list(_values(self._keys, key))
-        flat = list(_flatten(values))
-        scalars = tuple(Scalar(value) for value in flat if _is_scalar(value))
-        return Found(scalars, exists=bool(values), is_null=not flat or None in flat)
+        if self._keys is None:
+            self._keys = _keys_of(self.document)
+        return found_among(list(_values(self._keys, key)))
+
+
+def found_among(values: Sequence[Any]) -> Found:
+    """Return *values*, all that stands under one name, as rules see them."""
+    flat = list(_flatten(values))
+    scalars = tuple(Scalar(value) for value in flat if _is_scalar(value))
+    return Found(scalars, exists=bool(values), is_null=not flat or None in flat)
 
 
 def field(document: Document, name: str) -> str | None:

@@ -12,9 +12,13 @@ A rule is for a log source if all that the rule says of it is true: a rule that 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 from soc.detect.sigma.condition import And, FieldMatch, Node, Or
+from soc.detect.sigma.engine.partition import Partition
+from soc.detect.sigma.engine.resolver import MISSING, Resolver
 from soc.detect.sigma.event import Event, Scalar, key_of
 from soc.detect.sigma.predicate import Equals, Number, Predicate
 from soc.detect.sigma.rule import LogSource, Rule
@@ -43,8 +47,23 @@ DATASETS: Mapping[str, tuple[LogSource, ...]] = MappingProxyType(
 Keys = frozenset[str | float]
 """Values as an index knows them: folded text, and the number that it is."""
 
+ORIGIN = ("Channel", "EventID", "event.dataset")
+"""The fields that say where an event comes from."""
+
 MAX_ROUTES = 4096
 """Origins remembered; a stream that invents more is only slower."""
+
+
+class Route:
+    """The rules for events of one origin."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+
+    @cached_property
+    def partition(self) -> Partition:
+        """What decides about them together."""
+        return Partition(self.rules)
 
 
 class Routes:
@@ -54,25 +73,47 @@ class Routes:
         self._rules = [
             (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in rules
         ]
-        self._known: dict[tuple[Keys, Keys, Keys], tuple[Rule, ...]] = {}
+        self._resolver = Resolver(enumerate(map(key_of, ORIGIN)))
+        self._known: dict[tuple[Keys, ...], Route] = {}
+        self._quick: dict[tuple[object, ...], Route] = {}
+        self._shared: dict[tuple[int, ...], Route] = {}
 
-    def rules_for(self, event: Event) -> tuple[Rule, ...]:
-        """Return the rules that *event* must be shown to, in their order."""
-        channels, ids = _keys(event.scalars("Channel")), _keys(event.scalars("EventID"))
-        datasets = _keys(event.scalars("event.dataset"))
-        origin = (channels, ids, datasets)
-        rules = self._known.get(origin)
-        if rules is None:
+    def route_of(self, event: Event) -> Route:
+        """Return where *event* goes: to the rules that it must be shown to, in their order."""
+        values: list[Any] = [MISSING] * len(ORIGIN)
+        if not self._resolver.read(event.document, values):
+            return self._route(event)
+        origin = (*map(type, values), *values)
+        try:
+            route = self._quick.get(origin)
+        except TypeError:  # a list or an object
+            return self._route(event)
+        if route is None:
+            if len(self._quick) >= MAX_ROUTES:
+                self._quick.clear()
+            route = self._quick[origin] = self._route(event)
+        return route
+
+    def _route(self, event: Event) -> Route:
+        origin = tuple(_keys(event.scalars(name)) for name in ORIGIN)
+        route = self._known.get(origin)
+        if route is None:
             if len(self._known) >= MAX_ROUTES:
                 self._known.clear()
-            rules = self._known[origin] = tuple(self._find(channels, ids, datasets))
-        return rules
+            places = tuple(self._find(*origin))
+            if (route := self._shared.get(places)) is None:
+                if len(self._shared) >= MAX_ROUTES:
+                    self._shared.clear()
+                rules = tuple(self._rules[place][0] for place in places)
+                route = self._shared[places] = Route(rules)
+            self._known[origin] = route
+        return route
 
-    def _find(self, channels: Keys, ids: Keys, datasets: Keys) -> Iterable[Rule]:
-        for rule, channel, event_id in self._rules:
+    def _find(self, channels: Keys, ids: Keys, datasets: Keys) -> Iterable[int]:
+        for place, (rule, channel, event_id) in enumerate(self._rules):
             can_hold = _admits(channel, channels) and _admits(event_id, ids)
             if can_hold and _comes_from(rule.logsource, channels, datasets):
-                yield rule
+                yield place
 
 
 def is_for(source: LogSource, dataset: str) -> bool:

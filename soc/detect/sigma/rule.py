@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from soc.detect.sigma.condition import Node
+from soc.detect.sigma.condition import Node, explain
+from soc.detect.sigma.event import Event
 from soc.model.finding import Match
 from soc.model.value import Severity
 
@@ -97,10 +98,15 @@ class Correlation(About):
 
 
 class Hit(NamedTuple):
-    """A rule that holds for an event, and what made it hold."""
+    """A rule that holds for an event."""
 
     rule: Rule
-    matched: tuple[Match, ...]
+    event: Event
+
+    @property
+    def matched(self) -> tuple[Match, ...]:
+        """Return what made it hold: each once, without what pipelines added."""
+        return explain(self.rule.condition, self.event)
 
 
 class Failure(NamedTuple):

@@ -1,15 +1,16 @@
 """Rules together: show an event to those it is for, and collect what they say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from soc.detect.sigma.condition import Node
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.logsource import Routes
 from soc.detect.sigma.rule import Correlation, Failure, Hit, Rule
 from soc.errors import Problem
-from soc.model.finding import Match
+
+INDIGESTIBLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+"""What a value may raise: a failure of one rule on one event, which stops nothing else."""
 
 
 class Outcome(NamedTuple):
@@ -34,6 +35,7 @@ class Ruleset:
         self.failed = failed
         self.pipelines = pipelines
         self._routes = Routes(rules)
+        self._places = {rule.name: place for place, rule in enumerate(rules)}
 
     @cached_property
     def silent(self) -> frozenset[str]:
@@ -41,27 +43,33 @@ class Ruleset:
         counted = {name for one in self.correlations for name in one.rules if not one.generate}
         return frozenset(counted)
 
-    def match(self, document: Mapping[str, Any] | Event) -> Outcome:
+    def match(self, document: Mapping[str, Any]) -> Outcome:
         """Return the hits of *document*, in the order of the rules.
 
         A rule that cannot be evaluated is among the errors, and stops no other.
         """
-        event = document if isinstance(document, Event) else Event(document)
+        event = Event(document)
+        try:
+            rules, is_open = self._routes.route_of(event).partition.decide(document)
+        except INDIGESTIBLE:
+            return self.plainly(event)
+        if not is_open:
+            return Outcome([Hit(rule, event) for rule in rules], [])
+        outcome = self._ask(is_open, event)
+        hits = [*outcome.hits, *(Hit(rule, event) for rule in rules)]
+        hits.sort(key=lambda hit: self._places[hit.rule.name])
+        return Outcome(hits, outcome.errors)
+
+    def plainly(self, event: Event) -> Outcome:
+        """Return what ``match`` does, the plain way: each rule is asked about *event*."""
+        return self._ask(self._routes.route_of(event).rules, event)
+
+    def _ask(self, rules: Iterable[Rule], event: Event) -> Outcome:
         outcome = Outcome([], [])
-        for rule in self._routes.rules_for(event):
+        for rule in rules:
             try:
                 if rule.condition.holds(event):
-                    outcome.hits.append(Hit(rule, explain(rule.condition, event)))
-            except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+                    outcome.hits.append(Hit(rule, event))
+            except INDIGESTIBLE as error:
                 outcome.errors.append(Failure(rule, f"{type(error).__name__}: {error}"))
         return outcome
-
-
-def explain(condition: Node, event: Event) -> tuple[Match, ...]:
-    """Return what made *condition* hold for *event*: each once, without what pipelines added."""
-    matches = {
-        (match.selection, match.field, match.value): match
-        for match in condition.matches(event)
-        if match.selection
-    }
-    return tuple(match for _, match in sorted(matches.items()))

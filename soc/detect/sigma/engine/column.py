@@ -1,0 +1,114 @@
+"""One field: each value is asked once what it is, and from then on is a number."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from soc.clock import nonce
+from soc.detect.sigma.condition import FieldExists, FieldIsNull, FieldMatch, Node
+from soc.detect.sigma.engine.accepts import Accepts, Asked
+from soc.detect.sigma.engine.resolver import MISSING
+from soc.detect.sigma.event import Found, Scalar, found_among
+
+LONG = 4096
+"""Longer texts are remembered by a keyed hash of 128 bits."""
+MOST_BYTES = 32 << 20
+"""What the remembered values of one field may weigh together, about."""
+ENTRY = 120
+"""Bytes that an entry costs besides its text, about."""
+
+
+class Classes:
+    """Numbers sets of atoms; hits: for each number, the set."""
+
+    def __init__(self) -> None:
+        self.hits: list[frozenset[int]] = []
+        self._numbers: dict[frozenset[int], int] = {}
+
+    def number(self, hits: frozenset[int]) -> int:
+        """Return the number of *hits*, always the same."""
+        if (known := self._numbers.get(hits)) is None:
+            known = self._numbers[hits] = len(self.hits)
+            self.hits.append(hits)
+        return known
+
+
+class Column:
+    """The classes of the values of one field.
+
+    atoms: questions about the field, by number.
+    """
+
+    def __init__(self, atoms: Mapping[int, Node]) -> None:
+        asked: list[Asked] = []
+        self._null: set[int] = set()
+        self._exists: set[int] = set()
+        self._missing: set[int] = set()
+        for number, node in atoms.items():
+            match node:
+                case FieldMatch():
+                    asked += [(number, predicate) for predicate in node.predicates]
+                case FieldIsNull():
+                    self._null.add(number)
+                case FieldExists(expected=True):
+                    self._exists.add(number)
+                case _:
+                    self._missing.add(number)
+        self._accepts = Accepts(asked)
+        self._texts: dict[str, int] = {}
+        self._others: dict[tuple[Any, Any], int] = {}
+        self._bytes = 0
+        self._key = nonce().encode()
+        self.classes = Classes()
+        self._absent = self._class_of(found_among([]))
+
+    def code(self, value: Any) -> int:  # noqa: ANN401 - any JSON value, or MISSING
+        """Return the class of *value*; raises what a predicate raises that cannot digest it."""
+        if value is MISSING:
+            return self._absent
+        if type(value) is str:
+            known = self._texts.get(value)
+            return self._new_text(value) if known is None else known
+        if isinstance(value, list | dict):
+            return self._class_of(found_among([value]))
+        key = (type(value), value)
+        if (known := self._others.get(key)) is None:
+            known = self._remember(self._others, key, self._class_of(found_among([value])), 0)
+        return known
+
+    def code_of(self, found: Found) -> int:
+        """Return the class of values that stand in several places."""
+        return self._class_of(found)
+
+    def _new_text(self, text: str) -> int:
+        if len(text) <= LONG:
+            made = self._class_of(Found((Scalar(text),), exists=True, is_null=False))
+            return self._remember(self._texts, text, made, len(text))
+        octets = text.encode("utf-8", "surrogatepass")
+        key = (bytes, blake2b(octets, key=self._key, digest_size=16).digest())
+        if (known := self._others.get(key)) is None:
+            made = self._class_of(Found((Scalar(text),), exists=True, is_null=False))
+            known = self._remember(self._others, key, made, 0)
+        return known
+
+    def _remember(self, memory: dict[Any, int], key: object, code: int, size: int) -> int:
+        self._bytes += size + ENTRY
+        if self._bytes > MOST_BYTES:
+            self._texts.clear()
+            self._others.clear()
+            self._bytes = size + ENTRY
+        memory[key] = code
+        return code
+
+    def _class_of(self, found: Found) -> int:
+        yes = set(self._exists if found.exists else self._missing)
+        if found.is_null:
+            yes |= self._null
+        for scalar in found.scalars:
+            yes |= self._accepts.of(scalar)
+        return self.classes.number(frozenset(yes))
+
+
+def columns_of(atoms: Mapping[str, Mapping[int, Node]]) -> Sequence[Column]:
+    """Return a column for each field of *atoms*, in their order."""
+    return [Column(of_field) for of_field in atoms.values()]

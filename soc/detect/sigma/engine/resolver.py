@@ -1,0 +1,78 @@
+"""Find the values of many fields in one event at once, as ``Event`` finds each of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from soc.detect.sigma.event import key_of
+
+MISSING: Final = object()
+"""What stands in the place of a field that an event does not have."""
+MAX_SHAPES = 10_000
+"""Combinations of keys that are remembered."""
+
+
+class _Step(NamedTuple):
+    """One key of a shape. place: of the field that it is, or -1. inner: for fields below it."""
+
+    key: str
+    place: int
+    inner: "Resolver | None"
+
+
+class Resolver:
+    """Knows where fields stand in objects of every shape that it has seen.
+
+    fields: each with its place, spelt as ``key_of`` does.
+    """
+
+    def __init__(self, fields: Iterable[tuple[int, str]]) -> None:
+        self._fields = tuple(fields)
+        self._shapes: dict[tuple[str, ...], tuple[_Step, ...]] = {}
+        self._below: dict[str, Resolver | None] = {}
+
+    def read(self, document: Mapping[str, Any], values: list[Any]) -> bool:
+        """Put what stands under each field into its place among *values*, all MISSING before.
+
+        Returns False where a field may stand in more than one place: then ask ``Event``.
+        """
+        shape = tuple(document)
+        steps = self._shapes.get(shape)
+        if steps is None:
+            steps = self._learn(shape)
+        for key, place, inner in steps:
+            value = document[key]
+            if place >= 0:
+                if values[place] is not MISSING:
+                    return False
+                values[place] = value
+            if inner is None:
+                continue
+            if type(value) is dict:
+                if not inner.read(value, values):
+                    return False
+            elif type(value) is list:
+                return False
+        return True
+
+    def _learn(self, shape: tuple[str, ...]) -> tuple[_Step, ...]:
+        if len(self._shapes) >= MAX_SHAPES:
+            self._shapes.clear()
+        places = {name: place for place, name in self._fields}
+        steps = []
+        for key in shape:
+            folded = key_of(key)
+            step = _Step(key, places.get(folded, -1), self._inner(folded))
+            if step.place >= 0 or step.inner:
+                steps.append(step)
+        self._shapes[shape] = tuple(steps)
+        return self._shapes[shape]
+
+    def _inner(self, key: str) -> "Resolver | None":
+        if key in self._below:
+            return self._below[key]
+        head = f"{key}."
+        below = [(n, name.removeprefix(head)) for n, name in self._fields if name.startswith(head)]
+        made = Resolver(below) if below else None
+        if below:  # bounded: there are only so many fields
+            self._below[key] = made
+        return made

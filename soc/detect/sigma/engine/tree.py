@@ -1,0 +1,175 @@
+"""A condition over numbered questions: decided from the set of those that are answered with yes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from soc.detect.sigma.condition import (
+    And,
+    FieldExists,
+    FieldIsNull,
+    FieldMatch,
+    Keyword,
+    Node,
+    Not,
+    Or,
+)
+from soc.detect.sigma.event import key_of
+
+Hits = frozenset[int]
+Atom = FieldMatch | FieldIsNull | FieldExists
+
+
+class Tree(Protocol):
+    """A condition, or a part of one."""
+
+    def holds(self, hits: Hits) -> bool | None:
+        """Return whether it holds; None if *hits* alone do not tell."""
+
+    def anchors(self) -> Hits | None:
+        """Return questions of which one has a yes wherever this holds; None if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One question. is_usual: most events answer it with yes, which makes it no anchor."""
+
+    atom: int
+    is_usual: bool
+
+    def holds(self, hits: Hits) -> bool | None:
+        """Return the answer."""
+        return self.atom in hits
+
+    def anchors(self) -> Hits | None:
+        """Return the question itself."""
+        return None if self.is_usual else frozenset({self.atom})
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A question of which it is only known whether it may be answered with yes."""
+
+    atom: int
+
+    def holds(self, hits: Hits) -> bool | None:
+        """Return None if it may."""
+        return None if self.atom in hits else False
+
+    def anchors(self) -> Hits | None:
+        """Return the question itself."""
+        return frozenset({self.atom})
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What only the whole event answers."""
+
+    def holds(self, hits: Hits) -> bool | None:  # noqa: ARG002 - the protocol's argument
+        """Return None."""
+        return None
+
+    def anchors(self) -> Hits | None:
+        """Return None."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Nor:
+    """The part does not hold."""
+
+    part: Tree
+
+    def holds(self, hits: Hits) -> bool | None:
+        """Return the contrary."""
+        found = self.part.holds(hits)
+        return None if found is None else not found
+
+    def anchors(self) -> Hits | None:
+        """Return None: it holds where nothing has a yes."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds."""
+
+    parts: tuple[Tree, ...]
+
+    def holds(self, hits: Hits) -> bool | None:
+        """Return False as soon as one part does not hold."""
+        found: bool | None = True
+        for part in self.parts:
+            answer = part.holds(hits)
+            if answer is False:
+                return False
+            found = found and answer
+        return found
+
+    def anchors(self) -> Hits | None:
+        """Return the fewest that a part has."""
+        known = [anchors for part in self.parts if (anchors := part.anchors()) is not None]
+        return min(known, key=len, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """One part holds."""
+
+    parts: tuple[Tree, ...]
+
+    def holds(self, hits: Hits) -> bool | None:
+        """Return True as soon as one part holds."""
+        found: bool | None = False
+        for part in self.parts:
+            answer = part.holds(hits)
+            if answer:
+                return True
+            found = None if answer is None else found
+        return found
+
+    def anchors(self) -> Hits | None:
+        """Return those of all parts, if each has some."""
+        each = [part.anchors() for part in self.parts]
+        return _union(one for one in each if one is not None) if None not in each else None
+
+
+class Questions:
+    """Numbers the questions of many conditions: the same question has one number."""
+
+    def __init__(self) -> None:
+        self.by_field: dict[str, dict[int, Node]] = {}
+        self.keywords: dict[int, Keyword] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
+
+    def tree(self, node: Node) -> Tree:
+        """Return *node* over numbered questions."""
+        match node:
+            case And():
+                return All(tuple(map(self.tree, node.parts)))
+            case Or():
+                return Any(tuple(map(self.tree, node.parts)))
+            case Not():
+                return Nor(self.tree(node.part))
+            case FieldMatch() | FieldIsNull() | FieldExists():
+                is_usual = isinstance(node, FieldIsNull) or (
+                    isinstance(node, FieldExists) and not node.expected
+                )
+                return Leaf(self._number(node), is_usual)
+            case Keyword():
+                number = self._numbers.setdefault((Keyword, node.predicates), len(self._numbers))
+                self.keywords[number] = node
+                return Maybe(number)
+        return Open()
+
+    def _number(self, node: Atom) -> int:
+        name = key_of(node.field)
+        asked: object = node.predicates if isinstance(node, FieldMatch) else ()
+        expected = isinstance(node, FieldExists) and node.expected
+        number = self._numbers.setdefault((type(node), name, asked, expected), len(self._numbers))
+        self.by_field.setdefault(name, {})[number] = node
+        return number
+
+
+def _union(sets: Iterable[Hits]) -> Hits:
+    return frozenset().union(*sets)

@@ -1,0 +1,144 @@
+"""The engine says of every event what rules say that are asked one by one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import re2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from soc.detect.sigma.condition import (
+    And,
+    FieldExists,
+    FieldIsNull,
+    FieldMatch,
+    FieldReference,
+    Keyword,
+    Node,
+    Not,
+    Or,
+)
+from soc.detect.sigma.event import Event
+from soc.detect.sigma.predicate import (
+    Compare,
+    Contains,
+    EndsWith,
+    Equals,
+    Number,
+    Order,
+    Pattern,
+    Predicate,
+    StartsWith,
+)
+from soc.detect.sigma.rule import LogSource, Rule
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.model.text import fold
+
+FIELDS = ["f", "F", "g", "a", "a.b", "A.B", "a.b.c", "b.c", "EventID"]
+WORDS = [
+    "a", "ab", "AB", "b", "", "\x00a", "a\x01", "\x00", "K", "\u212a", "ß", "İ", "a\nb", 'a"b',
+    "\\", "\\n", "é", "1", "1.0", "1e5", "true", "x" * 5_000, "\ud800", "null", "f",
+]  # fmt: skip
+words = st.sampled_from(WORDS) | st.text('abAB\\"\n\x00\x01é', max_size=4)
+needles = st.lists(words, min_size=1, max_size=3).map(tuple)
+
+
+def _folded(texts: Sequence[str], *, cased: bool) -> tuple[str, ...]:
+    return tuple(texts) if cased else tuple(map(fold, texts))
+
+
+@st.composite
+def predicates(draw: Any) -> Predicate:
+    kind = draw(st.sampled_from([Equals, StartsWith, EndsWith, Contains, Number, Compare, Pattern]))
+    if kind is Number:
+        return Number(draw(st.sampled_from([0, 1, 1.0, 2])))
+    if kind is Compare:
+        return Compare(draw(st.sampled_from(list(Order))), draw(st.integers(-1, 2)))
+    if kind is Pattern:
+        source = draw(st.sampled_from(["a.b", "^a", "(?i)ab$", "[0-9]"]))
+        return Pattern(source, re2.compile(source.encode()))
+    cased = draw(st.booleans())
+    found = _folded(draw(needles), cased=cased)
+    return Equals(frozenset(found), cased) if kind is Equals else kind(found, cased)
+
+
+several = st.lists(predicates(), min_size=1, max_size=2).map(tuple)
+fields = st.sampled_from(FIELDS)
+leaves = st.one_of(
+    st.builds(FieldMatch, st.just("s"), fields, several, st.just(1)),
+    st.builds(FieldIsNull, st.just("s"), fields),
+    st.builds(FieldExists, st.just("s"), fields, st.booleans()),
+    st.builds(FieldReference, st.just("s"), fields, fields, st.booleans(), st.booleans()),
+    st.builds(Keyword, st.just("s"), several),
+)
+nodes = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: And(tuple(parts), 1)),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: Or(tuple(parts), 1)),
+        inner.map(Not),
+    ),
+    max_leaves=5,
+)
+scalars = words | st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([1.0, 1.5, 1e16])
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["b", "B", "c", "b.c"]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+documents = st.dictionaries(st.sampled_from([*FIELDS, "other"]), values, max_size=5)
+
+
+def rule(name: str, condition: Node) -> Rule:
+    return Rule(
+        id="", name=name, title=name, level="", status="", tags=(), author="", licence="",
+        digest="", path=Path(name), line=1, logsource=LogSource(), condition=condition,
+        selections=("s",),
+    )  # fmt: skip
+
+
+def one_by_one(rules: Sequence[Rule], document: dict[str, Any]) -> tuple[list[str], list[str]]:
+    hits, errors = [], []
+    for one in rules:
+        try:
+            if one.condition.holds(Event(document)):
+                hits.append(one.name)
+        except INDIGESTIBLE:
+            errors.append(one.name)
+    return hits, errors
+
+
+def compare(conditions: list[Node], events: list[dict[str, Any]]) -> None:
+    rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
+    ruleset = Ruleset(rules)
+    for document in [*events, *events]:  # the second time everything is known
+        hits, errors = ruleset.match(document)
+
+        found = [hit.rule.name for hit in hits], [error.rule.name for error in errors]
+        assert found == one_by_one(rules, document)
+
+
+pairs = given(st.lists(nodes, min_size=1, max_size=4), st.lists(documents, min_size=1, max_size=4))
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@pairs
+def test_rules_together_say_what_they_say_alone(
+    conditions: list[Node], events: list[dict[str, Any]]
+) -> None:
+    compare(conditions, events)
+
+
+@pytest.mark.trial
+@pytest.mark.timeout(3_600)
+@settings(max_examples=20_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@pairs
+def test_many_rules_together_say_what_they_say_alone(
+    conditions: list[Node], events: list[dict[str, Any]]
+) -> None:
+    compare(conditions, events)
