@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.distance import cdist
 
 Matrix = npt.NDArray[np.float64]
 SAMPLE = 16
@@ -47,6 +48,5 @@ def distances(rows: Matrix, reference: Matrix, seed: int) -> Matrix:
     total = np.zeros(len(rows))
     for _ in range(DRAWS):
         drawn = reference[rng.choice(len(reference), min(SAMPLE, len(reference)), replace=False)]
-        squares = ((rows[:, None, :] - drawn[None, :, :]) ** 2).sum(axis=2)
-        total += np.sqrt(squares.min(axis=1))
+        total += cdist(rows, drawn).min(axis=1)
     return total / DRAWS
