@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 import zstandard
 
+from soc.detect.sigma.event import Event
+from soc.detect.sigma.load import load_rules
 from soc.errors import Refused
 from soc.ingest.parsers.evtx import read_evtx
 from soc.watch.scan import scan
@@ -226,3 +229,25 @@ def test_public_rules_hit_public_events_as_other_engines_do(
 
     print(scanned.summary() | {"rules_failed": len(scanned.summary()["rules_failed"])})
     assert (hits.total(), len(hits)) == (736, 38)
+
+
+@pytest.mark.trial
+@pytest.mark.timeout(600)
+def test_rules_together_say_of_public_events_what_they_say_alone(
+    shared: Callable[[str], Path],
+) -> None:
+    """One event of fifty, and every event that has a hit, is shown to its rules one by one."""
+    folder = shared("sigmahq_rules.tar.zst")
+    ruleset = load_rules([folder / name for name in ("rules", "rules-emerging-threats")])
+    with zstandard.open(shared("otrf_100k.jsonl.zst"), "rb") as file:
+        documents = [orjson.loads(line) for line in io.BytesIO(file.read()) if line.strip()]
+
+    compared = hits = 0
+    for number, document in enumerate(documents):
+        found = [hit.rule.name for hit in ruleset.match(document).hits]
+        if found or number % 50 == 0:
+            alone = [hit.rule.name for hit in ruleset.plainly(Event(document)).hits]
+            assert (number, found) == (number, alone)
+            compared, hits = compared + 1, hits + len(found)
+    assert compared > 2_000
+    assert hits > 300

@@ -11,12 +11,13 @@ A rule is for a log source if all that the rule says of it is true: a rule that 
 ``category: webserver`` is for every web server.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from soc.detect.sigma.condition import And, FieldMatch, Node, Or
+from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.resolver import MISSING, Resolver
 from soc.detect.sigma.event import Event, Scalar, key_of
@@ -55,21 +56,25 @@ MAX_ROUTES = 4096
 
 
 class Route:
-    """The rules for events of one origin."""
+    """The rules for events of one origin, and what decides about them together."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self.rules = rules
+    def __init__(
+        self, every: Sequence[Rule], places: Sequence[int], ground: Callable[[], Ground]
+    ) -> None:
+        self.rules = tuple(every[place] for place in places)
+        self._every, self._places, self._ground = every, places, ground
 
     @cached_property
     def partition(self) -> Partition:
         """What decides about them together."""
-        return Partition(self.rules)
+        return Partition(self._every, self._places, self._ground())
 
 
 class Routes:
     """The rules for each origin of events; an origin's rules are found once."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self._every = tuple(rules)
         self._rules = [
             (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in rules
         ]
@@ -77,6 +82,10 @@ class Routes:
         self._known: dict[tuple[Keys, ...], Route] = {}
         self._quick: dict[tuple[object, ...], Route] = {}
         self._shared: dict[tuple[int, ...], Route] = {}
+
+    @cached_property
+    def _ground(self) -> Ground:
+        return Ground(self._every)
 
     def route_of(self, event: Event) -> Route:
         """Return where *event* goes: to the rules that it must be shown to, in their order."""
@@ -104,8 +113,7 @@ class Routes:
             if (route := self._shared.get(places)) is None:
                 if len(self._shared) >= MAX_ROUTES:
                     self._shared.clear()
-                rules = tuple(self._rules[place][0] for place in places)
-                route = self._shared[places] = Route(rules)
+                route = self._shared[places] = Route(self._every, places, lambda: self._ground)
             self._known[origin] = route
         return route
 

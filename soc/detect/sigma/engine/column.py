@@ -1,6 +1,6 @@
 """One field: each value is asked once what it is, and from then on is a number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -107,8 +107,3 @@ class Column:
         for scalar in found.scalars:
             yes |= self._accepts.of(scalar)
         return self.classes.number(frozenset(yes))
-
-
-def columns_of(atoms: Mapping[str, Mapping[int, Node]]) -> Sequence[Column]:
-    """Return a column for each field of *atoms*, in their order."""
-    return [Column(of_field) for of_field in atoms.values()]

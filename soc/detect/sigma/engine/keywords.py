@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
 from soc.detect.sigma.condition import Keyword
 from soc.detect.sigma.predicate import Contains, EndsWith, Equals, Predicate, StartsWith
@@ -33,7 +33,9 @@ class Keywords:
             for word in words:
                 needles[_escaped(fold(word))].append(number)
         self._askers = list(needles.values())
-        self._automaton = AhoCorasick(list(needles)) if needles else None
+        self._automaton = (
+            AhoCorasick(list(needles), implementation=Implementation.DFA) if needles else None
+        )
 
     def may_hold(self, document: Mapping[str, Any]) -> frozenset[int]:
         """Return the questions that *document* may answer with yes; all others it does not."""

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from soc.detect.sigma.engine.column import Classes, columns_of
-from soc.detect.sigma.engine.keywords import Keywords
+from soc.detect.sigma.engine.column import Classes
+from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.resolver import MISSING, Resolver
-from soc.detect.sigma.engine.tree import Hits, Questions
+from soc.detect.sigma.engine.tree import Hits, asked_by
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import Rule
 
@@ -25,27 +25,28 @@ NOTHING = Decided((), ())
 
 
 class Partition:
-    """Decides about events that are all for the same *rules*."""
+    """Decides about events that are all for the same rules: those in *places*."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        questions = Questions()
-        self._rules = [(rule, questions.tree(rule.condition)) for rule in rules]
-        self._fields = tuple(questions.by_field)
-        self._columns = columns_of(questions.by_field)
-        self._keywords = Keywords(questions.keywords) if questions.keywords else None
-        self._said = Classes()
+    def __init__(self, rules: Sequence[Rule], places: Sequence[int], ground: Ground) -> None:
+        self._rules = [(rules[place], ground.trees[place]) for place in places]
+        asked = dict.fromkeys(one for _, tree in self._rules for one in asked_by(tree))
+        self._fields = tuple(one for one in asked if isinstance(one, str))
+        self._columns = [ground.column(name) for name in self._fields]
         self._codes = [column.code for column in self._columns]
+        words = [one for one in asked if isinstance(one, int)]
+        self._keywords = ground.keywords(words) if words else None
+        self._said = Classes()
         self._resolver = Resolver(enumerate(self._fields))
         self._blank = [MISSING] * len(self._fields)
         self._known: dict[tuple[int, ...], Decided] = {}
         self._anchored: defaultdict[int, list[int]] = defaultdict(list)
         self._always: list[int] = []
-        for place, (_, tree) in enumerate(self._rules):
+        for number, (_, tree) in enumerate(self._rules):
             anchors = tree.anchors()
             for atom in anchors or ():
-                self._anchored[atom].append(place)
+                self._anchored[atom].append(number)
             if anchors is None:
-                self._always.append(place)
+                self._always.append(number)
 
     def decide(self, document: Mapping[str, Any]) -> Decided:
         """Return which rules hold for *document*; raises what a predicate cannot digest."""
@@ -70,10 +71,10 @@ class Partition:
         hits: Hits = frozenset().union(
             *(one.hits[code] for one, code in zip(classes, signature, strict=False))
         )
-        candidates = {place for atom in hits for place in self._anchored.get(atom, ())}
+        candidates = {number for atom in hits for number in self._anchored.get(atom, ())}
         answers = [
             (rule, tree.holds(hits))
-            for rule, tree in (self._rules[place] for place in sorted({*candidates, *self._always}))
+            for rule, tree in (self._rules[one] for one in sorted({*candidates, *self._always}))
         ]
         if len(self._known) >= MOST_SIGNATURES:
             self._known.clear()

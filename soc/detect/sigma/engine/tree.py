@@ -1,6 +1,6 @@
 """A condition over numbered questions: decided from the set of those that are answered with yes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,7 @@ class Leaf:
     """One question. is_usual: most events answer it with yes, which makes it no anchor."""
 
     atom: int
+    field: str
     is_usual: bool
 
     def holds(self, hits: Hits) -> bool | None:
@@ -155,7 +156,7 @@ class Questions:
                 is_usual = isinstance(node, FieldIsNull) or (
                     isinstance(node, FieldExists) and not node.expected
                 )
-                return Leaf(self._number(node), is_usual)
+                return Leaf(self._number(node), key_of(node.field), is_usual)
             case Keyword():
                 number = self._numbers.setdefault((Keyword, node.predicates), len(self._numbers))
                 self.keywords[number] = node
@@ -169,6 +170,20 @@ class Questions:
         number = self._numbers.setdefault((type(node), name, asked, expected), len(self._numbers))
         self.by_field.setdefault(name, {})[number] = node
         return number
+
+
+def asked_by(tree: Tree) -> Iterator[str | int]:
+    """Yield the fields that *tree* asks about, and the numbers of its questions about any."""
+    match tree:
+        case All() | Any():
+            for part in tree.parts:
+                yield from asked_by(part)
+        case Nor():
+            yield from asked_by(tree.part)
+        case Leaf():
+            yield tree.field
+        case Maybe():
+            yield tree.atom
 
 
 def _union(sets: Iterable[Hits]) -> Hits:
