@@ -19,6 +19,7 @@ def add(app: typer.Typer) -> None:
     rules = group("Detection rules.")
     rules.command("check")(rules_check)
     rules.command("test")(rules_test)
+    rules.command("health")(rules_health)
     rules.command("convert")(rules_convert)
     rules.command("enable")(rules_enable)
     rules.command("disable")(rules_disable)
@@ -66,6 +67,22 @@ def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = Fal
     show(summary, as_json, [f"samples: {len(results)}, failed: {len(failed)}"])
     if failed:
         raise typer.Exit(1)
+
+
+def rules_health(
+    events: Annotated[
+        int, typer.Option(min=1, help="How many of the newest stored events are looked at.")
+    ] = 200_000,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Say which rules hit, which might, and which cannot hit anything that is sent, and why."""
+    from soc.app.ruling import rule_health  # defers pySigma
+
+    found = rule_health(suite_at(home), events)
+    rows = [{**one, "why": "; ".join(one["why"])} for one in found]
+    columns = ("rule", "state", "events", "hits", "errors", "last_hit", "why")
+    show(found, as_json, table(rows, *columns))
 
 
 def rules_convert(

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from soc.detect.sigma.event import Event
-from soc.detect.sigma.logsource import Routes
+from soc.detect.sigma.logsource import Route, Routes
 from soc.detect.sigma.rule import Correlation, Failure, Hit, Rule
 from soc.errors import Problem
 
@@ -59,6 +59,10 @@ class Ruleset:
         hits = [*outcome.hits, *(Hit(rule, event) for rule in rules)]
         hits.sort(key=lambda hit: self._places[hit.rule.name])
         return Outcome(hits, outcome.errors)
+
+    def route_of(self, document: Mapping[str, Any]) -> Route:
+        """Return which rules are for events like *document*, and what was seen of such events."""
+        return self._routes.route_of(Event(document))
 
     def plainly(self, event: Event) -> Outcome:
         """Return what ``match`` does, the plain way: each rule is asked about *event*."""

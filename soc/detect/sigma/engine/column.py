@@ -25,6 +25,11 @@ class Classes:
         self.hits: list[frozenset[int]] = []
         self._numbers: dict[frozenset[int], int] = {}
 
+    def reserve(self, hits: frozenset[int]) -> int:
+        """Return a number for *hits* that ``number`` never returns."""
+        self.hits.append(hits)
+        return len(self.hits) - 1
+
     def number(self, hits: frozenset[int]) -> int:
         """Return the number of *hits*, always the same."""
         if (known := self._numbers.get(hits)) is None:
@@ -60,12 +65,13 @@ class Column:
         self._bytes = 0
         self._key = nonce().encode()
         self.classes = Classes()
-        self._absent = self._class_of(found_among([]))
+        self.absent = self.classes.reserve(self._hits_of(found_among([])))
+        """The class of what is not there: known from what is there and hits nothing."""
 
     def code(self, value: Any) -> int:  # noqa: ANN401 - any JSON value, or MISSING
         """Return the class of *value*; raises what a predicate raises that cannot digest it."""
         if value is MISSING:
-            return self._absent
+            return self.absent
         if type(value) is str:
             known = self._texts.get(value)
             return self._new_text(value) if known is None else known
@@ -78,7 +84,7 @@ class Column:
 
     def code_of(self, found: Found) -> int:
         """Return the class of values that stand in several places."""
-        return self._class_of(found)
+        return self._class_of(found) if found.exists else self.absent
 
     def _new_text(self, text: str) -> int:
         if len(text) <= LONG:
@@ -101,9 +107,12 @@ class Column:
         return code
 
     def _class_of(self, found: Found) -> int:
+        return self.classes.number(self._hits_of(found))
+
+    def _hits_of(self, found: Found) -> frozenset[int]:
         yes = set(self._exists if found.exists else self._missing)
         if found.is_null:
             yes |= self._null
         for scalar in found.scalars:
             yes |= self._accepts.of(scalar)
-        return self.classes.number(frozenset(yes))
+        return frozenset(yes)

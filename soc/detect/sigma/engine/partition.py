@@ -21,6 +21,13 @@ class Decided(NamedTuple):
     is_open: tuple[Rule, ...]
 
 
+class Told(NamedTuple):
+    """What the events of a partition had: ever, questions answered with yes; fields with values."""
+
+    ever: set[int]
+    fields: set[str]
+
+
 NOTHING = Decided((), ())
 
 
@@ -28,8 +35,8 @@ class Partition:
     """Decides about events that are all for the same rules: those in *places*."""
 
     def __init__(self, rules: Sequence[Rule], places: Sequence[int], ground: Ground) -> None:
-        self._rules = [(rules[place], ground.trees[place]) for place in places]
-        asked = dict.fromkeys(one for _, tree in self._rules for one in asked_by(tree))
+        self.rules = [(rules[place], ground.trees[place]) for place in places]
+        asked = dict.fromkeys(one for _, tree in self.rules for one in asked_by(tree))
         self._fields = tuple(one for one in asked if isinstance(one, str))
         self._columns = [ground.column(name) for name in self._fields]
         self._codes = [column.code for column in self._columns]
@@ -41,7 +48,7 @@ class Partition:
         self._known: dict[tuple[int, ...], Decided] = {}
         self._anchored: defaultdict[int, list[int]] = defaultdict(list)
         self._always: list[int] = []
-        for number, (_, tree) in enumerate(self._rules):
+        for number, (_, tree) in enumerate(self.rules):
             anchors = tree.anchors()
             for atom in anchors or ():
                 self._anchored[atom].append(number)
@@ -50,7 +57,7 @@ class Partition:
 
     def decide(self, document: Mapping[str, Any]) -> Decided:
         """Return which rules hold for *document*; raises what a predicate cannot digest."""
-        if not self._rules:
+        if not self.rules:
             return NOTHING
         values = self._blank.copy()
         if self._resolver.read(document, values):
@@ -66,6 +73,19 @@ class Partition:
         known = self._known.get(signature)
         return self._learn(signature) if known is None else known
 
+    def told(self) -> Told:
+        """Return what the signatures that are remembered had."""
+        told = Told(set(), set())
+        for place, (name, column) in enumerate(zip(self._fields, self._columns, strict=True)):
+            codes = {signature[place] for signature in self._known}
+            told.ever.update(*(column.classes.hits[code] for code in codes))
+            if codes - {column.absent}:
+                told.fields.add(name)
+        if self._keywords:
+            codes = {signature[-1] for signature in self._known}
+            told.ever.update(*(self._said.hits[code] for code in codes))
+        return told
+
     def _learn(self, signature: tuple[int, ...]) -> Decided:
         classes = [*(column.classes for column in self._columns), self._said]
         hits: Hits = frozenset().union(
@@ -74,7 +94,7 @@ class Partition:
         candidates = {number for atom in hits for number in self._anchored.get(atom, ())}
         answers = [
             (rule, tree.holds(hits))
-            for rule, tree in (self._rules[one] for one in sorted({*candidates, *self._always}))
+            for rule, tree in (self.rules[one] for one in sorted({*candidates, *self._always}))
         ]
         if len(self._known) >= MOST_SIGNATURES:
             self._known.clear()

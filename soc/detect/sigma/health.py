@@ -1,0 +1,142 @@
+"""Say which rules can hit at all, judged by events that were really there.
+
+A rule is ``active`` if it hit one of them; ``quiet`` if it might have; ``dead`` if, with what these
+events have, it could not: it is no use to anybody, and nobody would notice.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from soc.detect.sigma.engine.tree import All, Hits, Leaf, Maybe, Nor, Tree
+from soc.detect.sigma.engine.tree import Any as AnyOf
+from soc.detect.sigma.logsource import Route
+from soc.detect.sigma.rule import About, Correlation
+from soc.detect.sigma.ruleset import Ruleset
+
+
+class State(StrEnum):
+    """What events showed of a rule."""
+
+    ACTIVE = "active"
+    QUIET = "quiet"
+    DEAD = "dead"
+
+
+class Health(NamedTuple):
+    """What events showed of one rule. events: those of its log source. why: it cannot hit."""
+
+    about: About
+    state: State
+    events: int
+    hits: int
+    errors: int
+    last_hit: datetime | None
+    why: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the events of a rule's log source had. ever: questions that one answered with yes."""
+
+    tree: Tree | None = None
+    events: int = 0
+    ever: set[int] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
+
+
+class Examiner:
+    """Shows events to rules, and then says what that showed of the rules."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._ruleset = ruleset
+        self._routes: Counter[Route] = Counter()
+        self._hits: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._last: dict[str, datetime] = {}
+
+    def see(self, document: Mapping[str, Any], ts: datetime) -> None:
+        """Show one event, which happened at *ts*."""
+        outcome = self._ruleset.match(document)
+        self._routes[self._ruleset.route_of(document)] += 1
+        self._errors.update(failure.rule.name for failure in outcome.errors)
+        for hit in outcome.hits:
+            name = hit.rule.name
+            self._hits[name] += 1
+            self._last[name] = max(self._last.get(name, ts), ts)
+
+    def report(self) -> list[Health]:
+        """Return what was seen of every rule, and of every correlation by the rules it counts."""
+        seen = self._seen()
+        rules = [self._of(rule, seen.get(rule.name, _Seen())) for rule in self._ruleset.rules]
+        states = {one.about.name: one.state for one in rules}
+        return [*rules, *(_counting(one, states) for one in self._ruleset.correlations)]
+
+    def _seen(self) -> dict[str, _Seen]:
+        seen: dict[str, _Seen] = {}
+        for route, events in self._routes.items():
+            told = route.partition.told()
+            for rule, tree in route.partition.rules:
+                one = seen.setdefault(rule.name, _Seen())
+                one.tree = tree
+                one.events += events
+                one.ever |= told.ever
+                one.fields |= told.fields
+        return seen
+
+    def _of(self, about: About, seen: _Seen) -> Health:
+        name = about.name
+        state, why = State.QUIET, tuple[str, ...]()
+        if self._hits[name]:
+            state = State.ACTIVE
+        elif seen.tree is None:
+            state, why = State.DEAD, ("no event of its log source",)
+        elif _may_hold(seen.tree, frozenset(seen.ever)) is False:
+            state = State.DEAD
+            why = tuple(sorted(set(_reasons(seen.tree, frozenset(seen.ever), seen.fields))))
+        hits, errors = self._hits[name], self._errors[name]
+        return Health(about, state, seen.events, hits, errors, self._last.get(name), why)
+
+
+def _counting(one: Correlation, states: Mapping[str, State]) -> Health:
+    counted = [states.get(name, State.QUIET) for name in one.rules]
+    dead = tuple(f"it counts {n}, which is dead" for n in one.rules if states.get(n) is State.DEAD)
+    state = State.DEAD if len(dead) == len(counted) else State.QUIET
+    return Health(one, state, 0, 0, 0, None, dead)
+
+
+def _may_hold(tree: Tree, ever: Hits) -> bool | None:
+    """Return whether *tree* holds if each question in *ever* has now a yes and now a no."""
+    match tree:
+        case Leaf(atom=atom) | Maybe(atom=atom):
+            return None if atom in ever else False
+        case Nor(part=part):
+            found = _may_hold(part, ever)
+            return None if found is None else not found
+        case All(parts=parts):
+            answers = [_may_hold(part, ever) for part in parts]
+            return False if False in answers else None if None in answers else True
+        case AnyOf(parts=parts):
+            answers = [_may_hold(part, ever) for part in parts]
+            return True if True in answers else None if None in answers else False
+    return None
+
+
+def _reasons(tree: Tree, ever: Hits, fields: set[str]) -> Iterator[str]:
+    """Yield why *tree* cannot hold: what of it never did."""
+    match tree:
+        case Leaf() if tree.field not in fields:
+            yield f"no event has {tree.field}"
+        case Leaf():
+            yield f"{tree.field} was never what it asks for"
+        case Maybe():
+            yield "no event has its words"
+        case All() | AnyOf():
+            for part in tree.parts:
+                if _may_hold(part, ever) is False:
+                    yield from _reasons(part, ever, fields)
+        case Nor():
+            yield "what it excludes is always there"
