@@ -49,8 +49,9 @@ class Ruleset:
         A rule that cannot be evaluated is among the errors, and stops no other.
         """
         event = Event(document)
+        partition = self._routes.route_of(event).partition
         try:
-            rules, is_open = self._routes.route_of(event).partition.decide(document)
+            rules, is_open = partition.decide(document)
         except INDIGESTIBLE:
             return self.plainly(event)
         if not is_open:

@@ -1,6 +1,6 @@
 """One field: each value is asked once what it is, and from then on is a number."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -12,29 +12,33 @@ from soc.detect.sigma.event import Found, Scalar, found_among
 
 LONG = 4096
 """Longer texts are remembered by a keyed hash of 128 bits."""
-MOST_BYTES = 32 << 20
-"""What the remembered values of one field may weigh together, about."""
 ENTRY = 120
-"""Bytes that an entry costs besides its text, about."""
+"""Bytes that what is remembered costs besides its text, about."""
+MEMBER = 60
+"""Bytes that a member of a set costs, about."""
+
+Spend = Callable[[int], None]
+"""Counts the bytes that something takes which is remembered."""
 
 
 class Classes:
     """Numbers sets of atoms; hits: for each number, the set."""
 
-    def __init__(self) -> None:
+    def __init__(self, spend: Spend) -> None:
         self.hits: list[frozenset[int]] = []
         self._numbers: dict[frozenset[int], int] = {}
+        self._spend = spend
 
     def reserve(self, hits: frozenset[int]) -> int:
         """Return a number for *hits* that ``number`` never returns."""
+        self._spend(ENTRY + MEMBER * len(hits))
         self.hits.append(hits)
         return len(self.hits) - 1
 
     def number(self, hits: frozenset[int]) -> int:
         """Return the number of *hits*, always the same."""
         if (known := self._numbers.get(hits)) is None:
-            known = self._numbers[hits] = len(self.hits)
-            self.hits.append(hits)
+            known = self._numbers[hits] = self.reserve(hits)
         return known
 
 
@@ -44,7 +48,7 @@ class Column:
     atoms: questions about the field, by number.
     """
 
-    def __init__(self, atoms: Mapping[int, Node]) -> None:
+    def __init__(self, atoms: Mapping[int, Node], spend: Spend) -> None:
         asked: list[Asked] = []
         self._null: set[int] = set()
         self._exists: set[int] = set()
@@ -60,11 +64,17 @@ class Column:
                 case _:
                     self._missing.add(number)
         self._accepts = Accepts(asked)
+        self._spend = spend
+        self._key = nonce().encode()
         self._texts: dict[str, int] = {}
         self._others: dict[tuple[Any, Any], int] = {}
-        self._bytes = 0
-        self._key = nonce().encode()
-        self.classes = Classes()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: no number that was given before means anything any more."""
+        self._texts.clear()
+        self._others.clear()
+        self.classes = Classes(self._spend)
         self.absent = self.classes.reserve(self._hits_of(found_among([])))
         """The class of what is not there: known from what is there and hits nothing."""
 
@@ -98,11 +108,7 @@ class Column:
         return known
 
     def _remember(self, memory: dict[Any, int], key: object, code: int, size: int) -> int:
-        self._bytes += size + ENTRY
-        if self._bytes > MOST_BYTES:
-            self._texts.clear()
-            self._others.clear()
-            self._bytes = size + ENTRY
+        self._spend(size + ENTRY)
         memory[key] = code
         return code
 

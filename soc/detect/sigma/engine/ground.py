@@ -1,17 +1,25 @@
 """What all rules ask, and what is known of the values that were seen: shared by all origins."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from soc.detect.sigma.engine.column import Column
 from soc.detect.sigma.engine.keywords import Keywords
 from soc.detect.sigma.engine.tree import Questions
 from soc.detect.sigma.rule import Rule
 
+MOST_BYTES = 128 << 20
+"""What is remembered of values, classes and signatures may weigh so much together, about."""
+
 
 class Ground:
-    """The questions of *rules*, each asked once of each value, whatever the origin."""
+    """The questions of *rules*, each asked once of each value, whatever the origin.
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    forgetting: called before all numbers of classes change their meaning.
+    """
+
+    def __init__(self, rules: Sequence[Rule], most: int = MOST_BYTES) -> None:
+        self._most, self._used = most, 0
+        self.forgetting: list[Callable[[], None]] = []
         self._questions = Questions()
         self.trees = [self._questions.tree(rule.condition) for rule in rules]
         self._columns: dict[str, Column] = {}
@@ -19,8 +27,22 @@ class Ground:
     def column(self, field: str) -> Column:
         """Return the classes of the values of *field*."""
         if field not in self._columns:
-            self._columns[field] = Column(self._questions.by_field[field])
+            self._columns[field] = Column(self._questions.by_field[field], self.spend)
         return self._columns[field]
+
+    def spend(self, size: int) -> None:
+        """Count *size* bytes of what is remembered."""
+        self._used += size
+
+    def make_room(self) -> None:
+        """Forget everything if it is too much."""
+        if self._used <= self._most:
+            return
+        for forget in self.forgetting:
+            forget()
+        self._used = 0
+        for column in self._columns.values():
+            column.forget()
 
     def keywords(self, numbers: Iterable[int]) -> Keywords:
         """Return the words of these questions, to be looked for anywhere in an event."""

@@ -11,7 +11,8 @@ from soc.detect.sigma.engine.tree import Hits, asked_by
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import Rule
 
-MOST_SIGNATURES = 200_000
+SIGNATURE = 400
+"""Bytes that a signature takes, about."""
 
 
 class Decided(NamedTuple):
@@ -42,7 +43,10 @@ class Partition:
         self._codes = [column.code for column in self._columns]
         words = [one for one in asked if isinstance(one, int)]
         self._keywords = ground.keywords(words) if words else None
-        self._said = Classes()
+        self._said = Classes(ground.spend)
+        self._told = Told(set(), set())
+        self._ground = ground
+        ground.forgetting.append(self._forget)
         self._resolver = Resolver(enumerate(self._fields))
         self._blank = [MISSING] * len(self._fields)
         self._known: dict[tuple[int, ...], Decided] = {}
@@ -59,6 +63,7 @@ class Partition:
         """Return which rules hold for *document*; raises what a predicate cannot digest."""
         if not self.rules:
             return NOTHING
+        self._ground.make_room()
         values = self._blank.copy()
         if self._resolver.read(document, values):
             signature = tuple(
@@ -74,8 +79,8 @@ class Partition:
         return self._learn(signature) if known is None else known
 
     def told(self) -> Told:
-        """Return what the signatures that are remembered had."""
-        told = Told(set(), set())
+        """Return what all signatures had up to now."""
+        told = self._told
         for place, (name, column) in enumerate(zip(self._fields, self._columns, strict=True)):
             codes = {signature[place] for signature in self._known}
             told.ever.update(*(column.classes.hits[code] for code in codes))
@@ -85,6 +90,11 @@ class Partition:
             codes = {signature[-1] for signature in self._known}
             told.ever.update(*(self._said.hits[code] for code in codes))
         return told
+
+    def _forget(self) -> None:
+        self.told()
+        self._known.clear()
+        self._said = Classes(self._ground.spend)
 
     def _learn(self, signature: tuple[int, ...]) -> Decided:
         classes = [*(column.classes for column in self._columns), self._said]
@@ -96,8 +106,7 @@ class Partition:
             (rule, tree.holds(hits))
             for rule, tree in (self.rules[one] for one in sorted({*candidates, *self._always}))
         ]
-        if len(self._known) >= MOST_SIGNATURES:
-            self._known.clear()
+        self._ground.spend(SIGNATURE)
         known = self._known[signature] = Decided(
             tuple(rule for rule, answer in answers if answer),
             tuple(rule for rule, answer in answers if answer is None),

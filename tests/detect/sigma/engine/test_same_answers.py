@@ -20,6 +20,8 @@ from soc.detect.sigma.condition import (
     Not,
     Or,
 )
+from soc.detect.sigma.engine.ground import Ground
+from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.predicate import (
     Compare,
@@ -115,7 +117,10 @@ def one_by_one(rules: Sequence[Rule], document: dict[str, Any]) -> tuple[list[st
 
 def compare(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
-    ruleset = Ruleset(rules)
+    compare_with(Ruleset(rules), rules, events)
+
+
+def compare_with(ruleset: Ruleset, rules: Sequence[Rule], events: list[dict[str, Any]]) -> None:
     for document in [*events, *events]:  # the second time everything is known
         hits, errors = ruleset.match(document)
 
@@ -132,6 +137,37 @@ def test_rules_together_say_what_they_say_alone(
     conditions: list[Node], events: list[dict[str, Any]]
 ) -> None:
     compare(conditions, events)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@pairs
+def test_forgetting_changes_no_answer(conditions: list[Node], events: list[dict[str, Any]]) -> None:
+    rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
+    places = range(len(rules))
+    partition = Partition(rules, places, Ground(rules, most=500))
+    for document in [*events, *events]:
+        try:
+            holds, is_open = partition.decide(document)
+        except INDIGESTIBLE:
+            continue
+        hits, errors = one_by_one(rules, document)
+        assert {one.name for one in holds} <= {*hits, *errors}
+        assert {*hits} <= {one.name for one in (*holds, *is_open)}
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    (one,) = rules = (rule("r", FieldMatch("s", "f", (Contains(("needle",)),), 1)),)
+    ground = Ground(rules, most=100_000)
+    partition = Partition(rules, [0], ground)
+    forgotten = []
+    ground.forgetting.append(lambda: forgotten.append(1))
+
+    found = [partition.decide({"f": f"{number}{'x' * 990}"}).holds for number in range(1_000)]
+    last = partition.decide({"f": "a needle"}).holds
+
+    assert set(found) == {()}
+    assert last == (one,)
+    assert 8 <= len(forgotten) <= 12
 
 
 @pytest.mark.trial
