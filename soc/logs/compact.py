@@ -19,6 +19,8 @@ MANY = 64
 """Small segments of a day that is not over yet that are joined."""
 PATIENCE = 4
 """So many times more of them wait while there is a burst."""
+AT_ONCE = 256
+"""Segments that are joined in one go, so that something is done also in short lives."""
 LARGE = 1_000_000
 """Rows of a segment that is joined again only when its day is over."""
 
@@ -44,7 +46,8 @@ def next_job(
         behind = [segment for segment in group if segment.promoted != promotion.digest]
         is_behind = data_class != REJECTS and bool(behind)
         if day < today and (len(group) > 1 or is_behind):
-            return Job(tuple(group))
+            few = len(group) <= AT_ONCE
+            return Job(tuple(group if few else group[_first_small(group) :][:AT_ONCE]))
         if day >= today and (found := _of_today(group, is_calm=is_calm, is_behind=is_behind)):
             return Job(tuple(found))
     return None
@@ -52,11 +55,17 @@ def next_job(
 
 def _of_today(group: Sequence[Segment], *, is_calm: bool, is_behind: bool) -> Sequence[Segment]:
     """Return the segments of a day that is not over that are worth joining already."""
-    small = [number for number, segment in enumerate(group) if segment.rows < LARGE]
-    if small and len(group) - small[0] >= (MANY if is_calm else MANY * PATIENCE):
-        return group[small[0] :]
+    first = _first_small(group)
+    if len(group) - first >= (MANY if is_calm else MANY * PATIENCE):
+        return group[first:][:AT_ONCE]
     bare = [number for number, segment in enumerate(group) if not segment.promoted]
     return group[bare[0] : bare[-1] + 1] if is_calm and is_behind and bare else ()
+
+
+def _first_small(group: Sequence[Segment]) -> int:
+    """Return the place from which on segments are joined again, at most the last but one."""
+    small = [number for number, segment in enumerate(group) if segment.rows < LARGE]
+    return max(0, min(small[0] if small else len(group), len(group) - 2))
 
 
 def run(

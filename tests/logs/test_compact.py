@@ -10,10 +10,11 @@ import pytest
 from soc.clock import SettableClock
 from soc.errors import LogError
 from soc.logs import compact
-from soc.logs.chain import Chain
+from soc.logs.chain import Chain, Segment, State
 from soc.logs.embedded import EmbeddedLog
 from soc.logs.promote import Promotion
 from soc.model.event import REJECTS, Reject, Row, to_table
+from soc.model.value import EPOCH
 from soc.settings import Logs
 
 
@@ -66,6 +67,31 @@ def test_many_small_segments_of_today_are_joined_already(
     (segment,) = log.reader.view().segments
     assert (segment.first, segment.last) == (1, compact.MANY)
     assert log.scan(0, 1_000).column("seq") == list(range(1, compact.MANY + 1))
+
+
+def segment(number: int, rows: int = 1) -> Segment:
+    return Segment(
+        path=f"{number}.parquet", data_class="default", day=EPOCH.date(), rows=rows, first=number,
+        last=number, min_ts=EPOCH, max_ts=EPOCH, sha256="", bytes=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("days", [0, 1], ids=["today", "a day that is over"])
+def test_very_many_are_joined_in_parts_so_that_short_lives_suffice(days: int) -> None:
+    today = EPOCH.date() + timedelta(days=days)
+    live = [segment(1, compact.LARGE), *map(segment, range(2, 1_000))]
+    joined = []
+
+    while (
+        job := compact.next_job(State(tuple(live), frozenset(), 1_000), today, Promotion())
+    ) and (len(live) > compact.AT_ONCE):
+        begin = live.index(job.segments[0])
+        assert live[begin : begin + len(job.segments)] == list(job.segments)
+        live[begin : begin + len(job.segments)] = [segment(job.segments[0].first, 1 + begin)]
+        joined.append(len(job.segments))
+
+    assert joined == [compact.AT_ONCE] * 3
+    assert live[0].rows == compact.LARGE
 
 
 def test_closing_does_not_wait_for_a_long_compaction(
