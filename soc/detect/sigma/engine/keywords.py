@@ -4,6 +4,7 @@ The event is looked through once, as JSON: whatever stands in a value stands the
 JSON escapes it. What is found may stand elsewhere, in a key for instance: then the event decides.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from soc.model.text import fold
 
 NUMERIC = frozenset("0123456789e+-.")
 """A number may be spelt otherwise in JSON than rules see it."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON cannot hold."""
 
 
 class Keywords:
@@ -58,7 +61,7 @@ def _words(predicate: Predicate) -> tuple[str, ...]:
 
 
 def _can_be_found(word: str) -> bool:
-    return not NUMERIC.issuperset(word)
+    return not NUMERIC.issuperset(word) and not SURROGATE.search(word)
 
 
 def _escaped(word: str) -> str:
