@@ -5,10 +5,8 @@ from typing import Any
 import orjson
 
 from soc.app.suite import Suite
-from soc.detect.sigma.health import Examiner
+from soc.detect.sigma.health import Examiner, Health
 from soc.model.value import rfc3339
-
-WINDOW = 5_000
 
 
 def rule_health(suite: Suite, events: int) -> list[dict[str, Any]]:
@@ -17,34 +15,25 @@ def rule_health(suite: Suite, events: int) -> list[dict[str, Any]]:
     examiner, upto = Examiner(ruleset), suite.reader.view().upto
     after = max(0, upto - events)
     while after < upto:
-        batch = suite.reader.scan(after, min(WINDOW, upto - after))
+        batch = suite.reader.scan(after, min(suite.settings.detect.window, upto - after))
         if batch.upto <= after:
             break
         for raw, ts in zip(batch.column("raw"), batch.moments, strict=True):
             examiner.see(orjson.loads(raw), ts)
         after = batch.upto
-    found = [
-        {
-            "rule": one.about.name,
-            "state": str(one.state),
-            "events": one.events,
-            "hits": one.hits,
-            "errors": one.errors,
-            "last_hit": rfc3339(one.last_hit) if one.last_hit else None,
-            "why": list(one.why),
-        }
-        for one in examiner.report()
-    ]
-    failed = [
-        {
-            "rule": problem.path.stem,
-            "state": "failed",
-            "events": 0,
-            "hits": 0,
-            "errors": 0,
-            "last_hit": None,
-            "why": [str(problem)],
-        }
-        for problem in ruleset.failed
-    ]
+    found = [_told(one) for one in examiner.report()]
+    blank = {"state": "failed", "events": 0, "hits": 0, "errors": 0, "last_hit": None}
+    failed = [{"rule": p.path.stem, **blank, "why": [str(p)]} for p in ruleset.failed]
     return [*found, *failed]
+
+
+def _told(one: Health) -> dict[str, Any]:
+    return {
+        "rule": one.about.name,
+        "state": str(one.state),
+        "events": one.events,
+        "hits": one.hits,
+        "errors": one.errors,
+        "last_hit": rfc3339(one.last_hit) if one.last_hit else None,
+        "why": list(one.why),
+    }

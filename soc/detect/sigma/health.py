@@ -94,7 +94,7 @@ class Examiner:
             state = State.ACTIVE
         elif seen.tree is None:
             state, why = State.DEAD, ("no event of its log source",)
-        elif _may_hold(seen.tree, frozenset(seen.ever)) is False:
+        elif seen.tree.holds(frozenset(seen.ever), told=None) is False:
             state = State.DEAD
             why = tuple(sorted(set(_reasons(seen.tree, frozenset(seen.ever), seen.fields))))
         hits, errors = self._hits[name], self._errors[name]
@@ -108,23 +108,6 @@ def _counting(one: Correlation, states: Mapping[str, State]) -> Health:
     return Health(one, state, 0, 0, 0, None, dead)
 
 
-def _may_hold(tree: Tree, ever: Hits) -> bool | None:
-    """Return whether *tree* holds if each question in *ever* has now a yes and now a no."""
-    match tree:
-        case Leaf(atom=atom) | Maybe(atom=atom):
-            return None if atom in ever else False
-        case Nor(part=part):
-            found = _may_hold(part, ever)
-            return None if found is None else not found
-        case All(parts=parts):
-            answers = [_may_hold(part, ever) for part in parts]
-            return False if False in answers else None if None in answers else True
-        case AnyOf(parts=parts):
-            answers = [_may_hold(part, ever) for part in parts]
-            return True if True in answers else None if None in answers else False
-    return None
-
-
 def _reasons(tree: Tree, ever: Hits, fields: set[str]) -> Iterator[str]:
     """Yield why *tree* cannot hold: what of it never did."""
     match tree:
@@ -136,7 +119,7 @@ def _reasons(tree: Tree, ever: Hits, fields: set[str]) -> Iterator[str]:
             yield "no event has its words"
         case All() | AnyOf():
             for part in tree.parts:
-                if _may_hold(part, ever) is False:
+                if part.holds(ever, told=None) is False:
                     yield from _reasons(part, ever, fields)
         case Nor():
             yield "what it excludes is always there"

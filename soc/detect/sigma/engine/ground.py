@@ -1,6 +1,8 @@
 """What all rules ask, and what is known of the values that were seen: shared by all origins."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from weakref import WeakSet
 
 from soc.detect.sigma.engine.column import Column
 from soc.detect.sigma.engine.keywords import Keywords
@@ -11,15 +13,22 @@ MOST_BYTES = 128 << 20
 """What is remembered of values, classes and signatures may weigh so much together, about."""
 
 
+class User(Protocol):
+    """Whoever remembers numbers of classes."""
+
+    def forget(self) -> None:
+        """Forget them all."""
+
+
 class Ground:
     """The questions of *rules*, each asked once of each value, whatever the origin.
 
-    forgetting: called before all numbers of classes change their meaning.
+    users: are told to forget before all numbers of classes change their meaning, while they live.
     """
 
     def __init__(self, rules: Sequence[Rule], most: int = MOST_BYTES) -> None:
         self._most, self._used = most, 0
-        self.forgetting: list[Callable[[], None]] = []
+        self.users: WeakSet[User] = WeakSet()
         self._questions = Questions()
         self.trees = [self._questions.tree(rule.condition) for rule in rules]
         self._columns: dict[str, Column] = {}
@@ -38,8 +47,8 @@ class Ground:
         """Forget everything if it is too much."""
         if self._used <= self._most:
             return
-        for forget in self.forgetting:
-            forget()
+        for user in self.users:
+            user.forget()
         self._used = 0
         for column in self._columns.values():
             column.forget()

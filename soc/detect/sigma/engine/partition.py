@@ -46,7 +46,7 @@ class Partition:
         self._said = Classes(ground.spend)
         self._told = Told(set(), set())
         self._ground = ground
-        ground.forgetting.append(self._forget)
+        ground.users.add(self)
         self._resolver = Resolver(enumerate(self._fields))
         self._blank = [MISSING] * len(self._fields)
         self._known: dict[tuple[int, ...], Decided] = {}
@@ -91,7 +91,8 @@ class Partition:
             told.ever.update(*(self._said.hits[code] for code in codes))
         return told
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Forget all signatures, but not what they told."""
         self.told()
         self._known.clear()
         self._said = Classes(self._ground.spend)

@@ -28,7 +28,7 @@ class Resolver:
     def __init__(self, fields: Iterable[tuple[int, str]]) -> None:
         self._fields = tuple(fields)
         self._shapes: dict[tuple[str, ...], tuple[_Step, ...]] = {}
-        self._below: dict[str, Resolver | None] = {}
+        self._below: dict[str, Resolver] = {}
 
     def read(self, document: Mapping[str, Any], values: list[Any]) -> bool:
         """Put what stands under each field into its place among *values*, all MISSING before.
@@ -72,7 +72,7 @@ class Resolver:
             return self._below[key]
         head = f"{key}."
         below = [(n, name.removeprefix(head)) for n, name in self._fields if name.startswith(head)]
-        made = Resolver(below) if below else None
-        if below:  # bounded: there are only so many fields
-            self._below[key] = made
+        if not below:
+            return None
+        made = self._below[key] = Resolver(below)
         return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from soc.detect.sigma.condition import (
     And,
@@ -23,8 +23,11 @@ Atom = FieldMatch | FieldIsNull | FieldExists
 class Tree(Protocol):
     """A condition, or a part of one."""
 
-    def holds(self, hits: Hits) -> bool | None:
-        """Return whether it holds; None if *hits* alone do not tell."""
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
+        """Return whether it holds; None if *hits* alone do not tell.
+
+        told: what is known of a question among *hits*: True, yes; None, sometimes.
+        """
 
     def anchors(self) -> Hits | None:
         """Return questions of which one has a yes wherever this holds; None if there are none."""
@@ -38,9 +41,9 @@ class Leaf:
     field: str
     is_usual: bool
 
-    def holds(self, hits: Hits) -> bool | None:
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
         """Return the answer."""
-        return self.atom in hits
+        return told if self.atom in hits else False
 
     def anchors(self) -> Hits | None:
         """Return the question itself."""
@@ -53,7 +56,7 @@ class Maybe:
 
     atom: int
 
-    def holds(self, hits: Hits) -> bool | None:
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - the protocol's
         """Return None if it may."""
         return None if self.atom in hits else False
 
@@ -66,7 +69,7 @@ class Maybe:
 class Open:
     """What only the whole event answers."""
 
-    def holds(self, hits: Hits) -> bool | None:  # noqa: ARG002 - the protocol's argument
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - as above
         """Return None."""
         return None
 
@@ -81,9 +84,9 @@ class Nor:
 
     part: Tree
 
-    def holds(self, hits: Hits) -> bool | None:
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
         """Return the contrary."""
-        found = self.part.holds(hits)
+        found = self.part.holds(hits, told=told)
         return None if found is None else not found
 
     def anchors(self) -> Hits | None:
@@ -92,20 +95,28 @@ class Nor:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Every part holds."""
+class _Several:
+    """Parts of which the first that answers *ends* decides."""
 
     parts: tuple[Tree, ...]
+    ends: ClassVar[bool]
 
-    def holds(self, hits: Hits) -> bool | None:
-        """Return False as soon as one part does not hold."""
-        found: bool | None = True
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
+        """Return *ends* as soon as one part answers so."""
+        found: bool | None = not self.ends
         for part in self.parts:
-            answer = part.holds(hits)
-            if answer is False:
-                return False
-            found = found and answer
+            answer = part.holds(hits, told=told)
+            if answer is self.ends:
+                return answer
+            found = None if answer is None else found
         return found
+
+
+class All(_Several):
+    """Every part holds."""
+
+    __slots__ = ()
+    ends = False
 
     def anchors(self) -> Hits | None:
         """Return the fewest that a part has."""
@@ -113,21 +124,11 @@ class All:
         return min(known, key=len, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Any:
+class Any(_Several):
     """One part holds."""
 
-    parts: tuple[Tree, ...]
-
-    def holds(self, hits: Hits) -> bool | None:
-        """Return True as soon as one part holds."""
-        found: bool | None = False
-        for part in self.parts:
-            answer = part.holds(hits)
-            if answer:
-                return True
-            found = None if answer is None else found
-        return found
+    __slots__ = ()
+    ends = True
 
     def anchors(self) -> Hits | None:
         """Return those of all parts, if each has some."""
