@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.mark.trial
-@pytest.mark.timeout(240)
-def test_four_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.timeout(400)
+def test_eight_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location(
         "store_trial", Path(__file__).with_name("store.py")
     )
@@ -19,7 +19,7 @@ def test_four_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     sys.modules["store_trial"] = trial  # dataclasses look their module up
     spec.loader.exec_module(trial)
 
-    result = trial.trial(tmp_path, 4, 5)
+    result = trial.trial(tmp_path, 8, 5)
 
     assert result["wrong"] == {}
-    assert result["acknowledged"] > 100
+    assert result["acknowledged"] > 1_000
