@@ -1,6 +1,6 @@
 """The detector that holds all Sigma rules, and correlations of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,7 +14,7 @@ from soc.detect.sigma.correlate import Correlated, Seen, correlate, see
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
-from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
 from soc.model.event import Batch
 from soc.model.finding import Finding, Match
 from soc.model.value import Entity, EntityKind, Value, bounded, bucket_of, entity, short
@@ -36,6 +36,8 @@ FIELDS = {
     "host.name": EntityKind.HOST,
 }
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
+TOGETHER = 1_000
+"""Events that are matched at once."""
 FIRST_SEQS, LAST_SEQS = 20, 5
 MAX_MATCHES = 20
 
@@ -157,8 +159,7 @@ class Rules:
         lines: dict[int, Line] = {}
         failures: set[Failure] = set()
         columns = Columns(batch)
-        for row, raw in enumerate(batch.column("raw")):
-            outcome = self._rules.match(orjson.loads(raw))
+        for row, outcome in enumerate(self._match(batch.column("raw"))):
             failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
             if not outcome.hits:
                 continue
@@ -175,6 +176,11 @@ class Rules:
             state=Remembered(counts=counts),
             failures=tuple(sorted(failures, key=lambda one: (one.rule, one.reason))),
         )
+
+    def _match(self, raws: Sequence[str]) -> Iterator[Outcome]:
+        for begin in range(0, len(raws), TOGETHER):
+            texts = [raw.encode() for raw in raws[begin : begin + TOGETHER]]
+            yield from self._rules.match_all(list(map(orjson.loads, texts)), texts)
 
     def _take(self, hit: Hit, line: Line, found: Tallies, seen: dict[str, list[Seen]]) -> None:
         """Show *hit* to the correlations that count it; unless it is silent, add it to *found*."""

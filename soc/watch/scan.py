@@ -4,13 +4,14 @@ import io
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import orjson
 
 from soc import clock
-from soc.detect.sigma.event import field
+from soc.detect.sigma.event import Document, field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
 from soc.errors import Refused
@@ -23,17 +24,23 @@ MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
 """A file that is one JSON value over several lines may have this many bytes."""
 
+TOGETHER = 1_000
+"""Events that are matched at once."""
 MAX_REPORTED = 100
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".evtx")
 PACKED = (".zst", ".gz")
 
 
 class Seen(NamedTuple):
-    """One event of a file, or the reason why there is none. ends: the file was not read on."""
+    """One event of a file, or the reason why there is none.
+
+    text: what was read, if it is one line of JSON. ends: the file was not read on.
+    """
 
     file: str
     line: int
-    document: Mapping[str, Any] | Refused
+    document: Document | Refused
+    text: bytes | None = None
     ends: bool = False
 
 
@@ -84,19 +91,28 @@ class Scan(Iterator[dict[str, Any]]):
         }
 
     def _scan(self) -> Iterator[dict[str, Any]]:
-        for file in self._files:
-            for seen in _read(file):
+        read = chain.from_iterable(map(_read, self._files))
+        while some := list(islice(read, TOGETHER)):
+            events = []
+            for seen in some:
                 if isinstance(seen.document, Refused):
                     self._fail(seen, seen.document.reason)
-                    continue
-                self._events += 1
-                hits, errors = self._ruleset.match(seen.document)
-                for hit in hits:
-                    self._hits += 1
-                    self._rules_hit.add(hit.rule.name)
-                    yield _told(hit, seen, seen.document)
-                for failure in errors:
-                    self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
+                else:
+                    events.append((seen, seen.document))
+            yield from self._match(events)
+
+    def _match(self, events: Sequence[tuple[Seen, Document]]) -> Iterator[dict[str, Any]]:
+        self._events += len(events)
+        texts = [seen.text for seen, _ in events if seen.text is not None]
+        written = texts if len(texts) == len(events) else None
+        outcomes = self._ruleset.match_all([document for _, document in events], written)
+        for (seen, document), outcome in zip(events, outcomes, strict=True):
+            for hit in outcome.hits:
+                self._hits += 1
+                self._rules_hit.add(hit.rule.name)
+                yield _told(hit, seen, document)
+            for failure in outcome.errors:
+                self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
 
     def _fail(self, seen: Seen, reason: str) -> None:
         self._failures += 1
@@ -156,15 +172,19 @@ def _read(path: Path) -> Iterator[Seen]:
     """Yield the events of a file in turn; what ends it early comes as the last."""
     name, line = str(path), 0
     try:
-        for line, document in read_evtx(path) if path.suffix.lower() == ".evtx" else _json(path):
-            yield Seen(name, line, document)
+        if path.suffix.lower() == ".evtx":
+            for line, found in read_evtx(path):
+                yield Seen(name, line, found)
+        else:
+            for line, document, text in _json(path):
+                yield Seen(name, line, document, text)
     except Refused as refused:
         yield Seen(name, line + 1, refused, ends=True)
     except BROKEN as broken:
         yield Seen(name, line + 1, Refused(f"cannot be read further: {broken}"), ends=True)
 
 
-def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+def _json(path: Path) -> Iterator[tuple[int, Document | Refused, bytes | None]]:
     """Yield the objects of a file that has one a line, or is one array or object as a whole."""
     with opened(path) as stream:
         first = stream.readline(MAX_LINE)
@@ -180,7 +200,7 @@ def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
         yield from _lines(b"", io.BytesIO(text))
         return
     for number, document in enumerate(whole if isinstance(whole, list) else [whole], start=1):
-        yield number, _event(document)
+        yield number, _event(document), None
 
 
 def _is_whole(first: bytes) -> bool:
@@ -196,26 +216,28 @@ def _is_whole(first: bytes) -> bool:
     return False
 
 
-def _lines(first: bytes, stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+def _lines(
+    first: bytes, stream: IO[bytes]
+) -> Iterator[tuple[int, Document | Refused, bytes | None]]:
     number, line = 1, first or stream.readline(MAX_LINE)
     while line:
         if len(line) >= MAX_LINE and not line.endswith(b"\n"):
             while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
                 pass
-            yield number, Refused(f"longer than {MAX_LINE} bytes: split the event")
+            yield number, Refused(f"longer than {MAX_LINE} bytes: split the event"), None
         elif not line.isspace():
-            yield number, _parse(line)
+            yield number, _parse(line), line
         number, line = number + 1, stream.readline(MAX_LINE)
 
 
-def _parse(line: bytes) -> Mapping[str, Any] | Refused:
+def _parse(line: bytes) -> Document | Refused:
     try:
         return _event(orjson.loads(line))
     except orjson.JSONDecodeError as wrong:
         return Refused(f"not JSON: {wrong}")
 
 
-def _event(document: object) -> Mapping[str, Any] | Refused:
+def _event(document: object) -> Document | Refused:
     if not isinstance(document, Mapping):
         return Refused("JSON, but no object: write one object a line")
     return flatten(document) if is_nested(document) else document

@@ -79,9 +79,9 @@ class Examiner:
         seen: dict[str, _Seen] = {}
         for route, events in self._routes.items():
             told = route.partition.told()
-            for rule, tree in route.partition.rules:
-                one = seen.setdefault(rule.name, _Seen())
-                one.tree = tree
+            for judged in route.partition.rules:
+                one = seen.setdefault(judged.rule.name, _Seen())
+                one.tree = judged.tree
                 one.events += events
                 one.ever |= told.ever
                 one.fields |= told.fields

@@ -1,8 +1,8 @@
 """One field: each value is asked once what it is, and from then on is a number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 from soc.clock import nonce
 from soc.detect.sigma.condition import FieldExists, FieldIsNull, FieldMatch, Node
@@ -67,16 +67,34 @@ class Column:
         self._spend = spend
         self._key = nonce().encode()
         self._texts: dict[str, int] = {}
+        self._whole: dict[int, int] = {}
         self._others: dict[tuple[Any, Any], int] = {}
         self.forget()
 
     def forget(self) -> None:
         """Begin anew: no number that was given before means anything any more."""
         self._texts.clear()
+        self._whole.clear()
         self._others.clear()
         self.classes = Classes(self._spend)
         self.absent = self.classes.reserve(self._hits_of(found_among([])))
         """The class of what is not there: known from what is there and hits nothing."""
+
+    def codes(self, values: Sequence[Any]) -> list[int]:
+        """Return the class of each of *values*, at once where they are known and of one kind."""
+        kinds = set(map(type, values))
+        if kinds == {str}:
+            known = list(map(self._texts.get, values))
+        elif kinds == {int}:
+            known = list(map(self._whole.get, values))
+        else:
+            return list(map(self.code, values))
+        if None not in known:
+            return cast("list[int]", known)
+        return [
+            self.code(value) if code is None else code
+            for value, code in zip(values, known, strict=True)
+        ]
 
     def code(self, value: Any) -> int:  # noqa: ANN401 - any JSON value, or MISSING
         """Return the class of *value*; raises what a predicate raises that cannot digest it."""
@@ -85,6 +103,9 @@ class Column:
         if type(value) is str:
             known = self._texts.get(value)
             return self._new_text(value) if known is None else known
+        if type(value) is int:
+            known = self._whole.get(value)
+            return self._new_whole(value) if known is None else known
         if isinstance(value, list | dict):
             return self._class_of(found_among([value]))
         key = (type(value), value)
@@ -95,6 +116,9 @@ class Column:
     def code_of(self, found: Found) -> int:
         """Return the class of values that stand in several places."""
         return self._class_of(found) if found.exists else self.absent
+
+    def _new_whole(self, value: int) -> int:
+        return self._remember(self._whole, value, self._class_of(found_among([value])), 0)
 
     def _new_text(self, text: str) -> int:
         if len(text) <= LONG:

@@ -1,16 +1,28 @@
 """What all rules ask, and what is known of the values that were seen: shared by all origins."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
 from soc.detect.sigma.engine.column import Column
 from soc.detect.sigma.engine.keywords import Keywords
-from soc.detect.sigma.engine.tree import Questions
+from soc.detect.sigma.engine.tree import Hits, Questions, Tree, asked_by
 from soc.detect.sigma.rule import Rule
 
 MOST_BYTES = 128 << 20
 """What is remembered of values, classes and signatures may weigh so much together, about."""
+
+
+class Judged(NamedTuple):
+    """A rule, and what decides it.
+
+    asked: fields, by name, and questions about any field, by number. anchors: as Tree has them.
+    """
+
+    rule: Rule
+    tree: Tree
+    asked: tuple[str | int, ...]
+    anchors: Hits | None
 
 
 class User(Protocol):
@@ -30,7 +42,11 @@ class Ground:
         self._most, self._used = most, 0
         self.users: WeakSet[User] = WeakSet()
         self._questions = Questions()
-        self.trees = [self._questions.tree(rule.condition) for rule in rules]
+        trees = [self._questions.tree(rule.condition) for rule in rules]
+        self.rules = [
+            Judged(rule, tree, tuple(asked_by(tree)), tree.anchors(self._questions.uses))
+            for rule, tree in zip(rules, trees, strict=True)
+        ]
         self._columns: dict[str, Column] = {}
 
     def column(self, field: str) -> Column:

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from soc.detect.sigma.engine.column import Classes
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.resolver import MISSING, Resolver
-from soc.detect.sigma.engine.tree import Hits, asked_by
+from soc.detect.sigma.engine.tree import Hits
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import Rule
 
@@ -35,9 +37,9 @@ NOTHING = Decided((), ())
 class Partition:
     """Decides about events that are all for the same rules: those in *places*."""
 
-    def __init__(self, rules: Sequence[Rule], places: Sequence[int], ground: Ground) -> None:
-        self.rules = [(rules[place], ground.trees[place]) for place in places]
-        asked = dict.fromkeys(one for _, tree in self.rules for one in asked_by(tree))
+    def __init__(self, places: Sequence[int], ground: Ground) -> None:
+        self.rules = [ground.rules[place] for place in places]
+        asked = dict.fromkeys(one for rule in self.rules for one in rule.asked)
         self._fields = tuple(one for one in asked if isinstance(one, str))
         self._columns = [ground.column(name) for name in self._fields]
         self._codes = [column.code for column in self._columns]
@@ -52,11 +54,10 @@ class Partition:
         self._known: dict[tuple[int, ...], Decided] = {}
         self._anchored: defaultdict[int, list[int]] = defaultdict(list)
         self._always: list[int] = []
-        for number, (_, tree) in enumerate(self.rules):
-            anchors = tree.anchors()
-            for atom in anchors or ():
+        for number, rule in enumerate(self.rules):
+            for atom in rule.anchors or ():
                 self._anchored[atom].append(number)
-            if anchors is None:
+            if rule.anchors is None:
                 self._always.append(number)
 
     def decide(self, document: Mapping[str, Any]) -> Decided:
@@ -64,17 +65,57 @@ class Partition:
         if not self.rules:
             return NOTHING
         self._ground.make_room()
-        values = self._blank.copy()
-        if self._resolver.read(document, values):
-            signature = tuple(
-                [code(value) for code, value in zip(self._codes, values, strict=True)]
-            )
-        else:
-            event = Event(document)
-            pairs = zip(self._columns, self._fields, strict=True)
-            signature = tuple([column.code_of(event.find(name)) for column, name in pairs])
+        signature = self._signature(document)
         if self._keywords:
             signature = (*signature, self._said.number(self._keywords.may_hold(document)))
+        return self._decided(signature)
+
+    def decide_all(
+        self,
+        shape: tuple[str, ...],
+        documents: Sequence[Mapping[str, Any]],
+        texts: Sequence[bytes] | None,
+    ) -> list[Decided]:
+        """Return what ``decide`` says of each of *documents*, all with the keys *shape*.
+
+        texts: what they were written as, if it is known: that makes looking for words quick.
+        """
+        if not self.rules:
+            return [NOTHING] * len(documents)
+        self._ground.make_room()
+        signatures = self._signatures(shape, documents)
+        if self._keywords:
+            said = map(self._said.number, self._keywords.may_hold_each(documents, texts))
+            signatures = [(*one, number) for one, number in zip(signatures, said, strict=True)]
+        return [
+            self._learn(signature) if known is None else known
+            for signature, known in zip(signatures, map(self._known.get, signatures), strict=True)
+        ]
+
+    def _signatures(
+        self, shape: tuple[str, ...], documents: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[int, ...]]:
+        keys = self._resolver.keys(shape)
+        if keys is None:
+            return list(map(self._signature, documents))
+        size = len(documents)
+        codes = [
+            repeat(column.absent, size)
+            if key is None
+            else column.codes(list(map(itemgetter(key), documents)))
+            for column, key in zip(self._columns, keys, strict=True)
+        ]
+        return list(zip(*codes, strict=True)) if codes else [()] * size
+
+    def _signature(self, document: Mapping[str, Any]) -> tuple[int, ...]:
+        values = self._blank.copy()
+        if self._resolver.read(document, values):
+            return tuple([code(value) for code, value in zip(self._codes, values, strict=True)])
+        event = Event(document)
+        pairs = zip(self._columns, self._fields, strict=True)
+        return tuple([column.code_of(event.find(name)) for column, name in pairs])
+
+    def _decided(self, signature: tuple[int, ...]) -> Decided:
         known = self._known.get(signature)
         return self._learn(signature) if known is None else known
 
@@ -104,12 +145,13 @@ class Partition:
         )
         candidates = {number for atom in hits for number in self._anchored.get(atom, ())}
         answers = [
-            (rule, tree.holds(hits))
-            for rule, tree in (self.rules[one] for one in sorted({*candidates, *self._always}))
+            (one.rule, one.tree.holds(hits))
+            for one in (self.rules[number] for number in sorted({*candidates, *self._always}))
         ]
         self._ground.spend(SIGNATURE)
-        known = self._known[signature] = Decided(
+        decided = Decided(
             tuple(rule for rule, answer in answers if answer),
             tuple(rule for rule, answer in answers if answer is None),
         )
+        known = self._known[signature] = NOTHING if decided == NOTHING else decided
         return known

@@ -1,6 +1,7 @@
 """A condition over numbered questions: decided from the set of those that are answered with yes."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -17,6 +18,7 @@ from soc.detect.sigma.condition import (
 from soc.detect.sigma.event import key_of
 
 Hits = frozenset[int]
+Uses = Mapping[int, int]
 Atom = FieldMatch | FieldIsNull | FieldExists
 
 
@@ -29,8 +31,11 @@ class Tree(Protocol):
         told: what is known of a question among *hits*: True, yes; None, sometimes.
         """
 
-    def anchors(self) -> Hits | None:
-        """Return questions of which one has a yes wherever this holds; None if there are none."""
+    def anchors(self, uses: Uses) -> Hits | None:
+        """Return questions of which one has a yes wherever this holds; None if there are none.
+
+        uses: how many rules ask each question; those are taken that the fewest rules ask.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Leaf:
         """Return the answer."""
         return told if self.atom in hits else False
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - the protocol's
         """Return the question itself."""
         return None if self.is_usual else frozenset({self.atom})
 
@@ -60,7 +65,7 @@ class Maybe:
         """Return None if it may."""
         return None if self.atom in hits else False
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return the question itself."""
         return frozenset({self.atom})
 
@@ -73,7 +78,7 @@ class Open:
         """Return None."""
         return None
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return None."""
         return None
 
@@ -89,7 +94,7 @@ class Nor:
         found = self.part.holds(hits, told=told)
         return None if found is None else not found
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return None: it holds where nothing has a yes."""
         return None
 
@@ -118,10 +123,10 @@ class All(_Several):
     __slots__ = ()
     ends = False
 
-    def anchors(self) -> Hits | None:
-        """Return the fewest that a part has."""
-        known = [anchors for part in self.parts if (anchors := part.anchors()) is not None]
-        return min(known, key=len, default=None)
+    def anchors(self, uses: Uses) -> Hits | None:
+        """Return those of one part."""
+        known = [found for part in self.parts if (found := part.anchors(uses)) is not None]
+        return min(known, key=lambda found: sum(map(uses.__getitem__, found)), default=None)
 
 
 class Any(_Several):
@@ -130,9 +135,9 @@ class Any(_Several):
     __slots__ = ()
     ends = True
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:
         """Return those of all parts, if each has some."""
-        each = [part.anchors() for part in self.parts]
+        each = [part.anchors(uses) for part in self.parts]
         return _union(one for one in each if one is not None) if None not in each else None
 
 
@@ -142,6 +147,7 @@ class Questions:
     def __init__(self) -> None:
         self.by_field: dict[str, dict[int, Node]] = {}
         self.keywords: dict[int, Keyword] = {}
+        self.uses: Counter[int] = Counter()
         self._numbers: dict[tuple[object, ...], int] = {}
 
     def tree(self, node: Node) -> Tree:
@@ -161,6 +167,7 @@ class Questions:
             case Keyword():
                 number = self._numbers.setdefault((Keyword, node.predicates), len(self._numbers))
                 self.keywords[number] = node
+                self.uses[number] += 1
                 return Maybe(number)
         return Open()
 
@@ -170,6 +177,7 @@ class Questions:
         expected = isinstance(node, FieldExists) and node.expected
         number = self._numbers.setdefault((type(node), name, asked, expected), len(self._numbers))
         self.by_field.setdefault(name, {})[number] = node
+        self.uses[number] += 1
         return number
 
 

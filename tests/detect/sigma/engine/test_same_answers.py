@@ -1,5 +1,6 @@
 """The engine says of every event what rules say that are asked one by one."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from soc.detect.sigma.predicate import (
     StartsWith,
 )
 from soc.detect.sigma.rule import LogSource, Rule
-from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
 from soc.model.text import fold
 
 FIELDS = ["f", "F", "g", "a", "a.b", "A.B", "a.b.c", "b.c", "EventID"]
@@ -134,9 +135,25 @@ def allowed(node: Node, document: dict[str, Any]) -> set[bool | None]:
 def compare(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
     ruleset = Ruleset(rules)
-    for document in [*events, *events]:  # the second time everything is known
-        hits, errors = ruleset.match(document)
+    again = Ruleset(rules)
+    twice = [*events, *events]  # the second time everything is known
+    check(rules, twice, [ruleset.match(document) for document in twice])
+    for texts in (None, written(twice, ensure_ascii=True), written(twice, ensure_ascii=False)):
+        check(rules, twice, again.match_all(twice, texts))
 
+
+def written(events: list[dict[str, Any]], *, ensure_ascii: bool) -> list[bytes] | None:
+    """Return *events* as JSON; None if one cannot be written in UTF-8."""
+    try:
+        return [json.dumps(one, ensure_ascii=ensure_ascii).encode() for one in events]
+    except UnicodeEncodeError:
+        return None
+
+
+def check(
+    rules: Sequence[Rule], events: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]
+) -> None:
+    for document, (hits, errors) in zip(events, outcomes, strict=True):
         found: dict[str, bool | None] = dict.fromkeys((one.name for one in rules), False)
         found |= {hit.rule.name: True for hit in hits}
         found |= {error.rule.name: None for error in errors}
@@ -161,7 +178,7 @@ def test_rules_together_say_what_they_say_alone(
 def test_forgetting_changes_no_answer(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
     places = range(len(rules))
-    partition = Partition(rules, places, Ground(rules, most=500))
+    partition = Partition(places, Ground(rules, most=500))
     for document in [*events, *events]:
         try:
             holds, is_open = partition.decide(document)
@@ -184,7 +201,7 @@ class Counter:
 def test_what_is_remembered_is_bounded() -> None:
     (one,) = rules = (rule("r", FieldMatch("s", "f", (Contains(("needle",)),), 1)),)
     ground = Ground(rules, most=100_000)
-    partition = Partition(rules, [0], ground)
+    partition = Partition([0], ground)
     counter = Counter()
     ground.users.add(counter)
 
