@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from soc import clock
+from soc.detect.sigma.cache import RuleCache, default_folder
 from soc.detect.sigma.event import Document, field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
@@ -52,7 +53,7 @@ class Scan(Iterator[dict[str, Any]]):
     ) -> None:
         self._began = clock.monotonic()
         self._cpu = _cpu_seconds()
-        self._ruleset = load_rules(rules, pipelines)
+        self._ruleset = load_rules(rules, pipelines, RuleCache(default_folder()))
         self._files = [file for path in events for file in _files(path)]
         self._events = 0
         self._hits = 0

@@ -15,7 +15,7 @@ KEYS = {"identifier": "id", "tag": "tags"}
 """Where pySigma's error is not called like the key that it is about."""
 
 
-def read_about(source: Source, slug: str) -> tuple[dict[str, Any], list[SigmaError]]:
+def read_about(source: Source) -> tuple[dict[str, Any], list[SigmaError]]:
     """Return the fields that rules and correlations share, and all that is wrong with them."""
     read, found = SigmaRule.from_dict_common_params(dict(source.plain), collect_errors=True)
     errors = [_placed(error, source) for error in found]
@@ -24,7 +24,6 @@ def read_about(source: Source, slug: str) -> tuple[dict[str, Any], list[SigmaErr
         return {}, [*errors, *more]
     about = {
         "id": str(read["id"] or ""),
-        "name": slug,
         "title": read["title"],
         "level": str(read["level"] or ""),
         "status": str(read["status"] or ""),
@@ -32,7 +31,6 @@ def read_about(source: Source, slug: str) -> tuple[dict[str, Any], list[SigmaErr
         "author": read["author"] or "",
         "licence": read["license"] or "",
         "digest": source.digest,
-        "path": source.path,
         "line": source.locate().line,
         "extras": extras,
     }

@@ -84,13 +84,16 @@ class Routes:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._every = tuple(rules)
-        self._rules = [
-            (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in rules
-        ]
         self._resolver = Resolver(enumerate(map(key_of, ORIGIN)))
         self._known: dict[tuple[Keys, ...], Route] = {}
         self._quick: dict[tuple[object, ...], Route] = {}
         self._shared: dict[tuple[int, ...], Route] = {}
+
+    @cached_property
+    def _rules(self) -> list[tuple[Rule, Keys | None, Keys | None]]:
+        return [
+            (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in self._every
+        ]
 
     @cached_property
     def _ground(self) -> Ground:
