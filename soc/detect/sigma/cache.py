@@ -93,7 +93,7 @@ class RuleCache:
     """Compiled rules in *folder*. What cannot be read or written there only costs time."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._known: dict[Path, _Written] = {}
 
     def open(self, paths: Sequence[Path], pipelines: Sequence[str]) -> Kept:
@@ -101,7 +101,7 @@ class RuleCache:
         folders = {str((path if path.is_dir() else path.parent).resolve()) for path in paths}
         words = [*sorted(folders), "", *pipelines]
         name = hashlib.sha256("\n".join(words).encode("utf-8", "surrogateescape")).hexdigest()
-        place = self._folder / f"rules-{name[:16]}.msgpack"
+        place = self.folder / f"rules-{name[:16]}.msgpack"
         if place not in self._known and (written := _read(place)) is not None:
             self._known[place] = written
         return Kept(self._known.get(place), place)
@@ -113,12 +113,12 @@ class RuleCache:
             return
         self._known[kept.place] = written
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = kept.place.with_suffix(f".{os.getpid()}")
             new.touch(0o600)
             new.write_bytes(msgspec.msgpack.encode(written))
             new.replace(kept.place)
-            for old in sorted(self._folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
+            for old in sorted(self.folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
                 old.unlink()
         except (OSError, OverflowError, UnicodeError) as why:
             logging.getLogger(__name__).info("compiled rules are not kept: %s", why)

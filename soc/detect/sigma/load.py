@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from soc.detect.sigma.cache import Kept, RuleCache
 from soc.detect.sigma.draft import Draft, Mistake
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.files import RuleFile, find_files
 from soc.detect.sigma.pipelines import chosen
 from soc.detect.sigma.rule import Correlation, Rule
@@ -47,7 +48,8 @@ def load_rules(
                 problems.append(made)
             else:
                 counts.append(made)
-    return Ruleset(rules, tuple(counts), tuple(sorted(problems)), names)
+    databases = Databases(cache.folder if cache else None)
+    return Ruleset(rules, tuple(counts), tuple(sorted(problems)), names, databases)
 
 
 def _entries(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from soc.detect.sigma.condition import And, FieldMatch, Node, Or
 from soc.detect.sigma.engine.ground import Ground
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.resolver import MISSING, Resolver
 from soc.detect.sigma.event import Event, Scalar, key_of
@@ -82,8 +83,8 @@ class Alike(NamedTuple):
 class Routes:
     """The rules for each origin of events; an origin's rules are found once."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._every = tuple(rules)
+    def __init__(self, rules: Sequence[Rule], databases: Databases | None = None) -> None:
+        self._every, self._databases = tuple(rules), databases
         self._resolver = Resolver(enumerate(map(key_of, ORIGIN)))
         self._known: dict[tuple[Keys, ...], Route] = {}
         self._quick: dict[tuple[object, ...], Route] = {}
@@ -97,7 +98,7 @@ class Routes:
 
     @cached_property
     def _ground(self) -> Ground:
-        return Ground(self._every)
+        return Ground(self._every, self._databases)
 
     def alike(self, documents: Sequence[Mapping[str, Any]]) -> Iterator[Alike]:
         """Yield *documents* in groups of the same keys and of one route."""

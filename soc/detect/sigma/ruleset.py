@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import NOTHING, Decided
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.logsource import Route, Routes
@@ -33,12 +34,13 @@ class Ruleset:
         correlations: tuple[Correlation, ...] = (),
         failed: tuple[Problem, ...] = (),
         pipelines: tuple[str, ...] = (),
+        databases: Databases | None = None,
     ) -> None:
         self.rules = rules
         self.correlations = correlations
         self.failed = failed
         self.pipelines = pipelines
-        self._routes = Routes(rules)
+        self._routes = Routes(rules, databases)
         self._places = {rule.name: place for place, rule in enumerate(rules)}
 
     @cached_property

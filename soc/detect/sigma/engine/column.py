@@ -7,6 +7,7 @@ from typing import Any, cast
 from soc.clock import nonce
 from soc.detect.sigma.condition import FieldExists, FieldIsNull, FieldMatch, Node
 from soc.detect.sigma.engine.accepts import Accepts, Asked
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.resolver import MISSING
 from soc.detect.sigma.event import Found, Scalar, found_among
 
@@ -48,7 +49,7 @@ class Column:
     atoms: questions about the field, by number.
     """
 
-    def __init__(self, atoms: Mapping[int, Node], spend: Spend) -> None:
+    def __init__(self, atoms: Mapping[int, Node], spend: Spend, databases: Databases) -> None:
         asked: list[Asked] = []
         self._null: set[int] = set()
         self._exists: set[int] = set()
@@ -63,7 +64,7 @@ class Column:
                     self._exists.add(number)
                 case _:
                     self._missing.add(number)
-        self._accepts = Accepts(asked)
+        self._accepts = Accepts(asked, databases)
         self._spend = spend
         self._key = nonce().encode()
         self._texts: dict[str, int] = {}

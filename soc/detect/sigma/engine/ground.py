@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
 from soc.detect.sigma.engine.column import Column
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.keywords import Keywords
 from soc.detect.sigma.engine.tree import Hits, Questions, Tree, asked_by
 from soc.detect.sigma.rule import Rule
@@ -38,8 +39,14 @@ class Ground:
     users: are told to forget before all numbers of classes change their meaning, while they live.
     """
 
-    def __init__(self, rules: Sequence[Rule], most: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        databases: Databases | None = None,
+        most: int = MOST_BYTES,
+    ) -> None:
         self._most, self._used = most, 0
+        self._databases = databases or Databases()
         self.users: WeakSet[User] = WeakSet()
         self._questions = Questions()
         trees = [self._questions.tree(rule.condition) for rule in rules]
@@ -52,7 +59,9 @@ class Ground:
     def column(self, field: str) -> Column:
         """Return the classes of the values of *field*."""
         if field not in self._columns:
-            self._columns[field] = Column(self._questions.by_field[field], self.spend)
+            self._columns[field] = Column(
+                self._questions.by_field[field], self.spend, self._databases
+            )
         return self._columns[field]
 
     def spend(self, size: int) -> None:
