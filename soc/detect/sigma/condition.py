@@ -163,10 +163,11 @@ class FieldReference(_Part, frozen=True):
     def _accepted(self, event: Event) -> Iterator[Scalar]:
         others = [other.folded for other in event.scalars(self.other)]
         for value in event.scalars(self.field):
-            if any(self._compares(value.folded, other) for other in others):
+            if any(self.compares(value.folded, other) for other in others):
                 yield value
 
-    def _compares(self, left: str, right: str) -> bool:
+    def compares(self, left: str, right: str) -> bool:
+        """Return whether the folded text *left* stands so to *right*."""
         if self.starts and self.ends:
             return right in left
         if self.starts:

@@ -116,7 +116,7 @@ def _reasons(tree: Tree, ever: Hits, fields: set[str]) -> Iterator[str]:
         case Leaf():
             yield f"{tree.field} was never what it asks for"
         case Maybe():
-            yield "no event has its words"
+            yield tree.why_not
         case All() | AnyOf():
             for part in tree.parts:
                 if part.holds(ever, told=None) is False:

@@ -79,13 +79,9 @@ class Contains(_Question, frozen=True):
 
 
 class Pattern(_Question, frozen=True):
-    """A regular expression of linear time finds something in the UTF-8 of the text.
-
-    is_glob: it was made of a text with wild cards, and fits the whole text or not.
-    """
+    """A regular expression of linear time finds something in the UTF-8 of the text."""
 
     source: str
-    is_glob: bool = False
     cost: ClassVar[int] = 100
 
     def accepts(self, value: Scalar) -> bool:

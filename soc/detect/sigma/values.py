@@ -93,7 +93,7 @@ def _glob(parts: list[Any], at: SigmaRuleLocation, *, cased: bool) -> Pattern:
     """Return a pattern for the whole text; ``?`` is one character, ``*`` spans lines."""
     stands = {ANY: ".*", ONE: "."}
     inner = "".join(stands[part] if part in stands else re2.escape(part) for part in parts)
-    return _pattern(rf"(?s{'' if cased else 'i'})\A{inner}\z", at, is_glob=True)
+    return _pattern(rf"(?s{'' if cased else 'i'})\A{inner}\z", at)
 
 
 def _regex(value: SigmaRegularExpression, at: SigmaRuleLocation) -> Pattern:
@@ -108,7 +108,7 @@ def _written(part: object) -> str:
     return {ANY: "*", ONE: "?"}[part] if isinstance(part, SpecialChars) else str(part)
 
 
-def _pattern(source: str, at: SigmaRuleLocation, *, is_glob: bool = False) -> Pattern:
+def _pattern(source: str, at: SigmaRuleLocation) -> Pattern:
     try:
         compiled(source)
     except re2.error as refused:
@@ -116,7 +116,7 @@ def _pattern(source: str, at: SigmaRuleLocation, *, is_glob: bool = False) -> Pa
         detail = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
         reason = f"a regular expression that linear time cannot do: {detail}"
         raise SigmaRegularExpressionError(reason, source=at) from refused
-    return Pattern(source, is_glob)
+    return Pattern(source)
 
 
 def _compare(value: SigmaCompareExpression, at: SigmaRuleLocation) -> Predicate:

@@ -7,7 +7,7 @@ from functools import cached_property
 from ahocorasick_rs import AhoCorasick
 
 from soc.detect.sigma.engine import hyper
-from soc.detect.sigma.engine.hyper import BEGIN, END, FEW, Databases, Hyper
+from soc.detect.sigma.engine.hyper import BEGIN, END, FEW, Databases, Hyper, hyper_of
 from soc.detect.sigma.event import Scalar
 from soc.detect.sigma.predicate import (
     Contains,
@@ -119,13 +119,16 @@ class Accepts:
     def _hyper_for(self, value: Scalar) -> Hyper | None:
         """Return what answers in one pass, if it is time for that."""
         databases, is_first = self._databases, not self._spent
-        if not databases.is_there or (self._many < FEW and databases.after):
+        if not databases.is_there or self._many < min(FEW, databases.after + 1):
             return None
         self._spent += len(value.text) * self._many + 1
         is_kept = is_first and hyper.is_kept(self._folded.parts, databases)
         if not is_kept and self._spent < databases.after:
             return None
-        return Hyper(self._folded.parts, self._cased.parts, self._patterns, databases)
+        made = hyper_of(self._folded.parts, self._cased.parts, self._patterns, databases)
+        if made is None:
+            self._many = 0
+        return made
 
 
 def _are_plain(needles: Iterable[str]) -> bool:

@@ -13,6 +13,9 @@ from soc.detect.sigma.event import Found, Scalar, found_among
 
 LONG = 4096
 """Longer texts are remembered by a keyed hash of 128 bits."""
+SHORT = 64
+"""Texts up to this length are always remembered."""
+LOOK, MOSTLY = 8_192, 0.75
 ENTRY = 120
 """Bytes that what is remembered costs besides its text, about."""
 MEMBER = 60
@@ -43,6 +46,29 @@ class Classes:
         return known
 
 
+class Novelty:
+    """Tells when nearly every value is new: then remembering them only costs memory.
+
+    It judges LOOK values at a time. After seven floods in a row it lets one lot be remembered, to
+    see whether it is over.
+    """
+
+    def __init__(self) -> None:
+        self.is_flood = False
+        self._asked = self._new = self._floods = 0
+
+    def note(self, asked: int, new: int) -> None:
+        """Count values that were asked for, and those of them that were new."""
+        self._asked += asked
+        self._new += new
+        if self._asked < LOOK:
+            return
+        is_flood = self._new > MOSTLY * self._asked
+        self._floods = self._floods + 1 if is_flood else 0
+        self.is_flood = is_flood and self._floods % 8 != 0
+        self._asked = self._new = 0
+
+
 class Column:
     """The classes of the values of one field.
 
@@ -66,6 +92,7 @@ class Column:
                     self._missing.add(number)
         self._accepts = Accepts(asked, databases)
         self._spend = spend
+        self._novelty = Novelty()
         self._key = nonce().encode()
         self._texts: dict[str, int] = {}
         self._whole: dict[int, int] = {}
@@ -91,7 +118,9 @@ class Column:
         else:
             return list(map(self.code, values))
         if None not in known:
+            self._novelty.note(len(values), 0)
             return cast("list[int]", known)
+        self._novelty.note(len(values), known.count(None))
         return [
             self.code(value) if code is None else code
             for value, code in zip(values, known, strict=True)
@@ -122,6 +151,8 @@ class Column:
         return self._remember(self._whole, value, self._class_of(found_among([value])), 0)
 
     def _new_text(self, text: str) -> int:
+        if self._novelty.is_flood and len(text) > SHORT:
+            return self._class_of(Found((Scalar(text),), exists=True, is_null=False))
         if len(text) <= LONG:
             made = self._class_of(Found((Scalar(text),), exists=True, is_null=False))
             return self._remember(self._texts, text, made, len(text))

@@ -7,6 +7,7 @@ from weakref import WeakSet
 from soc.detect.sigma.engine.column import Column
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.keywords import Keywords
+from soc.detect.sigma.engine.references import References
 from soc.detect.sigma.engine.tree import Hits, Questions, Tree, asked_by
 from soc.detect.sigma.rule import Rule
 
@@ -45,7 +46,7 @@ class Ground:
         databases: Databases | None = None,
         most: int = MOST_BYTES,
     ) -> None:
-        self._most, self._used = most, 0
+        self._most, self.used = most, 0
         self._databases = databases or Databases()
         self.users: WeakSet[User] = WeakSet()
         self._questions = Questions()
@@ -66,18 +67,26 @@ class Ground:
 
     def spend(self, size: int) -> None:
         """Count *size* bytes of what is remembered."""
-        self._used += size
+        self.used += size
 
     def make_room(self) -> None:
         """Forget everything if it is too much."""
-        if self._used <= self._most:
+        if self.used <= self._most:
             return
         for user in self.users:
             user.forget()
-        self._used = 0
+        self.used = 0
         for column in self._columns.values():
             column.forget()
 
-    def keywords(self, numbers: Iterable[int]) -> Keywords:
-        """Return the words of these questions, to be looked for anywhere in an event."""
-        return Keywords({number: self._questions.keywords[number] for number in numbers})
+    def keywords(self, numbers: Iterable[int]) -> Keywords | None:
+        """Return the words of those of the questions that look anywhere in an event."""
+        known = self._questions.keywords
+        asked = {number: known[number] for number in numbers if number in known}
+        return Keywords(asked) if asked else None
+
+    def references(self, numbers: Iterable[int]) -> References | None:
+        """Return those of the questions that compare two fields."""
+        known = self._questions.references
+        asked = {number: known[number] for number in numbers if number in known}
+        return References(asked) if asked else None

@@ -1,8 +1,8 @@
 """Thousands of literals and regular expressions in one pass, by Hyperscan where it is installed.
 
-It is believed about literals, which are octets, and about globs on ASCII. Of every other regular
-expression it only rules out: what it finds is asked of RE2, so the answers are those of RE2. What
-it cannot compile, or may fold otherwise than RE2 does, is left to RE2 alone.
+It is believed about literals, which are octets, and about expressions on ASCII. On other text it
+only rules out, and RE2 is asked about what it finds; what the two may understand otherwise is left
+to RE2 alone. So the answers are those of RE2.
 """
 
 import hashlib
@@ -38,10 +38,11 @@ AFTER = 3_000_000
 """Characters times expressions that were asked one by one, after which compiling pays."""
 FEW = 32
 """Expressions for which one pass is not worth its compilation."""
-UNSURE = re.compile(r"\\[pPxC]|\(\?[a-zA-Z-]*m|\[:")
+UNSURE = re.compile(r"(?<!\\)(?:\\\\)*\\[pPxCvhHRXNKGQEZ]|\(\?[a-zA-Z-]*[mxU]|\[:|\{,")
 """What the two may understand otherwise, or Hyperscan might rule out wrongly."""
+FOLDS = re.compile(r"\(\?[a-zA-Z-]*i")
 VERTICAL_TAB = "\x0b"
-"""A space to Hyperscan, and none to RE2."""
+"""A space to Hyperscan, and none to RE2. Its ``$`` also stands before a line break at the end."""
 
 
 class Databases:
@@ -172,13 +173,28 @@ class Hyper:
         if VERTICAL_TAB in value.text:
             patterns = [*self._alone, *self._together]
         elif self._scan:
-            is_ascii = value.text.isascii()
+            is_believed = value.text.isascii() and not value.text.endswith("\n")
             for number in self._scan.found(value.octets):
                 who, pattern = self._together[number]
-                if (is_ascii and pattern.is_glob) or pattern.accepts(value):
+                if is_believed or pattern.accepts(value):
                     yes.add(who)
         yes.update(who for who, pattern in patterns if pattern.accepts(value))
         return yes
+
+
+def hyper_of(
+    folded: Mapping[str, list[int]],
+    cased: Mapping[str, list[int]],
+    patterns: Sequence[tuple[int, Pattern]],
+    databases: Databases,
+) -> Hyper | None:
+    """Return what Hyper is told to make, or None if Hyperscan cannot: of a huge literal."""
+    assert hyperscan is not None  # noqa: S101 - as above
+    try:
+        return Hyper(folded, cased, patterns, databases)
+    except hyperscan.error as why:
+        logging.getLogger(__name__).info("expressions are asked one by one: %s", why)
+        return None
 
 
 def is_kept(askers: Mapping[str, list[int]], databases: Databases) -> bool:
@@ -204,7 +220,8 @@ def _name(expressions: Sequence[str], flags: int) -> str:
 
 def _is_sure(pattern: Pattern) -> bool:
     """Return whether Hyperscan finds *pattern* at least wherever RE2 does."""
-    return pattern.source.isascii() and UNSURE.search(pattern.source) is None
+    may_fold_otherwise = not pattern.source.isascii() and FOLDS.search(pattern.source)
+    return not may_fold_otherwise and UNSURE.search(pattern.source) is None
 
 
 def _can_be(pattern: Pattern) -> bool:

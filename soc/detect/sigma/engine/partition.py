@@ -1,7 +1,7 @@
 """The rules for one origin of events, which share their questions and what is known of values."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ class Told(NamedTuple):
     fields: set[str]
 
 
+NONE: Hits = frozenset()
 NOTHING = Decided((), ())
 
 
@@ -43,8 +44,8 @@ class Partition:
         self._fields = tuple(one for one in asked if isinstance(one, str))
         self._columns = [ground.column(name) for name in self._fields]
         self._codes = [column.code for column in self._columns]
-        words = [one for one in asked if isinstance(one, int)]
-        self._keywords = ground.keywords(words) if words else None
+        numbers = [one for one in asked if isinstance(one, int)]
+        self._keywords, self._references = ground.keywords(numbers), ground.references(numbers)
         self._said = Classes(ground.spend)
         self._told = Told(set(), set())
         self._ground = ground
@@ -65,10 +66,10 @@ class Partition:
         if not self.rules:
             return NOTHING
         self._ground.make_room()
-        signature = self._signature(document)
-        if self._keywords:
-            signature = (*signature, self._said.number(self._keywords.may_hold(document)))
-        return self._decided(signature)
+        said = self._said.number(self._may_hold(document))
+        signature = (*self._signature(document), said)
+        known = self._known.get(signature)
+        return self._learn(signature) if known is None else known
 
     def decide_all(
         self,
@@ -83,21 +84,21 @@ class Partition:
         if not self.rules:
             return [NOTHING] * len(documents)
         self._ground.make_room()
-        signatures = self._signatures(shape, documents)
-        if self._keywords:
-            said = map(self._said.number, self._keywords.may_hold_each(documents, texts))
-            signatures = [(*one, number) for one, number in zip(signatures, said, strict=True)]
+        keys = self._resolver.keys(shape)
+        if keys is None:
+            return list(map(self.decide, documents))
+        signatures = self._signatures(keys, documents, self._said_of(shape, documents, texts))
         return [
             self._learn(signature) if known is None else known
             for signature, known in zip(signatures, map(self._known.get, signatures), strict=True)
         ]
 
     def _signatures(
-        self, shape: tuple[str, ...], documents: Sequence[Mapping[str, Any]]
+        self,
+        keys: Sequence[str | None],
+        documents: Sequence[Mapping[str, Any]],
+        said: Iterable[int],
     ) -> list[tuple[int, ...]]:
-        keys = self._resolver.keys(shape)
-        if keys is None:
-            return list(map(self._signature, documents))
         size = len(documents)
         codes = [
             repeat(column.absent, size)
@@ -105,7 +106,29 @@ class Partition:
             else column.codes(list(map(itemgetter(key), documents)))
             for column, key in zip(self._columns, keys, strict=True)
         ]
-        return list(zip(*codes, strict=True)) if codes else [()] * size
+        return list(zip(*codes, said, strict=True))
+
+    def _said_of(
+        self,
+        shape: tuple[str, ...],
+        documents: Sequence[Mapping[str, Any]],
+        texts: Sequence[bytes] | None,
+    ) -> Iterable[int]:
+        """Return the class of what each of *documents* may say besides its fields' values."""
+        parts: list[list[frozenset[int]]] = []
+        if self._keywords:
+            parts.append(self._keywords.may_hold_each(documents, texts))
+        if self._references:
+            parts.append(self._references.may_hold_each(shape, documents))
+        if not parts:
+            return repeat(self._said.number(NONE), len(documents))
+        whole = parts[0] if len(parts) == 1 else map(frozenset.union, *parts)
+        return list(map(self._said.number, whole))
+
+    def _may_hold(self, document: Mapping[str, Any]) -> Hits:
+        words = self._keywords.may_hold(document) if self._keywords else NONE
+        alike = self._references.hold(Event(document)) if self._references else NONE
+        return words | alike
 
     def _signature(self, document: Mapping[str, Any]) -> tuple[int, ...]:
         values = self._blank.copy()
@@ -115,10 +138,6 @@ class Partition:
         pairs = zip(self._columns, self._fields, strict=True)
         return tuple([column.code_of(event.find(name)) for column, name in pairs])
 
-    def _decided(self, signature: tuple[int, ...]) -> Decided:
-        known = self._known.get(signature)
-        return self._learn(signature) if known is None else known
-
     def told(self) -> Told:
         """Return what all signatures had up to now."""
         told = self._told
@@ -127,9 +146,8 @@ class Partition:
             told.ever.update(*(column.classes.hits[code] for code in codes))
             if codes - {column.absent}:
                 told.fields.add(name)
-        if self._keywords:
-            codes = {signature[-1] for signature in self._known}
-            told.ever.update(*(self._said.hits[code] for code in codes))
+        codes = {signature[-1] for signature in self._known}
+        told.ever.update(*(self._said.hits[code] for code in codes))
         return told
 
     def forget(self) -> None:

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from soc.detect.sigma.condition import (
     And,
     FieldExists,
     FieldIsNull,
     FieldMatch,
+    FieldReference,
     Keyword,
     Node,
     Not,
@@ -57,9 +58,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Maybe:
-    """A question of which it is only known whether it may be answered with yes."""
+    """A question of which it is only known whether it may be answered with yes.
+
+    why_not: what it means if it never may.
+    """
 
     atom: int
+    why_not: str
 
     def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - the protocol's
         """Return None if it may."""
@@ -68,19 +73,6 @@ class Maybe:
     def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return the question itself."""
         return frozenset({self.atom})
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """What only the whole event answers."""
-
-    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - as above
-        """Return None."""
-        return None
-
-    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
-        """Return None."""
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +91,33 @@ class Nor:
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Several:
-    """Parts of which the first that answers *ends* decides."""
+    """Parts of which the first that answers in one way decides."""
 
-    parts: tuple[Tree, ...]
-    ends: ClassVar[bool]
+    __slots__ = ("_atoms", "_others", "parts")
 
-    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
-        """Return *ends* as soon as one part answers so."""
-        found: bool | None = not self.ends
-        for part in self.parts:
-            answer = part.holds(hits, told=told)
-            if answer is self.ends:
-                return answer
-            found = None if answer is None else found
-        return found
+    def __init__(self, parts: Iterable[Tree]) -> None:
+        self.parts = tuple(parts)
+        self._atoms = frozenset(part.atom for part in self.parts if isinstance(part, Leaf))
+        self._others = tuple(part for part in self.parts if not isinstance(part, Leaf))
 
 
 class All(_Several):
     """Every part holds."""
 
     __slots__ = ()
-    ends = False
+
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
+        """Return False as soon as one part answers so."""
+        if not self._atoms <= hits:
+            return False
+        found = told if self._atoms else True
+        for part in self._others:
+            answer = part.holds(hits, told=told)
+            if answer is False:
+                return False
+            found = answer if answer is None else found
+        return found
 
     def anchors(self, uses: Uses) -> Hits | None:
         """Return those of one part."""
@@ -133,7 +129,20 @@ class Any(_Several):
     """One part holds."""
 
     __slots__ = ()
-    ends = True
+
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
+        """Return True as soon as one part answers so."""
+        found: bool | None = False
+        if not self._atoms.isdisjoint(hits):
+            if told:
+                return True
+            found = told
+        for part in self._others:
+            answer = part.holds(hits, told=told)
+            if answer:
+                return True
+            found = answer if answer is None else found
+        return found
 
     def anchors(self, uses: Uses) -> Hits | None:
         """Return those of all parts, if each has some."""
@@ -147,6 +156,7 @@ class Questions:
     def __init__(self) -> None:
         self.by_field: dict[str, dict[int, Node]] = {}
         self.keywords: dict[int, Keyword] = {}
+        self.references: dict[int, FieldReference] = {}
         self.uses: Counter[int] = Counter()
         self._numbers: dict[tuple[object, ...], int] = {}
 
@@ -154,22 +164,32 @@ class Questions:
         """Return *node* over numbered questions."""
         match node:
             case And():
-                return All(tuple(map(self.tree, node.parts)))
+                return All(map(self.tree, node.parts))
             case Or():
-                return Any(tuple(map(self.tree, node.parts)))
+                return Any(map(self.tree, node.parts))
             case Not():
                 return Nor(self.tree(node.part))
-            case FieldMatch() | FieldIsNull() | FieldExists():
-                is_usual = isinstance(node, FieldIsNull) or (
-                    isinstance(node, FieldExists) and not node.expected
-                )
-                return Leaf(self._number(node), key_of(node.field), is_usual)
-            case Keyword():
-                number = self._numbers.setdefault((Keyword, node.predicates), len(self._numbers))
-                self.keywords[number] = node
-                self.uses[number] += 1
-                return Maybe(number)
-        return Open()
+            case Keyword() | FieldReference():
+                return self._maybe(node)
+        is_usual = isinstance(node, FieldIsNull) or (
+            isinstance(node, FieldExists) and not node.expected
+        )
+        return Leaf(self._number(node), key_of(node.field), is_usual)
+
+    def _maybe(self, node: Keyword | FieldReference) -> Maybe:
+        if isinstance(node, Keyword):
+            number = self._open((Keyword, node.predicates))
+            self.keywords[number] = node
+            return Maybe(number, "no event has its words")
+        asked = (key_of(node.field), key_of(node.other), node.starts, node.ends)
+        number = self._open((FieldReference, *asked))
+        self.references[number] = node
+        return Maybe(number, f"{node.field} never compares so with {node.other}")
+
+    def _open(self, asked: tuple[object, ...]) -> int:
+        number = self._numbers.setdefault(asked, len(self._numbers))
+        self.uses[number] += 1
+        return number
 
     def _number(self, node: Atom) -> int:
         name = key_of(node.field)

@@ -223,3 +223,23 @@ def test_many_rules_together_say_what_they_say_alone(
     conditions: list[Node], events: list[dict[str, Any]]
 ) -> None:
     compare(conditions, events)
+
+
+def test_a_flood_of_new_texts_is_not_remembered_and_is_answered_alike() -> None:
+    rules = (rule("r", FieldMatch("s", "f", (Contains(("needle",)),), 1)),)
+    ruleset, ground = Ruleset(rules), Ground(rules)
+    partition = Partition([0], ground)
+    flood = [
+        {"f": f"{number} {'x' * 80}{'needle' * (number % 100 == 0)}"} for number in range(40_000)
+    ]
+
+    found = sum(len(outcome.hits) for outcome in ruleset.match_all(flood))
+    spent = []
+    for begin in range(0, len(flood), 1_000):
+        before = ground.used
+        partition.decide_all(("f",), flood[begin : begin + 1_000], None)
+        spent.append(ground.used - before)
+
+    assert found == 400
+    assert min(spent[:8]) > 100_000
+    assert max(spent[10:]) < 10_000
