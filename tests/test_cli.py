@@ -136,6 +136,29 @@ def test_a_switched_rule_is_on_the_record(run: Run) -> None:
     )
 
 
+def test_samples_are_shown_to_all_rules_if_asked(run: Run, tmp_path: Path) -> None:
+    for slug, other in (("buys", "sells"), ("sells", "looks")):
+        act, benign = slug.removesuffix("s"), other.removesuffix("s")
+        (tmp_path / f"{slug}.yml").write_text(
+            f"title: {slug}\nname: {slug}\nlogsource: {{product: shop}}\n"
+            f"detection: {{acts: {{event.action: {act}}}, condition: acts}}\n"
+        )
+        (tmp_path / f"{slug}.test.yml").write_text(
+            f"schema: commonwatch.rule-test/1\nrule: {slug}\nsamples:\n"
+            f"  - {{name: a, hits: 1, events: [{{event: {{event: {{dataset: shop, action: {act}}}}}}}]}}\n"
+            f"  - {{name: b, hits: 0, events: [{{event: {{event: {{dataset: shop, action: {benign}}}}}}}]}}\n"
+        )
+
+    alone, _, _ = run("rules", "test", str(tmp_path))
+    code, out, err = run("rules", "test", str(tmp_path), "--cross", "--json")
+
+    assert (alone, code) == (0, 1)
+    assert [(one["fires"], one["rule"]) for one in json.loads(out)["cross"]] == [("sells", "buys")]
+    assert err.strip() == (
+        f"{tmp_path / 'buys.test.yml'}: b: sells fires on it: mend that rule, or list it under also"
+    )
+
+
 def test_broken_content_is_told_by_place_and_stops_nothing_else(run: Run, home: Path) -> None:
     rule = home / "content" / "rules" / "broken.yml"
     rule.write_text(

@@ -51,20 +51,38 @@ def rules_check(paths: Paths = None, as_json: Json = False) -> None:
         raise typer.Exit(2)
 
 
-def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = False) -> None:
+def rules_test(
+    paths: Paths = None,
+    cross: Annotated[
+        bool, typer.Option("--cross", help="Also show each sample to all the other rules.")
+    ] = False,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
     """Run the samples beside rules; exit with 1 if one comes out otherwise.
 
-    Where there is a home, the results are written to its audit log, as evidence.
+    Where there is a home, the results are written to its audit log, as evidence. With --cross, a
+    table tells which rule fires on a sample of another; on a benign one it must not, unless the
+    sample lists it under also.
     """
-    from soc.app.testing import test_rules
+    from soc.app.testing import cross_rules, test_rules
     from soc.content.folders import packaged
 
-    results = test_rules(paths or [packaged("rules")], home)
+    asked = paths or [packaged("rules")]
+    results = test_rules(asked, home)
     failed = [result for result in results if result["problem"]]
+    summary = {"samples": len(results), "failed": len(failed), "results": results}
+    lines = [f"samples: {len(results)}, failed: {len(failed)}"]
+    if cross:
+        crossings, mistakes = cross_rules(asked)
+        failed += mistakes
+        summary |= {"cross": crossings, "cross_failed": len(mistakes)}
+        columns = ("fires", "rule", "sample", "benign", "explained")
+        lines += [f"crossings: {len(crossings)}, failed: {len(mistakes)}"]
+        lines += table(crossings, *columns) if crossings else []
     for result in failed:
         warn(f"{result['path']}: {result['sample']}: {result['problem']}")
-    summary = {"samples": len(results), "failed": len(failed), "results": results}
-    show(summary, as_json, [f"samples: {len(results)}, failed: {len(failed)}"])
+    show(summary, as_json, lines)
     if failed:
         raise typer.Exit(1)
 

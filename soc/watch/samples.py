@@ -89,14 +89,24 @@ def files(folder: Path) -> Iterator[Path]:
     yield from [folder] if folder.is_file() else sorted(folder.rglob(f"*{SUFFIX}"))
 
 
+def rule_file(path: Path) -> Path:
+    """Return the file with the rules that the samples in *path* are for."""
+    return path.with_name(path.name.removesuffix(SUFFIX) + ".yml")
+
+
+def read(path: Path) -> Samples:
+    """Return the samples in *path*; raises ContentError with all mistakes of the file."""
+    return load(path, Samples)
+
+
 def run(path: Path, intake: Intake) -> Iterator[Result]:
     """Yield what becomes of each sample in *path*, tried on the rule file beside it."""
     try:
-        given = load(path, Samples)
+        given = read(path)
     except ContentError as wrong:
         yield from (Result("", "", p.path, str(p)) for p in wrong.problems)
         return
-    beside = path.with_name(path.name.removesuffix(SUFFIX) + ".yml")
+    beside = rule_file(path)
     ruleset = load_rules([beside])
     for problem in ruleset.failed:
         yield Result(given.rule, "", path, str(problem))

@@ -19,6 +19,7 @@ from soc.ingest.parse import Intake
 from soc.respond import rehearsal
 from soc.respond.playbook import read
 from soc.watch import samples
+from soc.watch.crossfire import cross
 from soc.watch.samples import Sample, Samples
 
 RULES = packaged("rules")
@@ -126,6 +127,13 @@ def _loosen(rule: dict[str, Any], part: str) -> None:
         spares = re.search(rf"not {part}\b", rule["detection"]["condition"])
         always = {"no.such.field|exists": False}
         rule["detection"][part] = {"no.such.field|exists": True} if spares else always
+
+
+def test_no_rule_fires_on_a_benign_sample_of_another_unexplained() -> None:
+    crossings, mistakes = cross([RULES], INTAKE)
+
+    assert mistakes == []
+    assert [one.fires for one in crossings if one.benign and not one.explained] == []
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
