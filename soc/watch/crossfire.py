@@ -1,4 +1,4 @@
-"""Show the samples of every rule to all other rules: who fires on what is meant for another?
+"""Show the samples of every rule to all other rules, to see who fires on what is not for it.
 
 A rule that fires on a benign sample of another one is a false positive, unless the sample lists it
 under ``also``. On a sample that must hit, several rules may fire: that is told, and is no mistake.

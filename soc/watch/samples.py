@@ -82,6 +82,7 @@ class Result:
     sample: str
     path: Path
     problem: str
+    is_benign: bool = False
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -92,6 +93,11 @@ def files(folder: Path) -> Iterator[Path]:
 def rule_file(path: Path) -> Path:
     """Return the file with the rules that the samples in *path* are for."""
     return path.with_name(path.name.removesuffix(SUFFIX) + ".yml")
+
+
+def samples_of(path: Path) -> Path:
+    """Return where the samples of the rules in the file *path* are, if there are any."""
+    return path.with_name(path.stem + SUFFIX)
 
 
 def read(path: Path) -> Samples:
@@ -117,7 +123,8 @@ def run(path: Path, intake: Intake) -> Iterator[Result]:
         return
     for sample in given.samples:
         slug = sample.rule or given.rule
-        yield Result(slug, sample.name, path, _try(rules, slug, sample, intake))
+        words = _try(rules, slug, sample, intake)
+        yield Result(slug, sample.name, path, words, sample.is_benign)
 
 
 def _try(rules: Rules, slug: str, sample: Sample, intake: Intake) -> str:
