@@ -136,6 +136,80 @@ def test_a_switched_rule_is_on_the_record(run: Run) -> None:
     )
 
 
+def test_samples_are_shown_to_all_rules_if_asked(run: Run, tmp_path: Path) -> None:
+    for slug, other in (("buys", "sells"), ("sells", "looks")):
+        act, benign = slug.removesuffix("s"), other.removesuffix("s")
+        (tmp_path / f"{slug}.yml").write_text(
+            f"title: {slug}\nname: {slug}\nlogsource: {{product: shop}}\n"
+            f"detection: {{acts: {{event.action: {act}}}, condition: acts}}\n"
+        )
+        (tmp_path / f"{slug}.test.yml").write_text(
+            f"schema: commonwatch.rule-test/1\nrule: {slug}\nsamples:\n"
+            f"  - {{name: a, hits: 1, events: [{{event: {{event: {{dataset: shop, action: {act}}}}}}}]}}\n"
+            f"  - {{name: b, hits: 0, events: [{{event: {{event: {{dataset: shop, action: {benign}}}}}}}]}}\n"
+        )
+
+    alone, _, _ = run("rules", "test", str(tmp_path))
+    code, out, err = run("rules", "test", str(tmp_path), "--cross", "--json")
+
+    assert (alone, code) == (0, 1)
+    assert [(one["fires"], one["rule"]) for one in json.loads(out)["cross"]] == [("sells", "buys")]
+    assert err.strip() == (
+        f"{tmp_path / 'buys.test.yml'}: b: sells fires on it: mend that rule, or list it under also"
+    )
+
+
+def test_coverage_counts_what_is_switched_on_and_tested(run: Run, home: Path) -> None:
+    for slug, hits in (("buys", "1"), ("sells", "2"), ("looks", "0")):
+        act = slug.removesuffix("s")
+        (home / "content" / "rules" / f"{slug}.yml").write_text(
+            f"title: {slug}\nname: {slug}\ntags: [attack.t1213.003]\nlogsource: {{product: shop}}\n"
+            f"detection: {{acts: {{event.action: {act}}}, condition: acts}}\n"
+        )
+        (home / "content" / "rules" / f"{slug}.test.yml").write_text(
+            f"schema: commonwatch.rule-test/1\nrule: {slug}\nsamples:\n"
+            f"  - {{name: a, hits: {hits}, events: "
+            f"[{{event: {{event: {{dataset: shop, action: {act if hits != '0' else 'x'}}}}}}}]}}\n"
+            f"  - {{name: b, hits: 0, events: [{{event: {{event: {{dataset: shop, action: y}}}}}}]}}\n"
+        )
+    rules = str(home / "content" / "rules")
+
+    code, out, _ = run("rules", "coverage", rules)
+    (found,) = json.loads(out)["techniques"]
+    run("rules", "disable", "buys", "--reason", "a drill")
+    _, after, _ = run("rules", "coverage", rules, "--summary", "--json")
+    _, table, _ = run("rules", "coverage", rules, "--summary")
+
+    words = "buys, looks (untested), sells (failing)"
+    assert (code, found["score"], found["comment"]) == (0, 33, words)
+    words = "buys (disabled), looks (untested), sells (failing)"
+    assert json.loads(after) == [{"technique": "T1213.003", "score": 0, "rules": words}]
+    assert table.splitlines()[1].split()[:3] == ["T1213.003", "0", "buys"]
+
+
+def test_a_check_tells_warnings_and_ends_with_2_if_asked(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "mine" / "a.yml"
+    place.parent.mkdir()
+    place.write_text(
+        "title: A\nlogsource: {product: shop}\nsoc: {owner: team}\n"
+        "detection: {acts: {event.action: buy}, condition: acts}\n"
+    )
+
+    code, out, err = run("rules", "check", str(place.parent), "--json", at=None)
+    strict, _, _ = run("rules", "check", str(place.parent), "--strict", at=None)
+
+    message = "has no samples: write a.test.yml beside it"
+    assert (code, strict) == (0, 2)
+    assert err.strip() == f"{place}:1: warning: {message}"
+    assert json.loads(out) == {
+        "rules": 1,
+        "correlations": 0,
+        "failed": 0,
+        "warnings": 1,
+        "findings": [{"path": str(place), "line": 1, "message": message, "severity": "warning"}],
+    }
+
+
 def test_broken_content_is_told_by_place_and_stops_nothing_else(run: Run, home: Path) -> None:
     rule = home / "content" / "rules" / "broken.yml"
     rule.write_text(

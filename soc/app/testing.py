@@ -1,6 +1,7 @@
 """Run what stands beside rules and playbooks to test them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,33 @@ from soc.content import folders
 from soc.ingest.parse import Intake
 from soc.respond import rehearsal
 from soc.store.session import session
-from soc.watch import samples
+from soc.watch import crossfire, samples
 
 
 def test_rules(paths: Sequence[Path], home: Path) -> list[dict[str, Any]]:
     """Return what became of every sample; put it on the record of *home*, if there is one."""
-    intake = Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
-    results = [
+    results = run_samples(paths)
+    if (Home(home).path / "format").is_file():
+        _keep(Suite(home), results)
+    return [_told(one) for one in results]
+
+
+def run_samples(paths: Sequence[Path]) -> list[samples.Result]:
+    """Return what becomes of every sample in *paths*."""
+    intake = _intake()
+    return [
         result
         for path in paths
         for file in samples.files(path)
         for result in samples.run(file, intake)
     ]
-    if (Home(home).path / "format").is_file():
-        _keep(Suite(home), results)
-    return [
-        {"rule": r.rule, "sample": r.sample, "path": str(r.path), "problem": r.problem}
-        for r in results
-    ]
+
+
+def cross_rules(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return which rule fires on whose samples, and which of that is a mistake."""
+    crossings, mistakes = crossfire.cross(paths, _intake())
+    told = [{**asdict(one), "path": str(one.path)} for one in crossings]
+    return told, [_told(one) for one in mistakes]
 
 
 def test_playbooks(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -51,6 +61,14 @@ def test_playbooks(paths: Sequence[Path]) -> list[dict[str, Any]]:
         {"playbook": r.playbook, "test": r.test, "path": str(r.path), "problem": r.problem}
         for r in [*results, *untested]
     ]
+
+
+def _intake() -> Intake:
+    return Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
+
+
+def _told(one: samples.Result) -> dict[str, Any]:
+    return {"rule": one.rule, "sample": one.sample, "path": str(one.path), "problem": one.problem}
 
 
 def _keep(suite: Suite, results: Sequence[samples.Result]) -> None:

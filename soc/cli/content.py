@@ -20,6 +20,7 @@ def add(app: typer.Typer) -> None:
     rules.command("check")(rules_check)
     rules.command("test")(rules_test)
     rules.command("health")(rules_health)
+    rules.command("coverage")(rules_coverage)
     rules.command("convert")(rules_convert)
     rules.command("enable")(rules_enable)
     rules.command("disable")(rules_disable)
@@ -33,38 +34,79 @@ def add(app: typer.Typer) -> None:
     app.add_typer(playbooks, name="playbooks")
 
 
-def rules_check(paths: Paths = None, as_json: Json = False) -> None:
-    """Name every mistake in rules, as path:line: message; exit with 2 if there is one."""
-    from soc.content.folders import packaged
-    from soc.detect.sigma.load import load_rules  # defers pySigma
+def rules_check(
+    paths: Paths = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 2 for warnings too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Name every mistake in rules, as path:line: message; exit with 2 if there is one.
 
-    ruleset = load_rules(paths or [packaged("rules")])
-    for problem in ruleset.failed:
-        warn(problem)
+    Mistakes make a rule useless: it cannot be loaded, can never be true, or shares its id. Warnings
+    are about the rest: unknown techniques, rules that ask the same, selections that no condition
+    uses, costly patterns, missing samples.
+    """
+    from soc.content.folders import packaged
+    from soc.detect.sigma.lint.check import check  # defers pySigma
+    from soc.detect.sigma.load import load_rules
+
+    asked = paths or [packaged("rules")]
+    ruleset = load_rules(asked)
+    findings = check(asked, ruleset)
+    for finding in findings:
+        warn(finding)
     result = {
         "rules": len(ruleset.rules),
         "correlations": len(ruleset.correlations),
         "failed": len(ruleset.failed),
+        "warnings": sum(not one.is_error for one in findings),
     }
-    show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
-    if ruleset.failed:
+    told = [
+        {
+            "path": str(one.problem.path),
+            "line": one.problem.line,
+            "message": one.problem.message,
+            "severity": "error" if one.is_error else "warning",
+        }
+        for one in findings
+    ]
+    lines = [f"{key}: {value}" for key, value in result.items()]
+    show({**result, "findings": told}, as_json, lines)
+    if any(one.is_error or strict for one in findings):
         raise typer.Exit(2)
 
 
-def rules_test(paths: Paths = None, home: HomeOption = HOME, as_json: Json = False) -> None:
+def rules_test(
+    paths: Paths = None,
+    cross: Annotated[
+        bool, typer.Option("--cross", help="Also show each sample to all the other rules.")
+    ] = False,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
     """Run the samples beside rules; exit with 1 if one comes out otherwise.
 
-    Where there is a home, the results are written to its audit log, as evidence.
+    Where there is a home, the results are written to its audit log, as evidence. With --cross, a
+    table tells which rule fires on a sample of another; on a benign one it must not, unless the
+    sample lists it under also.
     """
-    from soc.app.testing import test_rules
+    from soc.app.testing import cross_rules, test_rules
     from soc.content.folders import packaged
 
-    results = test_rules(paths or [packaged("rules")], home)
+    asked = paths or [packaged("rules")]
+    results = test_rules(asked, home)
     failed = [result for result in results if result["problem"]]
+    summary = {"samples": len(results), "failed": len(failed), "results": results}
+    lines = [f"samples: {len(results)}, failed: {len(failed)}"]
+    if cross:
+        crossings, mistakes = cross_rules(asked)
+        failed += mistakes
+        summary |= {"cross": crossings, "cross_failed": len(mistakes)}
+        columns = ("fires", "rule", "sample", "benign", "explained")
+        lines += [f"crossings: {len(crossings)}, failed: {len(mistakes)}"]
+        lines += table(crossings, *columns) if crossings else []
     for result in failed:
         warn(f"{result['path']}: {result['sample']}: {result['problem']}")
-    summary = {"samples": len(results), "failed": len(failed), "results": results}
-    show(summary, as_json, [f"samples: {len(results)}, failed: {len(failed)}"])
+    show(summary, as_json, lines)
     if failed:
         raise typer.Exit(1)
 
@@ -83,6 +125,35 @@ def rules_health(
     rows = [{**one, "why": "; ".join(one["why"])} for one in found]
     columns = ("rule", "state", "events", "hits", "errors", "last_hit", "why")
     show(found, as_json, table(rows, *columns))
+
+
+def rules_coverage(
+    paths: Paths = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print a table for people instead.")
+    ] = False,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Print which ATT&CK techniques rules cover, as a layer for the ATT&CK Navigator.
+
+    A score is the share of a technique's rules that are switched on and pass their samples, of a
+    hundred. By default the rules in use at the home are taken; without a home, the packaged ones.
+    """
+    from soc.app.coverage import coverage  # defers pySigma
+    from soc.detect.sigma.navigator import is_aadapt, is_known, layer
+
+    covered, ruleset = coverage(paths, home)
+    for problem in ruleset.failed:
+        warn(problem)
+    for one in covered:
+        if not is_known(one.technique) and not is_aadapt(one.technique):
+            warn(f"{one.technique}: no technique of this version: soc rules check says where")
+    if not summary:
+        show(layer(covered), as_json=True)
+        return
+    rows = [{"technique": one.technique, "score": one.score, "rules": one.words} for one in covered]
+    show(rows, as_json, table(rows, "technique", "score", "rules"))
 
 
 def rules_convert(

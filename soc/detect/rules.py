@@ -34,7 +34,13 @@ FIELDS = {
     "source.ip": EntityKind.IP,
     "client.ip": EntityKind.IP,
     "host.name": EntityKind.HOST,
+    "IpAddress": EntityKind.IP,
+    "TargetUserName": EntityKind.ACCOUNT,
+    "SubjectUserName": EntityKind.ACCOUNT,
+    "Hostname": EntityKind.HOST,
+    "Computer": EntityKind.HOST,
 }
+"""Whom a field of an event names; the last five are what Windows calls them."""
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
 TOGETHER = 1_000
 """Events that are matched at once."""

@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from soc import clock
-from soc.detect.sigma.cache import RuleCache, default_folder
+from soc.detect.sigma.cache import RuleCache
 from soc.detect.sigma.event import Document, field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
@@ -49,11 +49,15 @@ class Scan(Iterator[dict[str, Any]]):
     """The hits of a scan, one for each event and rule, and in the end its figures."""
 
     def __init__(
-        self, rules: Sequence[Path], events: Sequence[Path], pipelines: Sequence[str] | None
+        self,
+        rules: Sequence[Path],
+        events: Sequence[Path],
+        pipelines: Sequence[str] | None,
+        cache: RuleCache | None,
     ) -> None:
         self._began = clock.monotonic()
         self._cpu = _cpu_seconds()
-        self._ruleset = load_rules(rules, pipelines, RuleCache(default_folder()))
+        self._ruleset = load_rules(rules, pipelines, cache)
         self._files = [file for path in events for file in _files(path)]
         self._events = 0
         self._hits = 0
@@ -124,14 +128,17 @@ class Scan(Iterator[dict[str, Any]]):
 
 
 def scan(
-    rules: Sequence[Path], events: Sequence[Path], pipelines: Sequence[str] | None = None
+    rules: Sequence[Path],
+    events: Sequence[Path],
+    pipelines: Sequence[str] | None = None,
+    cache: RuleCache | None = None,
 ) -> Scan:
     """Return the hits of *rules* on *events*, files or folders, as they are found.
 
-    pipelines: names; None are the usual ones, ``none`` is none. Raises Refused for a pipeline or
-    a path that does not exist.
+    pipelines: names; None are the usual ones, ``none`` is none. cache: where compiled rules are
+    found again. Raises Refused for a pipeline or a path that does not exist.
     """
-    return Scan(rules, events, pipelines)
+    return Scan(rules, events, pipelines, cache)
 
 
 def _told(hit: Hit, seen: Seen, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,10 @@ KEYS = {"identifier": "id", "tag": "tags"}
 
 def read_about(source: Source) -> tuple[dict[str, Any], list[SigmaError]]:
     """Return the fields that rules and correlations share, and all that is wrong with them."""
-    read, found = SigmaRule.from_dict_common_params(dict(source.plain), collect_errors=True)
+    plain = dict(source.plain)
+    if not isinstance(plain.get("id", ""), str):
+        plain["id"] = str(plain["id"])  # pySigma says what is wrong with it of text alone
+    read, found = SigmaRule.from_dict_common_params(plain, collect_errors=True)
     errors = [_placed(error, source) for error in found]
     extras, more = _extras(source)
     if errors or more:

@@ -7,7 +7,6 @@ unless it was changed so shortly before that the clock could not tell.
 import hashlib
 import logging
 import os
-import time
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -40,7 +39,6 @@ class _File(msgspec.Struct, array_like=True):
 
 class _Written(msgspec.Struct):
     code: str
-    at: int
     files: dict[str, _File]
     drafts: dict[str, Compiled]
 
@@ -53,7 +51,8 @@ class Kept:
 
     def __init__(self, written: _Written | None = None, place: Path | None = None) -> None:
         self.place = place
-        self._old = written or _Written("", 0, {}, {})
+        self._old = written or _Written("", {}, {})
+        self._at = place.stat().st_mtime_ns if written and place else 0
         self._files: dict[str, _File] = {}
         self._drafts: dict[str, Compiled] = {}
 
@@ -65,7 +64,7 @@ class Kept:
         is_same = (
             known is not None
             and (known.mtime_ns, known.size, known.inode) == file[1:]
-            and file.mtime_ns + SURE_AFTER < self._old.at
+            and file.mtime_ns + SURE_AFTER < self._at
         )
         digest = known.digest if known and is_same else _digest_of(file.path)
         drafts = self._old.drafts.get(digest)
@@ -83,10 +82,10 @@ class Kept:
     def written(self) -> _Written | None:
         """Return what is to be written, or None if that is there already."""
         if self._files == self._old.files and all(
-            one.mtime_ns + SURE_AFTER < self._old.at for one in self._files.values()
+            one.mtime_ns + SURE_AFTER < self._at for one in self._files.values()
         ):
             return None
-        return _Written(_code(), time.time_ns(), self._files, self._drafts)
+        return _Written(_code(), self._files, self._drafts)
 
 
 class RuleCache:
@@ -104,7 +103,10 @@ class RuleCache:
         place = self.folder / f"rules-{name[:16]}.msgpack"
         if place not in self._known and (written := _read(place)) is not None:
             self._known[place] = written
-        return Kept(self._known.get(place), place)
+        try:
+            return Kept(self._known.get(place), place)
+        except OSError:  # it was taken away meanwhile
+            return Kept(None, place)
 
     def close(self, kept: Kept) -> None:
         """Write what changed."""
@@ -122,12 +124,6 @@ class RuleCache:
                 old.unlink()
         except (OSError, OverflowError, UnicodeError) as why:
             logging.getLogger(__name__).info("compiled rules are not kept: %s", why)
-
-
-def default_folder() -> Path:
-    """Return where a user's caches lie, by the XDG Base Directory Specification."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "commonwatch"
 
 
 def _read(place: Path) -> _Written | None:

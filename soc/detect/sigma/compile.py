@@ -3,7 +3,7 @@
 Mistakes are pySigma's errors, each with the place in the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sigma.conditions import (
@@ -38,10 +38,11 @@ def compile_detection(detection: Mapping[str, Any], reader: Reader) -> Node:
     conditions = written if isinstance(written, list) else [written]
     if not conditions or not all(isinstance(text, str) for text in conditions):
         raise SigmaConditionError("a condition is text, or a list of texts", source=at)
-    return any_of(_resolve(_parse(text, at), selections, at) for text in conditions)
+    return any_of(_resolve(parse(text, at), selections, at) for text in conditions)
 
 
-def _parse(text: str, at: SigmaRuleLocation) -> ConditionItem:
+def parse(text: str, at: SigmaRuleLocation) -> ConditionItem:
+    """Return a condition as pySigma reads it; raise its errors."""
     try:
         parsed = SigmaCondition(text, EmptySigmaDetections(), at).parse(postprocess=False)
     except SigmaConditionError as error:
@@ -63,7 +64,7 @@ def _resolve(item: object, selections: Mapping[str, Node], at: SigmaRuleLocation
         return selections[item.identifier]
     if isinstance(item, ConditionSelector):
         link = all_of if item.cond_class is ConditionAND else any_of
-        return link(selections[name] for name in _selected(item.pattern, selections, at))
+        return link(selections[name] for name in selected(item.pattern, selections, at))
     if not isinstance(item, ConditionItem):
         raise SigmaConditionError("the condition cannot be read", source=at)
     parts = [_resolve(part, selections, at) for part in item.args]
@@ -72,7 +73,7 @@ def _resolve(item: object, selections: Mapping[str, Node], at: SigmaRuleLocation
     return all_of(parts) if isinstance(item, ConditionAND) else any_of(parts)
 
 
-def _selected(pattern: str, selections: Mapping[str, Node], at: SigmaRuleLocation) -> list[str]:
+def selected(pattern: str, selections: Iterable[str], at: SigmaRuleLocation) -> list[str]:
     """Return the selections that *pattern* names; those with ``_`` in front only if it has it."""
     wanted = "*" if pattern == "them" else pattern
     names = [

@@ -44,6 +44,10 @@ DATASETS: Mapping[str, tuple[LogSource, ...]] = MappingProxyType(
             LogSource(product="linux", service="auth"),
         ),
         "system.auth": (LogSource(product="linux", service="auth"),),
+        "syslog": (LogSource(product="linux", service="syslog"),),
+        "system.syslog": (LogSource(product="linux", service="syslog"),),
+        "auditd.log": (LogSource(product="linux", service="auditd"),),
+        "auditd_manager.auditd": (LogSource(product="linux", service="auditd"),),
     }
 )
 

@@ -1,0 +1,1 @@
+"""Say what is wrong with rules that load all the same."""
