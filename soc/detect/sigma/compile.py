@@ -38,10 +38,11 @@ def compile_detection(detection: Mapping[str, Any], reader: Reader) -> Node:
     conditions = written if isinstance(written, list) else [written]
     if not conditions or not all(isinstance(text, str) for text in conditions):
         raise SigmaConditionError("a condition is text, or a list of texts", source=at)
-    return any_of(_resolve(_parse(text, at), selections, at) for text in conditions)
+    return any_of(_resolve(parse(text, at), selections, at) for text in conditions)
 
 
-def _parse(text: str, at: SigmaRuleLocation) -> ConditionItem:
+def parse(text: str, at: SigmaRuleLocation) -> ConditionItem:
+    """Return the condition *text* as a tree of names; raise pySigma's errors."""
     try:
         parsed = SigmaCondition(text, EmptySigmaDetections(), at).parse(postprocess=False)
     except SigmaConditionError as error:

@@ -14,7 +14,7 @@ from soc.detect.sigma.condition import Node
 from soc.detect.sigma.correlation import is_correlation, read_correlation
 from soc.detect.sigma.pipelines import chosen, names_of, needs_of
 from soc.detect.sigma.predicate import Equals, Number
-from soc.detect.sigma.rule import Correlation, LogSource, Rule
+from soc.detect.sigma.rule import About, Correlation, LogSource, Rule
 from soc.detect.sigma.ruleset import Ruleset
 from soc.detect.sigma.selection import Reader
 from soc.detect.sigma.slug import name_all
@@ -40,7 +40,7 @@ def load_rules(paths: Sequence[Path], pipelines: Sequence[str] | None = None) ->
     problems += clashes
     rules = [_rule(one, slug, names) for one, slug in named if not is_correlation(one)]
     slugs = _references(named, [rule for rule in rules if isinstance(rule, Rule)])
-    counts = [_correlation(one, slug, slugs) for one, slug in named if is_correlation(one)]
+    counts = _correlations([(one, slug) for one, slug in named if is_correlation(one)], slugs)
     problems += [made for made in [*rules, *counts] if isinstance(made, Problem)]
     return Ruleset(
         tuple(rule for rule in rules if isinstance(rule, Rule)),
@@ -81,6 +81,27 @@ def _rule(source: Source, slug: str, pipelines: Sequence[str]) -> Rule | Problem
     selections = tuple(name for name in source.plain["detection"] if name != "condition")
     condition = all_of([*needs, detection])
     return Rule(**about, logsource=logsource, condition=condition, selections=selections)
+
+
+def _correlations(
+    named: Sequence[tuple[Source, str]], slugs: dict[str, str]
+) -> list[Correlation | Problem]:
+    """Return the correlations of *named*, those that others count before these.
+
+    slugs: as ``_references`` makes them, of the rules; correlations are added as they are read.
+    """
+    made: list[Correlation | Problem] = []
+    waiting = list(named)
+    while waiting:
+        read = [(one, slug, _correlation(one, slug, slugs)) for one, slug in waiting]
+        done = [(one, new) for one, _, new in read if isinstance(new, Correlation)]
+        if not done:
+            return [*made, *(new for *_, new in read)]
+        made += [new for _, new in done]
+        for source, new in done:
+            slugs |= _words(source, new)
+        waiting = [(one, slug) for one, slug, new in read if not isinstance(new, Correlation)]
+    return made
 
 
 def _correlation(source: Source, slug: str, slugs: Mapping[str, str]) -> Correlation | Problem:
@@ -134,6 +155,11 @@ def _references(named: Sequence[tuple[Source, str]], rules: Sequence[Rule]) -> d
     references: dict[str, str] = {}
     for source, slug in named:
         if slug in loaded:
-            words = (slug, loaded[slug].id, str(source.plain.get("name", "")))
-            references |= {word: slug for word in words if word}
+            references |= _words(source, loaded[slug])
     return references
+
+
+def _words(source: Source, about: About) -> dict[str, str]:
+    """Return the slug of a loaded rule by each word that may refer to it."""
+    words = (about.name, about.id, str(source.plain.get("name", "")))
+    return {word: about.name for word in words if word}
