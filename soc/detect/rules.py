@@ -9,14 +9,13 @@ import orjson
 
 from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
-from soc.detect.sigma.chain import Chain, Place
+from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Clocks
 from soc.detect.sigma.correlate import Correlated, Seen
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
-from soc.detect.sigma.rule import About, Correlation, CountKind, Hit
+from soc.detect.sigma.rule import About, Correlation, Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
-from soc.detect.sigma.threshold import shown
 from soc.detect.tally import Columns, Line, Tally
 from soc.detect.watermark import Progress
 from soc.model.event import Batch
@@ -43,7 +42,6 @@ FIELDS = {
 }
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
 NOTHING = Event({})
-COUNTED = {CountKind.TEMPORAL: "rules", CountKind.TEMPORAL_ORDERED: "rules"}
 MAX_MATCHES = 20
 
 
@@ -200,13 +198,7 @@ class Rules:
         made = (entity(FIELDS[name], value) for name, value in grouped if name in FIELDS)
         entities = [whom for whom in made if whom]
         whom = entities[0] if entities else _of_group(one, dict(grouped), line)
-        counted = Match(
-            selection=str(one.kind),
-            field=", ".join(one.counted) or COUNTED.get(one.kind, "events"),
-            value=shown(result.counted),
-        )
-        matched = [Match(selection="group-by", field=name, value=value) for name, value in grouped]
-        tally = self._tally(found, one, whom, at, lambda: (*matched, counted))
+        tally = self._tally(found, one, whom, at, lambda: matches_of(one, result))
         tally.named.update(entities)
         return tally
 

@@ -18,6 +18,7 @@ from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parsers.evtx import read_evtx
 from soc.ingest.parsers.windows import TIMES, flatten, is_nested, time_of
 from soc.model.value import rfc3339
+from soc.watch.together import Together
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
@@ -53,6 +54,7 @@ class Scan(Iterator[dict[str, Any]]):
         self._failed: list[dict[str, Any]] = []
         self._failures = 0
         self._broken: list[dict[str, Any]] = []
+        self._together = Together(self._ruleset)
         self._stream = self._scan()
 
     def __next__(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Scan(Iterator[dict[str, Any]]):
             ],
             "pipelines": list(self._ruleset.pipelines),
             "hits": self._hits,
+            "hits_left_out": self._together.left_out,
             "rules_hit": len(self._rules_hit),
             "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
             "wall_seconds": round(clock.monotonic() - self._began, 3),
@@ -91,12 +94,35 @@ class Scan(Iterator[dict[str, Any]]):
                     continue
                 self._events += 1
                 hits, errors = self._ruleset.match(seen.document)
+                if self._together:
+                    self._correlate(hits, seen, seen.document)
                 for hit in hits:
-                    self._hits += 1
-                    self._rules_hit.add(hit.rule.name)
-                    yield _told(hit, seen, seen.document)
+                    if hit.rule.name not in self._ruleset.silent:
+                        self._note(hit.rule.name)
+                        yield _told(hit, seen, seen.document)
                 for failure in errors:
                     self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
+        for name, line in self._together.results():
+            self._note(name)
+            yield line
+
+    def _note(self, rule: str) -> None:
+        self._hits += 1
+        self._rules_hit.add(rule)
+
+    def _correlate(self, hits: list[Hit], seen: Seen, document: Mapping[str, Any]) -> None:
+        """Keep *hits* for those that count them; an event without a time is a failure."""
+        counted = [hit for hit in hits if self._together.counts(hit)]
+        try:
+            moment = time_of(document)
+        except Refused as timeless:
+            if counted:
+                self._fail(seen, f"it cannot be correlated: {timeless.reason}")
+            return
+        self._together.hear(moment)
+        if counted:
+            for reason in self._together.take(counted, moment, seen.file, seen.line):
+                self._fail(seen, reason)
 
     def _fail(self, seen: Seen, reason: str) -> None:
         self._failures += 1

@@ -11,6 +11,8 @@ from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Above, Counts
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.text import exactly
+from soc.detect.sigma.threshold import shown
+from soc.model.finding import Match
 from soc.model.value import MICROSECOND, bounded
 
 RULES = frozenset({CountKind.TEMPORAL, CountKind.TEMPORAL_ORDERED})
@@ -95,7 +97,7 @@ class Chain:
         kept: dict[str, Counts] = {}
         for one in self.correlations:
             name, old = one.name, counts.get(one.name, Counts())
-            hits = sorted([*seen.get(name, ()), *made[name]], key=lambda hit: hit.came)
+            hits = sorted([*made[name], *seen.get(name, ())], key=lambda hit: hit.came)
             results, kept[name] = correlate(
                 one,
                 hits,
@@ -116,6 +118,15 @@ class Chain:
             asked_of(one) is not Asked.AT_ONCE and counts.get(one.name, Counts()).groups
             for one in self.correlations
         )
+
+
+def matches_of(one: Correlation, result: Correlated) -> tuple[Match, ...]:
+    """Return what made *one* true: the group, and what was measured."""
+    field = ", ".join(one.counted) or ("rules" if one.kind in RULES else "events")
+    measured = Match(selection=str(one.kind), field=field, value=shown(result.counted))
+    group = zip(one.group_by, result.group, strict=True)
+    matches = (Match(selection="group-by", field=name, value=value) for name, value in group)
+    return (*matches, measured)
 
 
 def _hits_of(name: str, result: Correlated) -> Iterator[tuple[str, Seen]]:
