@@ -20,6 +20,7 @@ from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parsers.evtx import read_evtx
 from soc.ingest.parsers.windows import TIMES, flatten, is_nested, time_of
 from soc.model.value import rfc3339
+from soc.watch.together import Together
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
@@ -65,6 +66,7 @@ class Scan(Iterator[dict[str, Any]]):
         self._failed: list[dict[str, Any]] = []
         self._failures = 0
         self._broken: list[dict[str, Any]] = []
+        self._together = Together(self._ruleset)
         self._stream = self._scan()
 
     def __next__(self) -> dict[str, Any]:
@@ -89,6 +91,7 @@ class Scan(Iterator[dict[str, Any]]):
             ],
             "pipelines": list(self._ruleset.pipelines),
             "hits": self._hits,
+            "hits_left_out": self._together.left_out,
             "rules_hit": len(self._rules_hit),
             "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
             "wall_seconds": round(clock.monotonic() - self._began, 3),
@@ -105,19 +108,42 @@ class Scan(Iterator[dict[str, Any]]):
                 else:
                     events.append((seen, seen.document))
             yield from self._match(events)
+        for name, line in self._together.results():
+            self._note(name)
+            yield line
 
     def _match(self, events: Sequence[tuple[Seen, Document]]) -> Iterator[dict[str, Any]]:
         self._events += len(events)
         texts = [seen.text for seen, _ in events if seen.text is not None]
         written = texts if len(texts) == len(events) else None
         outcomes = self._ruleset.match_all([document for _, document in events], written)
-        for (seen, document), outcome in zip(events, outcomes, strict=True):
-            for hit in outcome.hits:
-                self._hits += 1
-                self._rules_hit.add(hit.rule.name)
-                yield _told(hit, seen, document)
-            for failure in outcome.errors:
+        for (seen, document), (hits, errors) in zip(events, outcomes, strict=True):
+            if self._together:
+                self._correlate(hits, seen, document)
+            for hit in hits:
+                if hit.rule.name not in self._ruleset.silent:
+                    self._note(hit.rule.name)
+                    yield _told(hit, seen, document)
+            for failure in errors:
                 self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
+
+    def _note(self, rule: str) -> None:
+        self._hits += 1
+        self._rules_hit.add(rule)
+
+    def _correlate(self, hits: Sequence[Hit], seen: Seen, document: Document) -> None:
+        """Keep *hits* for those that count them; an event without a time is a failure."""
+        counted = [hit for hit in hits if self._together.counts(hit)]
+        try:
+            moment = time_of(document)
+        except Refused as timeless:
+            if counted:
+                self._fail(seen, f"it cannot be correlated: {timeless.reason}")
+            return
+        self._together.hear(moment)
+        if counted:
+            for reason in self._together.take(counted, moment, seen.file, seen.line):
+                self._fail(seen, reason)
 
     def _fail(self, seen: Seen, reason: str) -> None:
         self._failures += 1

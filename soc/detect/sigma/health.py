@@ -73,7 +73,11 @@ class Examiner:
         seen = self._seen()
         rules = [self._of(rule, seen.get(rule.name, _Seen())) for rule in self._ruleset.rules]
         states = {one.about.name: one.state for one in rules}
-        return [*rules, *(_counting(one, states) for one in self._ruleset.correlations)]
+        counting: list[Health] = []
+        for one in self._ruleset.correlations:
+            counting.append(_counting(one, states))
+            states[one.name] = counting[-1].state
+        return [*rules, *counting]
 
     def _seen(self) -> dict[str, _Seen]:
         seen: dict[str, _Seen] = {}

@@ -9,7 +9,7 @@ from soc.detect.sigma.draft import Draft, Mistake
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.files import RuleFile, find_files
 from soc.detect.sigma.pipelines import chosen
-from soc.detect.sigma.rule import Correlation, Rule
+from soc.detect.sigma.rule import About, Correlation, Rule
 from soc.detect.sigma.ruleset import Ruleset
 from soc.detect.sigma.slug import Entry, name_all
 from soc.errors import Problem
@@ -38,18 +38,17 @@ def load_rules(
         one.made.rule(one.path, slug) for one, slug in named if isinstance(one.made, Draft)
     )
     slugs = _references(named, rules)
-    counts: list[Correlation] = []
+    written: list[tuple[Correlated, str]] = []
     for one, slug in named:
         if isinstance(one.made, Mistake):
             problems.append(Problem(one.path, one.made.line, one.made.message))
         elif not isinstance(one.made, Draft):
-            made = _correlation(one.made, slug, slugs)
-            if isinstance(made, Problem):
-                problems.append(made)
-            else:
-                counts.append(made)
+            written.append((one.made, slug))
+    counts = _correlations(written, slugs)
+    problems += [made for made in counts if isinstance(made, Problem)]
+    correlations = tuple(made for made in counts if isinstance(made, Correlation))
     databases = Databases(cache.folder if cache else None)
-    return Ruleset(rules, tuple(counts), tuple(sorted(problems)), names, databases)
+    return Ruleset(rules, correlations, tuple(sorted(problems)), names, databases)
 
 
 def _entries(
@@ -82,10 +81,29 @@ def _compiled(file: RuleFile, pipelines: Sequence[str]) -> tuple[list[Entry], li
     return [one for one in found if not isinstance(one, Problem)], problems
 
 
-def _correlation(one: "Correlated", slug: str, slugs: dict[str, str]) -> Correlation | Problem:
+def _correlations(
+    written: "Sequence[tuple[Correlated, str]]", slugs: dict[str, str]
+) -> list[Correlation | Problem]:
+    """Return the correlations of *written*, those that others count before these.
+
+    slugs: as ``_references`` makes them, of the rules; correlations are added as they are read.
+    """
+    if not written:
+        return []
     from soc.detect.sigma.drafting import compile_correlation  # pySigma
 
-    return compile_correlation(one.source, slug, slugs)
+    made: list[Correlation | Problem] = []
+    waiting = list(written)
+    while waiting:
+        read = [(one, slug, compile_correlation(one.source, slug, slugs)) for one, slug in waiting]
+        done = [(one, new) for one, _, new in read if isinstance(new, Correlation)]
+        if not done:
+            return [*made, *(new for *_, new in read)]
+        made += [new for _, new in done]
+        for one, new in done:
+            slugs |= _words(one.place.name, new)
+        waiting = [(one, slug) for one, slug, new in read if not isinstance(new, Correlation)]
+    return made
 
 
 def _references(named: Sequence[tuple[Entry, str]], rules: Sequence[Rule]) -> dict[str, str]:
@@ -94,6 +112,10 @@ def _references(named: Sequence[tuple[Entry, str]], rules: Sequence[Rule]) -> di
     references: dict[str, str] = {}
     for entry, slug in named:
         if slug in loaded:
-            words = (slug, loaded[slug].id, entry.place.name)
-            references |= {word: slug for word in words if word}
+            references |= _words(entry.place.name, loaded[slug])
     return references
+
+
+def _words(written: str, about: About) -> dict[str, str]:
+    """Return the slug of a loaded rule by each word that may refer to it."""
+    return {word: about.name for word in (about.name, about.id, written) if word}

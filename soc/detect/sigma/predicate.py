@@ -5,6 +5,7 @@ Several needles in one predicate mean: any of them. ``cost`` orders the question
 
 from datetime import datetime
 from enum import StrEnum
+from fractions import Fraction
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, ClassVar
@@ -101,15 +102,16 @@ class Number(_Question, frozen=True):
 
 
 class Order(StrEnum):
-    """How a value compares with a number: lt <, lte <=, gt >, gte >=, eq =."""
+    """How a value compares with a number: lt <, lte <=, gt >, gte >=, eq =, neq not =."""
 
     LT = "lt"
     LTE = "lte"
     GT = "gt"
     GTE = "gte"
     EQ = "eq"
+    NEQ = "neq"
 
-    def holds(self, left: float, right: float) -> bool:
+    def holds(self, left: float | Fraction, right: float | Fraction) -> bool:
         """Return whether *left* stands in this order to *right*."""
         match self:
             case Order.LT:
@@ -120,6 +122,8 @@ class Order(StrEnum):
                 return left > right
             case Order.GTE:
                 return left >= right
+            case Order.NEQ:
+                return left != right
         return left == right
 
 
