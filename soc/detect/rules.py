@@ -12,11 +12,10 @@ from soc.detect.detector import Failure, Observed
 from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Clocks
 from soc.detect.sigma.correlate import Correlated, Seen
-from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
-from soc.detect.tally import Columns, Line, Tally
+from soc.detect.tally import Columns, Heard, Line, Tally
 from soc.detect.watermark import Progress
 from soc.model.event import Batch
 from soc.model.finding import Match
@@ -27,7 +26,6 @@ from soc.model.value import (
     bounded,
     bucket_of,
     entity,
-    micros,
     moment_of,
 )
 from soc.settings import Detect
@@ -49,7 +47,6 @@ FIELDS = {
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
 TOGETHER = 1_000
 """Events that are matched at once."""
-NOTHING = Event({})
 MAX_MATCHES = 20
 
 
@@ -97,12 +94,14 @@ class Rules:
         found: Tallies = {}
         look = _Look(self._chain, Clocks(state.sources, self._settings.lateness, state.passed))
         columns = Columns(batch)
-        for row, outcome in enumerate(self._match(batch.column("raw"))):
-            look.failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
-            if not (outcome.hits or self._chain):
+        outcomes = self._match(batch.column("raw"))
+        for row, (outcome, heard) in enumerate(zip(outcomes, columns.heard(), strict=True)):
+            place = look.hear(heard) if self._chain else Place(heard.at, heard.seq)
+            if outcome.errors:
+                look.failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
+            if not outcome.hits:
                 continue
-            line = columns.line(row, outcome.hits[0].event if outcome.hits else NOTHING)
-            place = look.hear(line)
+            line = columns.line(row, outcome.hits[0].event)
             for hit in outcome.hits:
                 look.count(hit, line, place)
                 if hit.rule.name not in self._rules.silent:
@@ -225,12 +224,11 @@ class _Look:
         self.failures: set[Failure] = set()
         self._chain = chain
 
-    def hear(self, line: Line) -> Place:
-        """Let the clocks hear of *line*; return where it stands."""
-        at, passed = micros(line.ts), self.clocks.passed
-        source, arrived = bounded(line.source), micros(line.ingested)
-        is_late = self.clocks.hear(line.seq, source, at, arrived)
-        return Place(at, line.seq, passed, self.clocks.awaited, is_late=is_late)
+    def hear(self, heard: Heard) -> Place:
+        """Let the clocks hear of an event; return where it stands."""
+        passed = self.clocks.passed
+        is_late = self.clocks.hear(*heard)
+        return Place(heard.at, heard.seq, passed, self.clocks.awaited, is_late)
 
     def count(self, hit: Hit, line: Line, place: Place) -> None:
         """Show *hit* to the correlations that count it."""

@@ -1,16 +1,18 @@
 """Events of a batch as rules see them, and what findings say of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import About
 from soc.model.event import Batch
 from soc.model.finding import Finding, Match
-from soc.model.value import Entity, EntityKind, entity, short
+from soc.model.value import Entity, EntityKind, bounded, entity, short
 
 COLUMNS = {
     "wallet": EntityKind.WALLET,
@@ -37,6 +39,15 @@ class Line:
     named: tuple[Entity, ...]
 
 
+class Heard(NamedTuple):
+    """When an event happened and arrived, in microseconds since 1970, and who sent it."""
+
+    seq: int
+    source: str
+    at: int
+    arrived: int
+
+
 class Columns:
     """What the columns of a batch say; each is read when the first event needs it."""
 
@@ -52,6 +63,16 @@ class Columns:
         whom = tuple(one for one in entities if one)
         ts = self._batch.moments[row]
         return Line(document, seqs[row], ts, ingested[row], sources[row] or "", whom)
+
+    def heard(self) -> Iterator[Heard]:
+        """Yield what clocks want to know of every event."""
+        seqs, _, sources, *_ = self._read
+        ats, arrived = (
+            column.cast(pa.int64()).to_pylist()
+            for column in (self._batch.believed, self._batch.table["ingested"])
+        )
+        names = {source: bounded(source or "") for source in set(sources)}
+        return map(Heard, seqs, map(names.__getitem__, sources), ats, arrived)
 
     @cached_property
     def _read(self) -> list[list[Any]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from soc.detect.sigma.draft import Draft, Mistake
+from soc.detect.sigma.draft import Draft, Filter, Mistake
 from soc.detect.sigma.files import RuleFile
 
 CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifiers", "pipelines",
@@ -26,7 +26,7 @@ MOST = 16
 """Sets of rules that are kept; those used least lately go."""
 
 
-Compiled = list[Draft | Mistake]
+Compiled = list[Draft | Filter | Mistake]
 """What stands in one file."""
 
 

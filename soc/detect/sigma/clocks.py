@@ -49,7 +49,11 @@ class Clocks:
         self._intake[source] = max(self._intake.get(source, arrived), arrived)
         self._now = max(self._now, arrived)
         slow = self._slowest
-        if slow is None or slow == source or self._is_silent(slow):
+        is_silent = slow is None or self._is_silent(slow)
+        is_ahead = own is not None and happened <= own and not self._is_slower(source, slow)
+        if not is_silent and is_ahead:
+            return is_late
+        if slow is None or slow == source or is_silent:
             slow = min(self._speaking(), key=self._event.__getitem__, default=source)
         elif self._event[source] < self._event[slow]:
             slow = source
@@ -77,6 +81,9 @@ class Clocks:
         if mark > self.passed:
             self.moves.append(Move(seq, self.passed, mark))
             self.passed = mark
+
+    def _is_slower(self, source: str, slow: str | None) -> bool:
+        return slow is None or self._event[source] < self._event[slow]
 
     def _speaking(self) -> list[str]:
         return [name for name in self._event if not self._is_silent(name)]

@@ -27,18 +27,20 @@ NOT_NOT = re.compile(r"(?<![\w*-])(?=not[\w*-])")
 MARK = "0-"
 
 
-def compile_detection(detection: Mapping[str, Any], reader: Reader) -> Node:
-    """Return the condition of *detection* with its selections in place."""
-    at = reader.locate("detection", "condition")
+def compile_detection(
+    detection: Mapping[str, Any], reader: Reader, under: str = "detection"
+) -> Node:
+    """Return the condition of *detection*, written *under* that key, with selections in place."""
+    at = reader.locate(under, "condition")
     if "condition" not in detection:
-        raise SigmaConditionError("a detection needs a condition", source=at)
+        raise SigmaConditionError(f"a {under} needs a condition", source=at)
     selections = {
-        name: reader.selection(name, definition, ("detection", name))
+        name: reader.selection(name, definition, (under, name))
         for name, definition in detection.items()
         if name != "condition"
     }
     if not selections:
-        raise SigmaDetectionError("a detection needs selections", source=at)
+        raise SigmaDetectionError(f"a {under} needs selections", source=at)
     written = detection["condition"]
     conditions = written if isinstance(written, list) else [written]
     if not conditions or not all(isinstance(text, str) for text in conditions):

@@ -1,9 +1,11 @@
 """A rule as it was compiled: all of it that does not depend on where its file lies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from msgspec import Struct
 
+from soc.detect.sigma.combine import all_of
 from soc.detect.sigma.condition import Node
 from soc.detect.sigma.rule import Extras, LogSource, Rule
 
@@ -29,6 +31,34 @@ class Mistake(Struct, frozen=True, tag=True):
     place: Place
     line: int
     message: str
+
+
+class Filter(Struct, frozen=True, kw_only=True, tag=True):
+    """What is left out of the hits of other rules.
+
+    rules: names or ids; none means all that are for its log source. selections: names of its own.
+    """
+
+    place: Place
+    title: str
+    rules: tuple[str, ...]
+    logsource: LogSource
+    condition: Node
+    selections: tuple[str, ...]
+
+    def is_for(self, rule: Rule) -> bool:
+        """Return whether it is written for the log source of *rule*, or a wider one."""
+        pairs = zip(self.logsource, rule.logsource, strict=True)
+        return all(own in (None, given) for own, given in pairs)
+
+    def on(self, rule: Rule, slug: str) -> Rule:
+        """Return *rule* without the hits that this filter, called *slug*, leaves out."""
+        return replace(
+            rule,
+            condition=all_of([rule.condition, self.condition]),
+            selections=(*rule.selections, *self.selections),
+            filters=(*rule.filters, slug),
+        )
 
 
 class Draft(Struct, frozen=True, kw_only=True, tag=True):

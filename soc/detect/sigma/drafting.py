@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sigma.exceptions import SigmaDetectionError, SigmaLogsourceError
+from sigma.exceptions import (
+    SigmaDetectionError,
+    SigmaFilterRuleReferenceError,
+    SigmaLogsourceError,
+)
 from sigma.rule import SigmaLogSource
 
 from soc.detect.sigma.about import problem_of, read_about
@@ -12,7 +16,7 @@ from soc.detect.sigma.combine import all_of, match_field
 from soc.detect.sigma.compile import compile_detection
 from soc.detect.sigma.condition import Node
 from soc.detect.sigma.correlation import is_correlation, read_correlation
-from soc.detect.sigma.draft import Draft, Mistake, Place
+from soc.detect.sigma.draft import Draft, Filter, Mistake, Place
 from soc.detect.sigma.pipelines import names_of, needs_of
 from soc.detect.sigma.predicate import Equals, Number
 from soc.detect.sigma.rule import Correlation, LogSource
@@ -25,6 +29,7 @@ from soc.model.text import fold
 WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a rule that is not what it should be makes of code that reads it; pySigma's among them."""
 
+NO_SELECTIONS = frozenset({"rules", "condition"})
 Read = TypeVar("Read")
 
 
@@ -44,6 +49,8 @@ def compile_file(path: Path, pipelines: Sequence[str]) -> Iterator[Entry | Probl
             place = _place(read)
             if is_correlation(read):
                 yield Entry(path, Correlated(place, read))
+            elif "filter" in read.plain:
+                yield Entry(path, _filter(read, place, pipelines))
             else:
                 yield Entry(path, _draft(read, place, pipelines))
 
@@ -75,10 +82,9 @@ def _place(source: Source) -> Place:
 
 
 def _draft(source: Source, place: Place, pipelines: Sequence[str]) -> Draft | Mistake:
-    for key in ("filter", "action"):
-        if key in source.plain:
-            line = source.locate(key).line or 1
-            return Mistake(place, line, f"{key!r} is not understood: write each rule whole")
+    if "action" in source.plain:
+        line = source.locate("action").line or 1
+        return Mistake(place, line, "'action' is not understood: write each rule whole")
     errors: list[Exception] = []
     about = _try(lambda: _about(source), errors)
     logsource = _try(lambda: _logsource(source), errors)
@@ -97,6 +103,47 @@ def _draft(source: Source, place: Place, pipelines: Sequence[str]) -> Draft | Mi
     return Draft(
         **own, place=place, logsource=logsource, condition=condition, selections=selections
     )
+
+
+def _filter(source: Source, place: Place, pipelines: Sequence[str]) -> Filter | Mistake:
+    errors: list[Exception] = []
+    about = _try(lambda: _about(source), errors)
+    logsource = _try(lambda: _logsource(source), errors)
+    rules = _try(lambda: _filtered(source), errors)
+    reader = Reader(source.locate, lambda field: names_of(field, pipelines))
+    condition = _try(lambda: _left_over(source, reader), errors)
+    if about is None or logsource is None or rules is None or condition is None:
+        wrong = problem_of(errors, source)
+        return Mistake(place, wrong.line, wrong.message)
+    return Filter(
+        place=place,
+        title=about["title"],
+        rules=rules,
+        logsource=logsource,
+        condition=condition,
+        selections=tuple(name for name in source.plain["filter"] if name not in NO_SELECTIONS),
+    )
+
+
+def _filtered(source: Source) -> tuple[str, ...]:
+    """Return the names and ids of the rules that a filter is put on; none of them: all."""
+    written, at = source.plain["filter"], source.locate("filter", "rules")
+    given = written.get("rules") if isinstance(written, Mapping) else None
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        reason = "a filter names its rules: any, or a list of names and ids"
+        raise SigmaFilterRuleReferenceError(reason, source=at)
+    return () if [name.lower() for name in names] == ["any"] else tuple(names)
+
+
+def _left_over(source: Source, reader: Reader) -> Node:
+    """Return what must hold besides for a rule under a filter to hit."""
+    written = source.plain["filter"]
+    if not isinstance(written, Mapping):
+        reason = "a filter is a map: rules, selections and a condition such as: not selection"
+        raise SigmaDetectionError(reason, source=source.locate("filter"))
+    own = {name: inner for name, inner in written.items() if name != "rules"}
+    return compile_detection(own, reader, "filter")
 
 
 def _try(read: Callable[[], Read], errors: list[Exception]) -> Read | None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soc.detect.sigma.cache import Kept, RuleCache
-from soc.detect.sigma.draft import Draft, Mistake
+from soc.detect.sigma.draft import Draft, Filter, Mistake
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.files import RuleFile, find_files
+from soc.detect.sigma.filters import apply_filters
 from soc.detect.sigma.pipelines import chosen
 from soc.detect.sigma.rule import About, Correlation, Rule
 from soc.detect.sigma.ruleset import Ruleset
@@ -38,11 +39,14 @@ def load_rules(
         one.made.rule(one.path, slug) for one, slug in named if isinstance(one.made, Draft)
     )
     slugs = _references(named, rules)
+    filters = [(one, slug) for one, slug in named if isinstance(one.made, Filter)]
+    rules, misplaced = apply_filters(filters, rules, slugs)
+    problems += misplaced
     written: list[tuple[Correlated, str]] = []
     for one, slug in named:
         if isinstance(one.made, Mistake):
             problems.append(Problem(one.path, one.made.line, one.made.message))
-        elif not isinstance(one.made, Draft):
+        elif not isinstance(one.made, Draft | Filter):
             written.append((one.made, slug))
     counts = _correlations(written, slugs)
     problems += [made for made in counts if isinstance(made, Problem)]
@@ -67,7 +71,7 @@ def _entries(
         compiled, wrong = _compiled(file, pipelines)
         entries += compiled
         problems += wrong
-        made = [one.made for one in compiled if isinstance(one.made, Draft | Mistake)]
+        made = [one.made for one in compiled if isinstance(one.made, Draft | Filter | Mistake)]
         if not wrong and len(made) == len(compiled):
             kept.add(file, made)
     return entries, problems

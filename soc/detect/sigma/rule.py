@@ -64,12 +64,14 @@ class About:
 class Rule(About):
     """A rule about single events.
 
-    condition: compiled, with what the pipelines require. selections: their names, as written.
+    condition: compiled, with what the pipelines and filters require. selections: their names, as
+    written. filters: which were put on it.
     """
 
     logsource: LogSource
     condition: Node
     selections: tuple[str, ...]
+    filters: tuple[str, ...] = ()
 
 
 class CountKind(StrEnum):

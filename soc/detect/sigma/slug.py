@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Union
 
-from soc.detect.sigma.draft import Draft, Mistake, Place
+from soc.detect.sigma.draft import Draft, Filter, Mistake, Place
 from soc.errors import Problem
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ NOT_SLUG = re.compile(r"[^a-z0-9_-]+")
 
 
 class Entry(NamedTuple):
-    """What stands at a place of a file: a rule, a mistake, or a correlation as it is written."""
+    """What stands at a place of a file; a correlation is there as it is written."""
 
     path: Path
-    made: Union[Draft, Mistake, "Correlated"]
+    made: Union[Draft, Filter, Mistake, "Correlated"]
 
     @property
     def place(self) -> Place:
