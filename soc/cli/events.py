@@ -29,6 +29,7 @@ def add(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command()(ingest)
     app.command()(search)
+    app.command()(hunt)
     app.command()(sql)
     app.command()(detect)
     app.command()(scan)
@@ -70,6 +71,28 @@ def search(
     rows = [dict(row) for row in suite_at(home).reader.search(wanted)]
     shown = ("ts", "source", "dataset", "action", "outcome", "wallet", "user_name", "message")
     show(rows, as_json, table(rows, *shown))
+
+
+def hunt(
+    rule: Annotated[str, typer.Argument(help="A slug, a UUID, or the file of a rule.")],
+    home: HomeOption = HOME,
+    since: Annotated[datetime | None, typer.Option(parser=moment, help="Not before.")] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="Before.")] = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """Ask a rule about everything that is stored; a new one is tried so before it may act."""
+    from soc.app.hunting import hunt_rule  # defers pyarrow
+
+    result = hunt_rule(suite_at(home), rule, since, until, limit)
+    for problem in result["problems"]:
+        warn(problem)
+    rows = [
+        {**row, "matched": ", ".join(f"{m['field']}={m['value']}" for m in row["matched"])}
+        for row in result["rows"]
+    ]
+    lines = table(rows, "rule", "seq", "ts", "source", "matched")
+    show(result, as_json, [*lines, *(f"{key}: {result[key]}" for key in result["figures"])])
 
 
 def sql(

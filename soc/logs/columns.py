@@ -1,6 +1,6 @@
 """Scan by field: from promoted columns where they are whole, else from the events' text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -31,6 +31,20 @@ def scan(reader: LogReader, after: int, limit: int, fields: Iterable[str]) -> Co
     return reader.looking(lambda view: _scan(reader, view, after, limit, wanted))
 
 
+def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Columns]:
+    """Yield *fields* of all events, a row group at a time, in no order.
+
+    Columns that are whole come as dictionaries; a field that no event has may be missing.
+    """
+    wanted = Promotion(fields)
+    view = reader.view()
+    for part in reader.parts(view, 0):
+        table, read = _read(reader, part, wanted, is_coded=True)
+        yield Columns(table, part.last, read)
+    waiting = view.waiting()
+    yield Columns(_from_text(waiting, wanted), view.upto, len(waiting) if wanted.fields else 0)
+
+
 def _scan(reader: LogReader, view: View, after: int, limit: int, wanted: Promotion) -> Columns:
     names = [*BASE, *(PREFIX + field for field in wanted.fields)]
     tables: list[pa.Table] = []
@@ -52,15 +66,17 @@ def _scan(reader: LogReader, view: View, after: int, limit: int, wanted: Promoti
     return Columns(found, last if cut else max(view.upto, after), from_text)
 
 
-def _read(reader: LogReader, part: Part, wanted: Promotion) -> tuple[pa.Table, int]:
+def _read(
+    reader: LogReader, part: Part, wanted: Promotion, *, is_coded: bool = False
+) -> tuple[pa.Table, int]:
     whole = reader.files.whole(part.segment)
     if not whole.issuperset(wanted.fields):
         table = _from_text(reader.files.pick(part, [*BASE, "raw"]), wanted)
         return table, table.num_rows
     there = set(reader.files.promoted(part.segment))
-    return reader.files.pick(
-        part, [*BASE, *(PREFIX + f for f in wanted.fields if PREFIX + f in there)]
-    ), 0
+    names = [*BASE, *(PREFIX + f for f in wanted.fields if PREFIX + f in there)]
+    pick = reader.files.pick_coded if is_coded else reader.files.pick
+    return pick(part, names), 0
 
 
 def _from_text(table: pa.Table, wanted: Promotion) -> pa.Table:

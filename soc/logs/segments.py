@@ -153,6 +153,15 @@ class Files:
         with self._reading(part.segment):
             return self._open(part.segment).read_row_group(part.group, columns=columns)
 
+    def pick_coded(self, part: Part, columns: Sequence[str]) -> pa.Table:
+        """Return some columns of *part*, the promoted ones as dictionaries, as they are stored."""
+        coded = [name for name in columns if name.startswith(PREFIX)]
+        with self._reading(part.segment):
+            metadata = self._open(part.segment).metadata
+            path = self.root / part.segment.path
+            file = pq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
+            return file.read_row_group(part.group, columns=list(columns), use_threads=False)
+
     def whole(self, segment: Segment) -> frozenset[str]:
         """Return the fields that need not be looked for in the events' text."""
         metadata = self._open(segment).metadata.metadata or {}

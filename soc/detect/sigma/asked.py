@@ -12,13 +12,18 @@ from soc.detect.sigma.condition import (
     Not,
     Or,
 )
+from soc.detect.sigma.logsource import ORIGIN
 from soc.detect.sigma.rule import Correlation
 from soc.detect.sigma.ruleset import Ruleset
 
 
 def fields_of(ruleset: Ruleset) -> frozenset[str]:
-    """Return the names of all fields that rules and correlations in *ruleset* look at."""
+    """Return the names of all fields that rules and correlations in *ruleset* look at.
+
+    Those that say where an event comes from are always among them.
+    """
     asked = {name for rule in ruleset.rules for name in _asked(rule.condition)}
+    asked.update(ORIGIN)
     for correlation in ruleset.correlations:
         asked.update(_grouped(correlation))
     return frozenset(asked)

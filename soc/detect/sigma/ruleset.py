@@ -49,6 +49,24 @@ class Ruleset:
         counted = {name for one in self.correlations for name in one.rules if not one.generate}
         return frozenset(counted)
 
+    def only(self, name: str) -> "Ruleset":
+        """Return the rule *name* alone, with all that it counts; raises KeyError."""
+        rules = {rule.name: rule for rule in self.rules}
+        correlations = {one.name: one for one in self.correlations}
+        wanted, waiting = set[str](), [name]
+        while waiting:
+            one = waiting.pop()
+            if one not in wanted:
+                wanted.add(one)
+                waiting += correlations[one].rules if one in correlations else ()
+        if name not in rules and name not in correlations:
+            raise KeyError(name)
+        return Ruleset(
+            tuple(rule for rule in self.rules if rule.name in wanted),
+            tuple(one for one in self.correlations if one.name in wanted),
+            pipelines=self.pipelines,
+        )
+
     def match(self, document: Mapping[str, Any]) -> Outcome:
         """Return the hits of *document*, in the order of the rules.
 

@@ -6,9 +6,13 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from soc.detect.sigma.engine.column import Classes
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.resolver import MISSING, Resolver
+from soc.detect.sigma.engine.signatures import Signatures
 from soc.detect.sigma.engine.tree import Hits
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import Rule
@@ -41,17 +45,18 @@ class Partition:
     def __init__(self, places: Sequence[int], ground: Ground) -> None:
         self.rules = [ground.rules[place] for place in places]
         asked = dict.fromkeys(one for rule in self.rules for one in rule.asked)
-        self._fields = tuple(one for one in asked if isinstance(one, str))
-        self._columns = [ground.column(name) for name in self._fields]
+        self.fields = tuple(one for one in asked if isinstance(one, str))
+        self._columns = [ground.column(name) for name in self.fields]
         self._codes = [column.code for column in self._columns]
         numbers = [one for one in asked if isinstance(one, int)]
         self._keywords, self._references = ground.keywords(numbers), ground.references(numbers)
+        self._open: Hits = frozenset(numbers)
         self._said = Classes(ground.spend)
         self._told = Told(set(), set())
         self._ground = ground
         ground.users.add(self)
-        self._resolver = Resolver(enumerate(self._fields))
-        self._blank = [MISSING] * len(self._fields)
+        self._resolver = Resolver(enumerate(self.fields))
+        self._blank = [MISSING] * len(self.fields)
         self._known: dict[tuple[int, ...], Decided] = {}
         self._anchored: defaultdict[int, list[int]] = defaultdict(list)
         self._always: list[int] = []
@@ -92,6 +97,26 @@ class Partition:
             self._learn(signature) if known is None else known
             for signature, known in zip(signatures, map(self._known.get, signatures), strict=True)
         ]
+
+    def possible(
+        self, columns: Mapping[str, tuple[Sequence[Any], npt.NDArray[np.int64]]], size: int
+    ) -> npt.NDArray[np.bool_]:
+        """Return which of *size* events a rule may hit, judged by what *columns* say.
+
+        columns: for each of ``fields`` its different values, and which of them each event has; -1
+        where it has none. Raises what a predicate cannot digest.
+        """
+        if not self.rules:
+            return np.zeros(size, np.bool_)
+        self._ground.make_room()
+        rows = Signatures(size)
+        for name, column in zip(self.fields, self._columns, strict=True):
+            values, places = columns[name]
+            classes = np.array([*column.codes(values), column.absent], np.int64)
+            rows.add(classes[places])
+        said = self._said.number(self._open)
+        decided = [self._learn((*one, said)) is not NOTHING for one in rows.different()]
+        return np.array(decided, np.bool_)[rows.which()]
 
     def _signatures(
         self,
@@ -135,13 +160,13 @@ class Partition:
         if self._resolver.read(document, values):
             return tuple([code(value) for code, value in zip(self._codes, values, strict=True)])
         event = Event(document)
-        pairs = zip(self._columns, self._fields, strict=True)
+        pairs = zip(self._columns, self.fields, strict=True)
         return tuple([column.code_of(event.find(name)) for column, name in pairs])
 
     def told(self) -> Told:
         """Return what all signatures had up to now."""
         told = self._told
-        for place, (name, column) in enumerate(zip(self._fields, self._columns, strict=True)):
+        for place, (name, column) in enumerate(zip(self.fields, self._columns, strict=True)):
             codes = {signature[place] for signature in self._known}
             told.ever.update(*(column.classes.hits[code] for code in codes))
             if codes - {column.absent}:

@@ -243,3 +243,21 @@ def test_a_flood_of_new_texts_is_not_remembered_and_is_answered_alike() -> None:
     assert found == 400
     assert min(spent[:8]) > 100_000
     assert max(spent[10:]) < 10_000
+
+
+def test_fields_that_are_compared_may_lie_within_others() -> None:
+    (one,) = rules = (rule("r", FieldReference("s", "a.b", "c", starts=False, ends=False)),)
+    events: list[dict[str, Any]] = [
+        {"a": {"b": "x"}, "c": "X"}, {"a.b": "x", "c": "x"}, {"a": {"b": "x"}, "c": "y"},
+        {"a": [{"b": "y"}, {"b": "x"}], "c": ["z", "x"]}, {"A.B": "x", "C": "X"}, {"a": "x", "c": "x"},
+    ]  # fmt: skip
+
+    check(rules, events, Ruleset(rules).match_all(events))
+    assert [one.condition.holds(Event(event)) for event in events] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
