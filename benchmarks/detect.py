@@ -21,6 +21,7 @@ from soc.detect.sigma.event import Event
 from soc.detect.sigma.load import load_rules
 
 FOLDERS = ("rules/windows", "rules-emerging-threats", "rules-threat-hunting")
+TOGETHER = 1_000
 PLAINLY = 50
 """One event of so many is also shown to its rules one by one: all would take minutes."""
 
@@ -46,7 +47,12 @@ def main() -> int:
         loading, ruleset = cpu(lambda: load_rules([Path(folder) / name for name in FOLDERS]))
 
     def match() -> int:
-        return sum(len(ruleset.match(orjson.loads(line)).hits) for line in lines)
+        hits = 0
+        for begin in range(0, len(lines), TOGETHER):
+            texts = lines[begin : begin + TOGETHER]
+            outcomes = ruleset.match_all(list(map(orjson.loads, texts)), texts)
+            hits += sum(len(outcome.hits) for outcome in outcomes)
+        return hits
 
     def plainly() -> int:
         some = lines[::PLAINLY]

@@ -181,7 +181,9 @@ class IndexInput(Value):
 class Expected(Value):
     """What is expected of a source. rate, daily: events a second and a day (UTC) that are taken.
 
-    silent_after: how long nothing may come before that is a finding.
+    silent_after: how long nothing may come before that is a finding. Requests beyond a limit are
+    refused; syslog over TCP or TLS and files wait, and what comes over UDP meanwhile is lost and
+    counted.
     """
 
     name: SourceName

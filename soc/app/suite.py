@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from soc.app.home import Home
     from soc.detect.detector import Detector, Mode
     from soc.detect.rules import Rules
+    from soc.detect.sigma.cache import RuleCache
     from soc.incidents.record import Change
     from soc.ingest.parse import Intake
     from soc.logs.port import OpenLog
@@ -161,7 +162,19 @@ class Suite:
 
         files, _ = content.rule_files(self.home)
         active = content.monitored(self.settings, self.home, "active")
-        return Rules(load_rules([*files, *active, *self._monitored]), self.settings.detect)
+        every = [*files, *active, *self._monitored]
+        return Rules(load_rules(every, cache=self._compiled), self.settings.detect)
+
+    @cached_property
+    def _compiled(self) -> RuleCache:
+        from soc.detect.sigma.cache import RuleCache  # msgspec
+
+        return RuleCache(self.home.path / "cache")
+
+    def forget_rules(self) -> None:
+        """Read rules anew when they are needed next."""
+        for name in ("rules", "_monitored", "modes", "slugs", "detectors"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def _monitored(self) -> tuple[Path, ...]:

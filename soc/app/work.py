@@ -7,6 +7,7 @@ from threading import Event
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
+from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
 from soc.incidents.record import record
@@ -26,6 +27,11 @@ def work(suite: Suite, stop: Event) -> None:
     """Work until *stop* is set; what is begun is finished first."""
     os.nice(GIVE_WAY)
     watch, engine = suite.watch(), suite.engine()
+    reloading = Reloading(suite, watch)
+
+    def look() -> None:
+        reloading.look()
+        watch.tick()
 
     def respond() -> None:
         while engine.work():
@@ -41,7 +47,7 @@ def work(suite: Suite, stop: Event) -> None:
         timezone="UTC",
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
-    clock.add_job(watch.tick, "interval", seconds=suite.settings.detect.every)
+    clock.add_job(look, "interval", seconds=suite.settings.detect.every)
     clock.add_job(respond, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)

@@ -139,3 +139,9 @@ def fail(text: object, code: int = 1) -> None:
     """Say what is wrong and end with *code*."""
     warn(text)
     sys.exit(code)
+
+
+def cache_folder() -> Path:
+    """Return where a user's caches lie, by the XDG Base Directory Specification."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "commonwatch"

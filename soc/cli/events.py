@@ -13,6 +13,7 @@ from soc.cli.base import (
     HomeOption,
     Json,
     Limit,
+    cache_folder,
     group,
     moment,
     show,
@@ -125,9 +126,10 @@ def scan(
     """
     import orjson
 
+    from soc.detect.sigma.cache import RuleCache
     from soc.watch.scan import scan as start
 
-    found = start(rules, events, pipeline)
+    found = start(rules, events, pipeline, RuleCache(cache_folder()))
     for hit in found:
         if not summary:
             sys.stdout.buffer.write(orjson.dumps(hit) + b"\n")

@@ -1,32 +1,35 @@
 """The detector that holds all Sigma rules, and correlations of them."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any
 
 import orjson
 
 from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
-from soc.detect.sigma.correlate import Correlated, Seen, correlate, see
-from soc.detect.sigma.event import Event
+from soc.detect.sigma.chain import Chain, Place, matches_of
+from soc.detect.sigma.clocks import Clocks
+from soc.detect.sigma.correlate import Correlated, Seen
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
-from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
+from soc.detect.tally import Columns, Heard, Line, Tally
+from soc.detect.watermark import Progress
 from soc.model.event import Batch
-from soc.model.finding import Finding, Match
-from soc.model.value import Entity, EntityKind, Value, bounded, bucket_of, entity, short
+from soc.model.finding import Match
+from soc.model.value import (
+    Entity,
+    EntityKind,
+    Value,
+    bounded,
+    bucket_of,
+    entity,
+    moment_of,
+)
 from soc.settings import Detect
 
-COLUMNS = {
-    "wallet": EntityKind.WALLET,
-    "user_name": EntityKind.ACCOUNT,
-    "src_ip": EntityKind.IP,
-    "host": EntityKind.HOST,
-}
-"""Whom an event names, by column, in the order in which one of them is the entity."""
 FIELDS = {
     "wallet.address": EntityKind.WALLET,
     "counterparty.address": EntityKind.WALLET,
@@ -42,92 +45,20 @@ FIELDS = {
 }
 """Whom a field of an event names; the last five are what Windows calls them."""
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
-FIRST_SEQS, LAST_SEQS = 20, 5
+TOGETHER = 1_000
+"""Events that are matched at once."""
 MAX_MATCHES = 20
 
 
 class Remembered(Value):
-    """What each correlation counts, by slug and digest: a changed rule begins anew."""
+    """What each correlation counts, by slug and digest: a changed rule begins anew.
 
-    counts: Mapping[str, Counts] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One event of a batch: its document and what its columns say.
-
-    ts: when it happened, not after its intake.
+    sources, passed: how far events have come, as ``Clocks`` say it.
     """
 
-    document: Event
-    seq: int
-    ts: datetime
-    ingested: datetime
-    source: str
-    named: tuple[Entity, ...]
-
-
-class Columns:
-    """What the columns of a batch say; each is read when the first event needs it."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-
-    def line(self, row: int, document: Event) -> Line:
-        """Return the event in *row*."""
-        seqs, ingested, sources, *named = self._read
-        entities = (
-            entity(kind, names[row]) for kind, names in zip(COLUMNS.values(), named, strict=True)
-        )
-        whom = tuple(one for one in entities if one)
-        ts = self._batch.moments[row]
-        return Line(document, seqs[row], ts, ingested[row], sources[row] or "", whom)
-
-    @cached_property
-    def _read(self) -> list[list[Any]]:
-        return [self._batch.column(name) for name in ("seq", "ingested", "source", *COLUMNS)]
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What one finding will say: how often a rule was true of one entity in one bucket."""
-
-    about: About
-    entity: Entity
-    bucket: datetime
-    matched: tuple[Match, ...]
-    first: datetime
-    last: datetime
-    count: int = 0
-    seqs: set[int] = field(default_factory=set)
-    named: set[Entity] = field(default_factory=set)
-
-    def add(self, first: datetime, last: datetime, seqs: Iterable[int]) -> None:
-        """Count one more time that it was true."""
-        self.count += 1
-        self.first, self.last = min(self.first, first), max(self.last, last)
-        self.seqs.update(seqs)
-
-    def finding(self, lines: Mapping[int, Line]) -> Finding:
-        """Return the finding, with the first and last events and everyone whom they name."""
-        seqs = sorted(self.seqs)
-        named = {one for seq in seqs if seq in lines for one in lines[seq].named}
-        return Finding(
-            rule=self.about.name,
-            rule_digest=self.about.digest,
-            title=f"{self.about.title}: {short(self.entity.value)}",
-            severity=self.about.severity,
-            entity=self.entity,
-            entities=tuple(sorted({self.entity, *self.named, *named}, key=str)),
-            bucket=self.bucket,
-            first=self.first,
-            last=self.last,
-            count=self.count,
-            matched=self.matched,
-            seqs=tuple(seqs[:FIRST_SEQS] + seqs[FIRST_SEQS:][-LAST_SEQS:]),
-            author=self.about.author,
-            licence=self.about.licence,
-        )
+    counts: Mapping[str, Counts] = {}
+    sources: Mapping[str, Progress] = {}
+    passed: int = 0
 
 
 Tallies = dict[tuple[str, str, datetime], Tally]
@@ -143,7 +74,7 @@ class Rules:
     def __init__(self, ruleset: Ruleset, settings: Detect) -> None:
         self._settings = settings
         self._rules = ruleset
-        self._correlations = [self._tuned(one) for one in ruleset.correlations]
+        self._chain = Chain([self._tuned(one) for one in ruleset.correlations])
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -156,95 +87,87 @@ class Rules:
         return self._rules
 
     def observe(self, batch: Batch, state: Remembered, now: datetime) -> Observed[Remembered]:
-        """Return a finding per rule, entity and bucket, and what correlations must remember."""
-        _ = now  # a rule about events waits for nothing
+        """Return a finding per rule, entity and bucket, and what correlations must remember.
+
+        now: when there is no more to come; it decides what sources that are silent hold back.
+        """
         found: Tallies = {}
-        seen: dict[str, list[Seen]] = {one.name: [] for one in self._correlations}
-        lines: dict[int, Line] = {}
-        failures: set[Failure] = set()
+        look = _Look(self._chain, Clocks(state.sources, self._settings.lateness, state.passed))
         columns = Columns(batch)
-        for row, raw in enumerate(batch.column("raw")):
-            outcome = self._rules.match(orjson.loads(raw))
-            failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
+        outcomes = self._match(batch.column("raw"))
+        for row, (outcome, heard) in enumerate(zip(outcomes, columns.heard(), strict=True)):
+            place = look.hear(heard) if self._chain else Place(heard.at, heard.seq)
+            if outcome.errors:
+                look.failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
             if not outcome.hits:
                 continue
             line = columns.line(row, outcome.hits[0].event)
-            lines[line.seq] = line
             for hit in outcome.hits:
-                try:
-                    self._take(hit, line, found, seen)
-                except INDIGESTIBLE as error:
-                    failures.add(Failure(hit.rule.name, f"{type(error).__name__}: {error}"))
-        counts = self._correlate(seen, state, found, lines)
+                look.count(hit, line, place)
+                if hit.rule.name not in self._rules.silent:
+                    self._take(hit, line, found, look.failures)
+        remembered = self._correlate(look, state, found, batch, now)
         return Observed(
-            answers=tuple(found[key].finding(lines) for key in sorted(found)),
-            state=Remembered(counts=counts),
-            failures=tuple(sorted(failures, key=lambda one: (one.rule, one.reason))),
+            answers=tuple(found[key].finding(look.lines) for key in sorted(found)),
+            state=remembered,
+            failures=tuple(sorted(look.failures, key=lambda one: (one.rule, one.reason))),
         )
 
-    def _take(self, hit: Hit, line: Line, found: Tallies, seen: dict[str, list[Seen]]) -> None:
-        """Show *hit* to the correlations that count it; unless it is silent, add it to *found*."""
-        self._count(hit.rule.name, line, seen)
-        if hit.rule.name not in self._rules.silent:
+    def _match(self, raws: Sequence[str]) -> Iterator[Outcome]:
+        for begin in range(0, len(raws), TOGETHER):
+            texts = [raw.encode() for raw in raws[begin : begin + TOGETHER]]
+            yield from self._rules.match_all(list(map(orjson.loads, texts)), texts)
+
+    def _take(self, hit: Hit, line: Line, found: Tallies, failures: set[Failure]) -> None:
+        try:
             whom = _entity_of(hit.rule, line)
-            tally = self._tally(found, hit.rule, whom, line, lambda: hit.matched)
+            tally = self._tally(found, hit.rule, whom, line.ts, lambda: hit.matched)
             tally.add(line.ts, line.ts, (line.seq,))
+        except INDIGESTIBLE as error:
+            failures.add(Failure(hit.rule.name, f"{type(error).__name__}: {error}"))
 
     def _correlate(
-        self,
-        seen: Mapping[str, list[Seen]],
-        state: Remembered,
-        found: Tallies,
-        lines: Mapping[int, Line],
-    ) -> dict[str, Counts]:
-        """Add to *found* what *seen* makes true; return what to remember."""
-        counts = {}
-        for one in self._correlations:
-            key = f"{one.name}@{one.digest[-16:]}"
-            old = state.counts.get(key, Counts())
-            if seen[one.name]:
-                lateness = self._settings.lateness
-                results, old = correlate(one, seen[one.name], old, lateness=lateness)
-                self._tell(one, results, found, lines)
-            if old != Counts():
-                counts[key] = old
-        return counts
+        self, look: "_Look", state: Remembered, found: Tallies, batch: Batch, now: datetime
+    ) -> Remembered:
+        """Add to *found* what is true by now; return what to remember."""
+        old = {one.name: state.counts.get(_key(one), Counts()) for one in self._chain.correlations}
+        is_idle = not len(batch)
+        if is_idle:
+            if not self._chain.waits(old):
+                return state
+            look.clocks.idle(batch.upto, now)
+        told, counts = self._chain.settle(look.seen, old, look.clocks.moves)
+        if is_idle and not told:
+            return state  # only the clock went on: that need not be written down
+        self._tell(told, found, look.lines)
+        kept = {_key(one): counts[one.name] for one in self._chain.correlations}
+        return Remembered(
+            counts={key: one for key, one in kept.items() if one != Counts(passed=one.passed)},
+            sources=look.clocks.sources(),
+            passed=look.clocks.passed,
+        )
 
     def _tell(
         self,
-        one: Correlation,
-        results: Iterable[Correlated],
+        told: Iterable[tuple[Correlation, Correlated]],
         found: Tallies,
         lines: Mapping[int, Line],
     ) -> None:
-        """Add *results*: a flood gives as many as it has events, and all go into one tally."""
-        known: dict[tuple[tuple[str, ...], datetime], Tally] = {}
-        for result in results:
-            line = lines[max(seq for seq in result.seqs if seq in lines)]
-            key = (result.group, bucket_of(line.ts, self._bucket(one)))
+        """Add what is *told*: a flood gives as many as it has events, and all go into one tally."""
+        known: dict[tuple[str, tuple[str, ...], datetime], Tally] = {}
+        for one, result in told:
+            if one.name in self._rules.silent:
+                continue
+            at = moment_of(result.at)
+            key = (one.name, result.group, bucket_of(at, self._bucket(one)))
             if key not in known:
-                known[key] = self._correlated(one, result, line, found)
-            known[key].add(result.first, result.last, result.seqs)
+                line = lines.get(result.came)
+                known[key] = self._correlated(one, result, at, line, found)
+            known[key].add(moment_of(result.first), moment_of(result.last), result.seqs)
 
     def _tuned(self, one: Correlation) -> Correlation:
         tuning = self._settings.tuning.get(one.name)
         return replace(one, timespan=tuning.timespan) if tuning and tuning.timespan else one
-
-    def _count(self, name: str, line: Line, seen: dict[str, list[Seen]]) -> None:
-        for one in self._correlations:
-            if name not in one.rules:
-                continue
-            hit = see(
-                one,
-                name,
-                line.document,
-                ts=line.ts,
-                seq=line.seq,
-                arrived=line.ingested,
-                source=line.source,
-            )
-            if hit:
-                seen[one.name].append(hit)
 
     def _bucket(self, about: About) -> timedelta:
         tuning = self._settings.tuning.get(about.name)
@@ -257,11 +180,11 @@ class Rules:
         found: Tallies,
         about: About,
         whom: Entity,
-        line: Line,
+        ts: datetime,
         matched: Callable[[], tuple[Match, ...]],
     ) -> Tally:
-        """Return the tally of *about* and *whom* in the bucket of *line*, a new one if need be."""
-        bucket = bucket_of(line.ts, self._bucket(about))
+        """Return the tally of *about* and *whom* in the bucket of *ts*, a new one if need be."""
+        bucket = bucket_of(ts, self._bucket(about))
         key = (about.name, str(whom), bucket)
         if key not in found:
             found[key] = Tally(
@@ -269,27 +192,68 @@ class Rules:
                 entity=whom,
                 bucket=bucket,
                 matched=tuple(_fit(match) for match in matched()[:MAX_MATCHES]),
-                first=line.ts,
-                last=line.ts,
+                first=ts,
+                last=ts,
             )
         return found[key]
 
     def _correlated(
-        self, one: Correlation, result: Correlated, line: Line, found: Tallies
+        self,
+        one: Correlation,
+        result: Correlated,
+        at: datetime,
+        line: Line | None,
+        found: Tallies,
     ) -> Tally:
         grouped = list(zip(one.group_by, result.group, strict=True))
         made = (entity(FIELDS[name], value) for name, value in grouped if name in FIELDS)
         entities = [whom for whom in made if whom]
-        whom = entities[0] if entities else _entity_of(one, line)
-        counted = Match(
-            selection=str(one.kind),
-            field=", ".join(one.counted) or "events",
-            value=str(result.count),
-        )
-        matched = [Match(selection="group-by", field=name, value=value) for name, value in grouped]
-        tally = self._tally(found, one, whom, line, lambda: (*matched, counted))
+        whom = entities[0] if entities else _of_group(one, dict(grouped), line)
+        tally = self._tally(found, one, whom, at, lambda: matches_of(one, result))
         tally.named.update(entities)
         return tally
+
+
+class _Look:
+    """What is noted while a batch is looked at. lines: events that were hit, by number."""
+
+    def __init__(self, chain: Chain, clocks: Clocks) -> None:
+        self.clocks = clocks
+        self.lines: dict[int, Line] = {}
+        self.seen: defaultdict[str, list[Seen]] = defaultdict(list)
+        self.failures: set[Failure] = set()
+        self._chain = chain
+
+    def hear(self, heard: Heard) -> Place:
+        """Let the clocks hear of an event; return where it stands."""
+        passed = self.clocks.passed
+        is_late = self.clocks.hear(*heard)
+        return Place(heard.at, heard.seq, passed, self.clocks.awaited, is_late)
+
+    def count(self, hit: Hit, line: Line, place: Place) -> None:
+        """Show *hit* to the correlations that count it."""
+        self.lines[line.seq] = line
+        for one in self._chain.counting(hit.rule.name):
+            try:
+                seen = self._chain.see(one, hit.rule.name, line.document, place)
+            except INDIGESTIBLE as error:
+                self.failures.add(Failure(one.name, f"{type(error).__name__}: {error}"))
+                continue
+            if seen:
+                self.seen[one.name].append(seen)
+
+
+def _key(one: Correlation) -> str:
+    return f"{one.name}@{one.digest[-16:]}"
+
+
+def _of_group(one: Correlation, grouped: Mapping[str, str], line: Line | None) -> Entity:
+    """Return whom a group is about that names nobody; *line*: the event that completed it."""
+    if one.extras.entity in grouped:
+        own = entity(EntityKind.SOURCE, grouped[one.extras.entity])
+    else:
+        own = _entity_of(one, line) if line else None
+    return own or entity(EntityKind.SOURCE, ", ".join(grouped.values())) or UNNAMED
 
 
 def _entity_of(about: About, line: Line) -> Entity:

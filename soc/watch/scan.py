@@ -4,13 +4,15 @@ import io
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import orjson
 
 from soc import clock
-from soc.detect.sigma.event import field
+from soc.detect.sigma.cache import RuleCache
+from soc.detect.sigma.event import Document, field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
 from soc.errors import Refused
@@ -18,22 +20,29 @@ from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parsers.evtx import read_evtx
 from soc.ingest.parsers.windows import TIMES, flatten, is_nested, time_of
 from soc.model.value import rfc3339
+from soc.watch.together import Together
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
 """A file that is one JSON value over several lines may have this many bytes."""
 
+TOGETHER = 1_000
+"""Events that are matched at once."""
 MAX_REPORTED = 100
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".evtx")
 PACKED = (".zst", ".gz")
 
 
 class Seen(NamedTuple):
-    """One event of a file, or the reason why there is none. ends: the file was not read on."""
+    """One event of a file, or the reason why there is none.
+
+    text: what was read, if it is one line of JSON. ends: the file was not read on.
+    """
 
     file: str
     line: int
-    document: Mapping[str, Any] | Refused
+    document: Document | Refused
+    text: bytes | None = None
     ends: bool = False
 
 
@@ -41,11 +50,15 @@ class Scan(Iterator[dict[str, Any]]):
     """The hits of a scan, one for each event and rule, and in the end its figures."""
 
     def __init__(
-        self, rules: Sequence[Path], events: Sequence[Path], pipelines: Sequence[str] | None
+        self,
+        rules: Sequence[Path],
+        events: Sequence[Path],
+        pipelines: Sequence[str] | None,
+        cache: RuleCache | None,
     ) -> None:
         self._began = clock.monotonic()
         self._cpu = _cpu_seconds()
-        self._ruleset = load_rules(rules, pipelines)
+        self._ruleset = load_rules(rules, pipelines, cache)
         self._files = [file for path in events for file in _files(path)]
         self._events = 0
         self._hits = 0
@@ -53,6 +66,7 @@ class Scan(Iterator[dict[str, Any]]):
         self._failed: list[dict[str, Any]] = []
         self._failures = 0
         self._broken: list[dict[str, Any]] = []
+        self._together = Together(self._ruleset)
         self._stream = self._scan()
 
     def __next__(self) -> dict[str, Any]:
@@ -77,6 +91,7 @@ class Scan(Iterator[dict[str, Any]]):
             ],
             "pipelines": list(self._ruleset.pipelines),
             "hits": self._hits,
+            "hits_left_out": self._together.left_out,
             "rules_hit": len(self._rules_hit),
             "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
             "wall_seconds": round(clock.monotonic() - self._began, 3),
@@ -84,19 +99,51 @@ class Scan(Iterator[dict[str, Any]]):
         }
 
     def _scan(self) -> Iterator[dict[str, Any]]:
-        for file in self._files:
-            for seen in _read(file):
+        read = chain.from_iterable(map(_read, self._files))
+        while some := list(islice(read, TOGETHER)):
+            events = []
+            for seen in some:
                 if isinstance(seen.document, Refused):
                     self._fail(seen, seen.document.reason)
-                    continue
-                self._events += 1
-                hits, errors = self._ruleset.match(seen.document)
-                for hit in hits:
-                    self._hits += 1
-                    self._rules_hit.add(hit.rule.name)
-                    yield _told(hit, seen, seen.document)
-                for failure in errors:
-                    self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
+                else:
+                    events.append((seen, seen.document))
+            yield from self._match(events)
+        for name, line in self._together.results():
+            self._note(name)
+            yield line
+
+    def _match(self, events: Sequence[tuple[Seen, Document]]) -> Iterator[dict[str, Any]]:
+        self._events += len(events)
+        texts = [seen.text for seen, _ in events if seen.text is not None]
+        written = texts if len(texts) == len(events) else None
+        outcomes = self._ruleset.match_all([document for _, document in events], written)
+        for (seen, document), (hits, errors) in zip(events, outcomes, strict=True):
+            if self._together:
+                self._correlate(hits, seen, document)
+            for hit in hits:
+                if hit.rule.name not in self._ruleset.silent:
+                    self._note(hit.rule.name)
+                    yield _told(hit, seen, document)
+            for failure in errors:
+                self._fail(seen, f"rule {failure.rule.name}: {failure.reason}")
+
+    def _note(self, rule: str) -> None:
+        self._hits += 1
+        self._rules_hit.add(rule)
+
+    def _correlate(self, hits: Sequence[Hit], seen: Seen, document: Document) -> None:
+        """Keep *hits* for those that count them; an event without a time is a failure."""
+        counted = [hit for hit in hits if self._together.counts(hit)]
+        try:
+            moment = time_of(document)
+        except Refused as timeless:
+            if counted:
+                self._fail(seen, f"it cannot be correlated: {timeless.reason}")
+            return
+        self._together.hear(moment)
+        if counted:
+            for reason in self._together.take(counted, moment, seen.file, seen.line):
+                self._fail(seen, reason)
 
     def _fail(self, seen: Seen, reason: str) -> None:
         self._failures += 1
@@ -107,14 +154,17 @@ class Scan(Iterator[dict[str, Any]]):
 
 
 def scan(
-    rules: Sequence[Path], events: Sequence[Path], pipelines: Sequence[str] | None = None
+    rules: Sequence[Path],
+    events: Sequence[Path],
+    pipelines: Sequence[str] | None = None,
+    cache: RuleCache | None = None,
 ) -> Scan:
     """Return the hits of *rules* on *events*, files or folders, as they are found.
 
-    pipelines: names; None are the usual ones, ``none`` is none. Raises Refused for a pipeline or
-    a path that does not exist.
+    pipelines: names; None are the usual ones, ``none`` is none. cache: where compiled rules are
+    found again. Raises Refused for a pipeline or a path that does not exist.
     """
-    return Scan(rules, events, pipelines)
+    return Scan(rules, events, pipelines, cache)
 
 
 def _told(hit: Hit, seen: Seen, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,15 +206,19 @@ def _read(path: Path) -> Iterator[Seen]:
     """Yield the events of a file in turn; what ends it early comes as the last."""
     name, line = str(path), 0
     try:
-        for line, document in read_evtx(path) if path.suffix.lower() == ".evtx" else _json(path):
-            yield Seen(name, line, document)
+        if path.suffix.lower() == ".evtx":
+            for line, found in read_evtx(path):
+                yield Seen(name, line, found)
+        else:
+            for line, document, text in _json(path):
+                yield Seen(name, line, document, text)
     except Refused as refused:
         yield Seen(name, line + 1, refused, ends=True)
     except BROKEN as broken:
         yield Seen(name, line + 1, Refused(f"cannot be read further: {broken}"), ends=True)
 
 
-def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+def _json(path: Path) -> Iterator[tuple[int, Document | Refused, bytes | None]]:
     """Yield the objects of a file that has one a line, or is one array or object as a whole."""
     with opened(path) as stream:
         first = stream.readline(MAX_LINE)
@@ -180,7 +234,7 @@ def _json(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
         yield from _lines(b"", io.BytesIO(text))
         return
     for number, document in enumerate(whole if isinstance(whole, list) else [whole], start=1):
-        yield number, _event(document)
+        yield number, _event(document), None
 
 
 def _is_whole(first: bytes) -> bool:
@@ -196,26 +250,28 @@ def _is_whole(first: bytes) -> bool:
     return False
 
 
-def _lines(first: bytes, stream: IO[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | Refused]]:
+def _lines(
+    first: bytes, stream: IO[bytes]
+) -> Iterator[tuple[int, Document | Refused, bytes | None]]:
     number, line = 1, first or stream.readline(MAX_LINE)
     while line:
         if len(line) >= MAX_LINE and not line.endswith(b"\n"):
             while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
                 pass
-            yield number, Refused(f"longer than {MAX_LINE} bytes: split the event")
+            yield number, Refused(f"longer than {MAX_LINE} bytes: split the event"), None
         elif not line.isspace():
-            yield number, _parse(line)
+            yield number, _parse(line), line
         number, line = number + 1, stream.readline(MAX_LINE)
 
 
-def _parse(line: bytes) -> Mapping[str, Any] | Refused:
+def _parse(line: bytes) -> Document | Refused:
     try:
         return _event(orjson.loads(line))
     except orjson.JSONDecodeError as wrong:
         return Refused(f"not JSON: {wrong}")
 
 
-def _event(document: object) -> Mapping[str, Any] | Refused:
+def _event(document: object) -> Document | Refused:
     if not isinstance(document, Mapping):
         return Refused("JSON, but no object: write one object a line")
     return flatten(document) if is_nested(document) else document

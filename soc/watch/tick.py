@@ -76,6 +76,10 @@ class Watch:
         with session(database) as writing:
             windows.register(writing, [PROJECTION, *detectors])
 
+    def change(self, detectors: Mapping[str, Detector[Any]], modes: Mapping[str, Mode]) -> None:
+        """Go on with *detectors*, each where the one of its name stood."""
+        self._detectors, self._modes = detectors, modes
+
     def tick(self, upto: int | None = None) -> list[Ticked]:
         """Let every detector take its next window; return what each came to.
 

@@ -134,6 +134,10 @@ class Front:
         """Do nothing if so many events of these sources are taken now; raise TooManyRequests."""
         self.sources.admit(counts, self._tell_source_limit)
 
+    def is_used_up(self, source: str) -> bool:
+        """Return whether *source* has brought what it may bring today."""
+        return self.sources.is_used_up(source, self._tell_source_limit)
+
     def store(self, found: Sequence[tuple[str, Row | Reject]]) -> Appended:
         """Append rows, each with its source; return when they are on the disk."""
         appended = taking.store(self.suite, self.log, found)

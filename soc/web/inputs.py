@@ -4,7 +4,6 @@ import asyncio
 import base64
 import logging
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import orjson
 
 from soc.app.taking import check_format
 from soc.clock import nonce, pause
-from soc.errors import HomeError
+from soc.errors import HomeError, LogError
 from soc.ingest.listen.batches import Append, Batches, Line
 from soc.ingest.listen.syslog import Datagrams, Streams, Taking
 from soc.ingest.listen.tail import Tail, Watched
@@ -39,7 +38,7 @@ class Opened:
 
     about: SyslogInput
     on: socket.socket
-    context: ssl.SSLContext | None
+    shown: sockets.Shown | None
 
     @property
     def address(self) -> str:
@@ -59,7 +58,7 @@ def opened(front: Front) -> tuple[Opened, ...]:
         Opened(
             about,
             sockets.listen(about.address, udp=about.protocol == "udp"),
-            sockets.context_of(about.tls, home) if about.tls else None,
+            sockets.Shown(about.tls, home) if about.tls else None,
         )
         for about in front.suite.settings.inputs.syslog
     )
@@ -74,7 +73,8 @@ def followed(front: Front) -> Tail | None:
             known = ", ".join(("auto", *suite.intake.formats))
             raise HomeError(f"inputs.files: no format {one.format!r}: known are {known}")
         watched.append(Watched(str(suite.home.path / one.path), one.source, one.format))
-    return Tail(watched, suite.home.path / "inputs" / "files.json") if watched else None
+    kept = suite.home.path / "inputs" / "files.json"
+    return Tail(watched, kept, front.is_used_up) if watched else None
 
 
 class Inputs:
@@ -131,7 +131,8 @@ class Inputs:
 
     async def _take(self, one: Opened) -> None:
         about = one.about
-        batches = Batches(appender(self._front, _intake_for(self._front, about)))
+        append = appender(self._front, _intake_for(self._front, about))
+        batches = Batches(_within_the_day(self._front, about.source, append))
         self._batches.append(batches)
         self._tasks.insert(len(self._batches) - 1, asyncio.create_task(batches.run()))
         taking = Taking(about.source, about.senders, about.connections, about.idle.total_seconds())
@@ -141,7 +142,7 @@ class Inputs:
             self._datagrams.append((about.source, datagrams))
         else:
             streams = Streams(taking, batches)
-            await streams.start(one.on, one.context)
+            await streams.start(one.on, one.shown.context if one.shown else None)
             self._streams.append(streams)
 
     async def _tell_losses(self) -> None:
@@ -180,6 +181,17 @@ def appender(front: Front, intake: Intake) -> Append:
         front.store([(line.source, _cut(line) or _known(next(rows), line)) for line in lines])
 
     return append
+
+
+def _within_the_day(front: Front, source: str, append: Append) -> Append:
+    """Return *append*, which fails while *source* has brought what it may bring today."""
+
+    def append_within(lines: Sequence[Line]) -> None:
+        if front.is_used_up(source):
+            raise LogError(f"{source} has brought what it may bring today: it waits")
+        append(lines)
+
+    return append_within
 
 
 def _cut(line: Line) -> Reject | None:

@@ -30,6 +30,7 @@ from soc.web.protocol import Protocol
 GARBAGE_AFTER = 50_000
 """New objects after which garbage is looked for; a batch alone makes thousands."""
 SEAL_LOOK = 1.0
+RENEW_LOOK = 2.0
 REMEMBER_EVERY = 10.0
 """Seconds between two writes of how far the sources have come: a kill loses no more."""
 
@@ -46,15 +47,13 @@ def serve(suite: Suite, host: str | None = None, port: int | None = None) -> Non
         if reason := unsafe(one.address, has_tls=one.tls is not None, has_proxy=has_proxy):
             raise HomeError(reason)
     _ = suite.classify  # a broken policy of retention must stop the start, not the first event
-    contexts = [
-        sockets.context_of(one.tls, suite.home.path) if one.tls else None for one in listeners
-    ]
+    shown = [sockets.Shown(one.tls, suite.home.path) if one.tls else None for one in listeners]
     log = _patiently(suite)
     try:
         front = Front(suite, log)
         opened = [sockets.listen(one.address) for one in listeners]
         with asyncio.Runner(loop_factory=_loop) as runner:
-            runner.run(_run(front, listeners, contexts, opened, inputs.opened(front)))
+            runner.run(_run(front, listeners, shown, opened, inputs.opened(front)))
     finally:
         with contextlib.suppress(FileNotFoundError):
             suite.home.socket.unlink()
@@ -112,7 +111,7 @@ class _Server(uvicorn.Server):
 async def _run(
     front: Front,
     listeners: Sequence[Listener],
-    contexts: Sequence[ssl.SSLContext | None],
+    shown: Sequence[sockets.Shown | None],
     opened: Sequence[socket.socket],
     syslog: Sequence[inputs.Opened],
 ) -> None:
@@ -122,14 +121,17 @@ async def _run(
     gc.set_threshold(GARBAGE_AFTER)
     taking = inputs.Inputs(front, syslog)
     parts = [
-        (_Server(config_of(front, Door(app, one.serve), context)), listening)
-        for one, context, listening in zip(listeners, contexts, opened, strict=True)
+        (_Server(config_of(front, Door(app, one.serve), tls.context if tls else None)), listening)
+        for one, tls, listening in zip(listeners, shown, opened, strict=True)
     ]
     whole = _Server(config_of(front, Door(app, Area)))
     parts.append((whole, sockets.local(front.suite.home.socket)))
     _end_on_signal([server for server, _ in parts])
     serving = [asyncio.create_task(server.serve(sockets=[on])) for server, on in parts]
-    aside = [asyncio.create_task(_seal(front)), asyncio.create_task(_remember(front))]
+    certificates = [tls for tls in (*shown, *(one.shown for one in syslog)) if tls]
+    aside = [
+        asyncio.create_task(one) for one in (_seal(front), _remember(front), _renew(certificates))
+    ]
     while not all(server.started for server, _ in parts):
         if any(task.done() for task in serving):
             _end([server for server, _ in parts])
@@ -193,6 +195,13 @@ def _look(health: Health) -> None:
         health.look()
     except StoreError as away:
         logging.getLogger(__name__).warning("the event store is watched, not told of: %s", away)
+
+
+async def _renew(certificates: Sequence[sockets.Shown]) -> None:
+    while True:
+        await asyncio.sleep(RENEW_LOOK)
+        for shown in certificates:
+            shown.look()
 
 
 async def _remember(front: Front) -> None:

@@ -1,6 +1,7 @@
 """Open what the front door listens on, and read the certificates that it shows."""
 
 import contextlib
+import logging
 import os
 import socket
 import ssl
@@ -58,14 +59,59 @@ def context_of(tls: Tls, home: Path) -> ssl.SSLContext:
         if not path.is_file():
             raise HomeError(f"{path}: no such file: write the path of a PEM file in tls")
     try:
-        context.load_cert_chain(cert, key, password=_no_passphrase)
-        if tls.client_ca:
-            context.load_verify_locations(home / tls.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
+        load_into(context, tls, home)
     except (OSError, ValueError) as wrong:
         reason = getattr(wrong, "reason", None) or wrong
         raise HomeError(f"{cert}, {key}: no certificate and key that fit: {reason}") from wrong
     return context
+
+
+def load_into(context: ssl.SSLContext, tls: Tls, home: Path) -> None:
+    """Let *context* show the certificates of *tls*; raises OSError or ValueError."""
+    context.load_cert_chain(home / tls.cert, home / tls.key, password=_no_passphrase)
+    if tls.client_ca:
+        context.load_verify_locations(home / tls.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+
+
+class Shown:
+    """Certificates that are shown, and read anew where their files change: one that was renewed."""
+
+    def __init__(self, tls: Tls, home: Path) -> None:
+        self._tls, self._home = tls, home
+        self._read = self._written()
+        self.context = context_of(tls, home)
+
+    def look(self) -> None:
+        """Show what the files hold now to whoever connects from now on.
+
+        What does not fit yet is told once, and the old is shown on.
+        """
+        written = self._written()
+        if written == self._read:
+            return
+        self._read = written
+        try:
+            context_of(self._tls, self._home)
+            load_into(self.context, self._tls, self._home)
+        except (HomeError, OSError, ValueError) as wrong:
+            logging.getLogger(__name__).error("the old certificate is shown on: %s", wrong)  # noqa: TRY400 - foreseen
+
+    def _written(self) -> list[tuple[int, int] | None]:
+        names = [
+            self._tls.cert,
+            self._tls.key,
+            *([self._tls.client_ca] if self._tls.client_ca else []),
+        ]
+        return [_stamp(self._home / name) for name in names]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino
 
 
 def _no_passphrase() -> str:

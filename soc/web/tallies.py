@@ -63,9 +63,7 @@ class Tallies:
                 continue
             with self._lock:
                 hit = self._beyond(name, limits, count)
-                is_news = hit is not None and self._told.get((name, hit[0].kind)) != hit[0].key
-                if hit is not None:
-                    self._told[name, hit[0].kind] = hit[0].key
+                is_news = hit is not None and self._is_news(hit[0])
             if hit is None:
                 continue
             if is_news:
@@ -83,6 +81,25 @@ class Tallies:
         with self._lock:
             one = self._of(name, self._clock.now())
             return self._owed(one, limits.rate, count) if one else 0.0
+
+    def is_used_up(self, name: str, tell: Tell) -> bool:
+        """Return whether *name* has brought what it may bring today; *tell* is called once a day.
+
+        For inputs that can hold their sender back. What begins within the limit is taken whole.
+        """
+        limits = self._expected.get(name)
+        if limits is None or limits.daily is None:
+            return False
+        now = self._clock.now()
+        with self._lock:
+            one = self._of(name, now)
+            if one is None or one.state.on(now.date()).day_events < limits.daily:
+                return False
+            hit = _of_the_day(name, limits.daily, now)
+            is_news = self._is_news(hit)
+        if is_news:
+            tell(hit)
+        return True
 
     def seen(self, counts: Mapping[str, int]) -> None:
         """Count what was stored."""
@@ -122,9 +139,8 @@ class Tallies:
         hit: tuple[Limit, int] | None = None
         if limits.daily is not None and state.day_events + count > limits.daily:
             midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
-            reason = f"source {name} may bring {limits.daily} events a day: raise inputs.sources"
             after = math.ceil((midnight - now).total_seconds())
-            hit = Limit(name, "daily", reason, now.date().isoformat()), after
+            hit = _of_the_day(name, limits.daily, now), after
         elif limits.rate is not None and (owed := self._owed(one, limits.rate, count)) > 0:
             reason = f"source {name} may bring {limits.rate} events a second: send slower"
             hit = Limit(name, "rate", reason, f"{now:%Y-%m-%dT%H}"), math.ceil(owed)
@@ -134,6 +150,12 @@ class Tallies:
             )
             one.is_changed = True
         return hit
+
+    def _is_news(self, hit: Limit) -> bool:
+        """Return whether *hit* was not told yet; it is from now on."""
+        is_news = self._told.get((hit.source, hit.kind)) != hit.key
+        self._told[hit.source, hit.kind] = hit.key
+        return is_news
 
     @staticmethod
     def _owed(one: _Source, rate: int, count: int) -> float:
@@ -164,3 +186,8 @@ class Tallies:
             rates = {name: (one.rate or 0) * BURST for name, one in self._expected.items()}
             self._sources = {one.name: _Source(one, room=rates.get(one.name, 0.0)) for one in kept}
         return self._sources
+
+
+def _of_the_day(name: str, most: int, now: datetime) -> Limit:
+    reason = f"source {name} may bring {most} events a day: raise inputs.sources"
+    return Limit(name, "daily", reason, now.date().isoformat())

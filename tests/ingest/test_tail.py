@@ -22,7 +22,7 @@ def log(tmp_path: Path) -> Path:
 
 def tail_of(log: Path, pattern: str = "app.log", settled: float = 0.0) -> Tail:
     kept = log.parent.parent / "inputs" / "files.json"
-    return Tail([Watched(str(log.parent / pattern), "app")], kept, settled)
+    return Tail([Watched(str(log.parent / pattern), "app")], kept, settled=settled)
 
 
 def texts(tail: Tail) -> list[bytes]:
@@ -232,3 +232,17 @@ def test_told_to_stop_while_the_store_is_full_it_reads_them_again_next_time(log:
     asyncio.run(play())
 
     assert texts(tail_of(log)) == [b"one"]
+
+
+def test_what_a_held_source_has_is_left_and_others_go_on(log: Path) -> None:
+    other = log.with_name("other.log")
+    write(log, "one\n")
+    write(other, "two\n")
+    held = {"app"}
+    watched = [Watched(str(log), "app"), Watched(str(other), "other")]
+    tail = Tail(watched, log.parent.parent / "files.json", held.__contains__, settled=0.0)
+
+    first = texts(tail)
+    held.clear()
+
+    assert [first, texts(tail)] == [[b"two"], [b"one"]]

@@ -42,7 +42,8 @@ class Sender(threading.Thread):
     number: int
     url: str
     token: str
-    acknowledged: list[str] = field(default_factory=list)
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    """The size of each batch that was; its events are called by it and their place in it."""
     refused: Counter[int] = field(default_factory=Counter)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -55,13 +56,14 @@ class Sender(threading.Thread):
         draw, turn = random.Random(self.number), 0
         while not self.stopping.is_set():
             turn += 1
-            ids = [f"{self.number}-{turn}-{n}" for n in range(draw.choice((1, 7, 50, 200)))]
+            batch, size = f"{self.number}-{turn}", draw.choice((1, 7, 50, 200))
+            ids = [f"{batch}-{n}" for n in range(size)]
             event = '{"@timestamp":"2026-11-25T12:00:00Z","event":{"dataset":"load"},"message":"x"}'
             body = "".join(f'{{"create":{{"_id":"{one}"}}}}\n{event}\n' for one in ids)
             while not self._sent(body) and not self.stopping.is_set():
                 time.sleep(0.05)
             if not self.stopping.is_set():
-                self.acknowledged += ids
+                self.acknowledged[batch] = size
 
     def _sent(self, body: str) -> bool:
         try:
@@ -111,7 +113,7 @@ def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     end(process)
     return {
         "kills": kills,
-        "acknowledged": sum(len(sender.acknowledged) for sender in senders),
+        "acknowledged": sum(sum(sender.acknowledged.values()) for sender in senders),
         "refused": dict(sum((sender.refused for sender in senders), Counter())),
         "slowest_start_s": round(max(starts), 2),
         "wrong": verdicts(home, senders),
@@ -145,25 +147,33 @@ def start(home: Path, port: int) -> subprocess.Popen[bytes]:
 
 def verdicts(home: Path, senders: list[Sender]) -> dict[str, Any]:
     """Return everything that is not as it must be."""
-    acknowledged = {one for sender in senders for one in sender.acknowledged}
-    parts, stored = len(acknowledged) // 4_000 + 2, Counter[str]()
+    acknowledged = {
+        batch: size for sender in senders for batch, size in sender.acknowledged.items()
+    }
+    parts, stored = len(acknowledged) // 4_000 + 2, dict[str, dict[str, Any]]()
     for part in range(parts):
         query = (
-            "SELECT event_id, count(*) AS n FROM events WHERE source = 'load' "
-            f"AND hash(event_id) % {parts} = {part} GROUP BY 1"
+            "SELECT regexp_replace(event_id, '-[0-9]+$', '') AS batch, count(*) AS n, "
+            "count(DISTINCT event_id) AS d, max(CAST(split_part(event_id, '-', 3) AS INTEGER)) AS high "
+            f"FROM events WHERE source = 'load' AND hash(batch) % {parts} = {part} GROUP BY 1"
         )
-        stored.update({row["event_id"]: row["n"] for row in soc(home, "sql", query)})
+        stored.update({row["batch"]: row for row in soc(home, "sql", query)})
+    none = {"d": 0, "high": -1}
+    lost = [
+        batch
+        for batch, size in acknowledged.items()
+        if (stored.get(batch, none)["d"], stored.get(batch, none)["high"]) != (size, size - 1)
+    ]
     (seqs,) = soc(
         home,
         "sql",
         "SELECT count(*) AS n, count(DISTINCT seq) AS d, min(seq) AS low, max(seq) AS high FROM events",
     )
     proof = soc(home, "segments", "verify")
-    lost = acknowledged - set(stored)
     whole = seqs["n"] == seqs["d"] == seqs["high"] and seqs["low"] == 1
     found = {
-        "lost": sorted(lost)[:5],
-        "doubled": [one for one, times in stored.items() if times != 1][:5],
+        "lost": lost[:5],
+        "doubled": [batch for batch, row in stored.items() if row["n"] != row["d"]][:5],
         "numbers with a gap": [] if whole else [seqs],
         "chain": [] if proof["ok"] else [proof],
     }

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from http.client import HTTPSConnection, RemoteDisconnected
 from pathlib import Path
@@ -75,6 +76,29 @@ def test_a_certificate_of_another_authority_is_not_believed(
 
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(site[0].ready[1], verify=str(stranger.path), timeout=20)
+
+
+def test_a_certificate_that_was_renewed_is_shown_without_a_restart(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make_home(
+        home, "web: {listeners: [{bind: '127.0.0.1:0', tls: {cert: soc.pem, key: soc.key}}]}\n"
+    )
+    authority(home).sign("soc")
+    with serving(home) as served:
+        address = urlsplit(served.ready[0])
+        place = (address.hostname or "", address.port or 0)
+        first = ssl.get_server_certificate(place)
+        (home / "soc.pem").write_text("half a certifi")
+        time.sleep(2.5)
+        still = ssl.get_server_certificate(place)
+
+        authority(home).sign("soc")
+
+        end = time.monotonic() + 20
+        while ssl.get_server_certificate(place) == first and time.monotonic() < end:
+            time.sleep(0.2)
+        assert still == first
+        assert ssl.get_server_certificate(place) == (home / "soc.pem").read_text()
 
 
 @pytest.mark.parametrize(

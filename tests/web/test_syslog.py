@@ -119,3 +119,22 @@ def test_an_input_that_must_not_be_is_told_with_its_line(
 
     assert f"{path}:2: " in str(caught.value)
     assert reason in str(caught.value)
+
+
+def test_a_source_that_used_up_its_day_is_held_and_told(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make_home(home, f"{SETTINGS}  sources: [{{name: hosts, daily: 3}}]\n")
+    authority(home).sign("soc")
+
+    with (
+        serving(home, addresses=4) as served,
+        socket.create_connection(place(served.ready[1]), 20) as opened,
+    ):
+        for number in range(5):
+            opened.sendall(b"<13>1 %s h app - - - m%d\n" % (T.encode(), number))
+            stored(home, min(number + 1, 4))
+        rows = stored(home, 4)
+
+    assert [row["message"] for row in rows if row["source"] == "hosts"] == ["m0", "m1", "m2"]
+    (told,) = [row["message"] for row in rows if row["source"] == "soc"]
+    assert told == "source hosts may bring 3 events a day: raise inputs.sources"

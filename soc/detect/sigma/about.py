@@ -15,7 +15,7 @@ KEYS = {"identifier": "id", "tag": "tags"}
 """Where pySigma's error is not called like the key that it is about."""
 
 
-def read_about(source: Source, slug: str) -> tuple[dict[str, Any], list[SigmaError]]:
+def read_about(source: Source) -> tuple[dict[str, Any], list[SigmaError]]:
     """Return the fields that rules and correlations share, and all that is wrong with them."""
     plain = dict(source.plain)
     if not isinstance(plain.get("id", ""), str):
@@ -27,7 +27,6 @@ def read_about(source: Source, slug: str) -> tuple[dict[str, Any], list[SigmaErr
         return {}, [*errors, *more]
     about = {
         "id": str(read["id"] or ""),
-        "name": slug,
         "title": read["title"],
         "level": str(read["level"] or ""),
         "status": str(read["status"] or ""),
@@ -35,7 +34,6 @@ def read_about(source: Source, slug: str) -> tuple[dict[str, Any], list[SigmaErr
         "author": read["author"] or "",
         "licence": read["license"] or "",
         "digest": source.digest,
-        "path": source.path,
         "line": source.locate().line,
         "extras": extras,
     }

@@ -3,6 +3,7 @@
 Mistakes are pySigma's errors, each with the place in the file.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,19 +22,25 @@ from soc.detect.sigma.combine import all_of, any_of
 from soc.detect.sigma.condition import Node, Not
 from soc.detect.sigma.selection import Reader
 
+NOT_NOT = re.compile(r"(?<![\w*-])(?=not[\w*-])")
+"""Before a name that begins with ``not``: pySigma would negate what follows in it."""
+MARK = "0-"
 
-def compile_detection(detection: Mapping[str, Any], reader: Reader) -> Node:
-    """Return the condition of *detection* with its selections in place."""
-    at = reader.locate("detection", "condition")
+
+def compile_detection(
+    detection: Mapping[str, Any], reader: Reader, under: str = "detection"
+) -> Node:
+    """Return the condition of *detection*, written *under* that key, with selections in place."""
+    at = reader.locate(under, "condition")
     if "condition" not in detection:
-        raise SigmaConditionError("a detection needs a condition", source=at)
+        raise SigmaConditionError(f"a {under} needs a condition", source=at)
     selections = {
-        name: reader.selection(name, definition, ("detection", name))
+        name: reader.selection(name, definition, (under, name))
         for name, definition in detection.items()
         if name != "condition"
     }
     if not selections:
-        raise SigmaDetectionError("a detection needs selections", source=at)
+        raise SigmaDetectionError(f"a {under} needs selections", source=at)
     written = detection["condition"]
     conditions = written if isinstance(written, list) else [written]
     if not conditions or not all(isinstance(text, str) for text in conditions):
@@ -42,9 +49,10 @@ def compile_detection(detection: Mapping[str, Any], reader: Reader) -> Node:
 
 
 def parse(text: str, at: SigmaRuleLocation) -> ConditionItem:
-    """Return a condition as pySigma reads it; raise its errors."""
+    """Return the condition *text* as a tree of names; raise pySigma's errors."""
+    safe = NOT_NOT.sub(MARK, text)
     try:
-        parsed = SigmaCondition(text, EmptySigmaDetections(), at).parse(postprocess=False)
+        parsed = SigmaCondition(safe, EmptySigmaDetections(), at).parse(postprocess=False)
     except SigmaConditionError as error:
         error.source = error.source or at
         raise
@@ -52,7 +60,17 @@ def parse(text: str, at: SigmaRuleLocation) -> ConditionItem:
         raise SigmaConditionError("the condition is nested too deeply", source=at) from deep
     if not isinstance(parsed, ConditionItem):
         raise SigmaConditionError("the condition names no selection", source=at)
+    _unmark(parsed)
     return parsed
+
+
+def _unmark(item: object) -> None:
+    """Give names in the parsed condition *item* back what ``parse`` put MARK in front of."""
+    for part in getattr(item, "args", ()):
+        _unmark(part)
+    for name in ("identifier", "pattern"):
+        if hasattr(item, name):
+            setattr(item, name, getattr(item, name).removeprefix(MARK))
 
 
 def _resolve(item: object, selections: Mapping[str, Node], at: SigmaRuleLocation) -> Node:

@@ -5,8 +5,9 @@ it true.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
+
+from msgspec import Struct
 
 from soc.detect.sigma.event import Event, Scalar
 from soc.detect.sigma.predicate import Predicate
@@ -16,25 +17,17 @@ MAX_SHOWN = 1024
 """Longer values are cut in explanations."""
 
 
-class Node(Protocol):
-    """A part of a condition."""
+class _Part(Struct, frozen=True, tag=True, array_like=True, gc=False):
+    """A part of a condition: a value that can be kept, so that a rule is compiled once.
 
-    @property
-    def cost(self) -> int:
-        """Return how dear the question is, compared with others."""
-
-    def holds(self, event: Event) -> bool:
-        """Return whether *event* is as asked for."""
-
-    def matches(self, event: Event) -> Iterator[Match]:
-        """Yield what made it hold for *event*; nothing if it does not."""
+    Each has a ``cost``: how dear the question is, compared with others.
+    """
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(_Part, frozen=True):
     """All of the parts hold."""
 
-    parts: tuple[Node, ...]
+    parts: "tuple[Node, ...]"
     cost: int
 
     def holds(self, event: Event) -> bool:
@@ -51,11 +44,10 @@ class And:
                 yield from part.matches(event)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(_Part, frozen=True):
     """At least one of the parts holds."""
 
-    parts: tuple[Node, ...]
+    parts: "tuple[Node, ...]"
     cost: int
 
     def holds(self, event: Event) -> bool:
@@ -71,11 +63,10 @@ class Or:
             yield from part.matches(event)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(_Part, frozen=True):
     """The part does not hold; there is nothing to show for it."""
 
-    part: Node
+    part: "Node"
 
     @property
     def cost(self) -> int:
@@ -91,8 +82,7 @@ class Not:
         return iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class FieldMatch:
+class FieldMatch(_Part, frozen=True):
     """A value of the field is accepted by one of the predicates."""
 
     selection: str
@@ -115,8 +105,7 @@ class FieldMatch:
                 yield _match(self.selection, self.field, value.text)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldIsNull:
+class FieldIsNull(_Part, frozen=True):
     """The field is missing or null; an empty text is a value."""
 
     selection: str
@@ -133,8 +122,7 @@ class FieldIsNull:
             yield _match(self.selection, self.field, "null")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldExists:
+class FieldExists(_Part, frozen=True):
     """The field is there, whatever it holds, or is not."""
 
     selection: str
@@ -153,8 +141,7 @@ class FieldExists:
             yield _match(self.selection, self.field, values[0].text if values else "null")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldReference:
+class FieldReference(_Part, frozen=True):
     """A value of the field equals, starts with, ends with or contains one of the other field."""
 
     selection: str
@@ -176,10 +163,11 @@ class FieldReference:
     def _accepted(self, event: Event) -> Iterator[Scalar]:
         others = [other.folded for other in event.scalars(self.other)]
         for value in event.scalars(self.field):
-            if any(self._compares(value.folded, other) for other in others):
+            if any(self.compares(value.folded, other) for other in others):
                 yield value
 
-    def _compares(self, left: str, right: str) -> bool:
+    def compares(self, left: str, right: str) -> bool:
+        """Return whether the folded text *left* stands so to *right*."""
         if self.starts and self.ends:
             return right in left
         if self.starts:
@@ -189,8 +177,7 @@ class FieldReference:
         return left == right
 
 
-@dataclass(frozen=True, slots=True)
-class Keyword:
+class Keyword(_Part, frozen=True):
     """Some value of the event, at any depth, is accepted; names of fields are not looked at."""
 
     selection: str
@@ -213,6 +200,10 @@ class Keyword:
                 if predicate.accepts(value):
                     yield field, value
                     break
+
+
+Node = And | Or | Not | FieldMatch | FieldIsNull | FieldExists | FieldReference | Keyword
+"""Any of them: ``holds`` for an event or not; ``matches`` yields what made it hold."""
 
 
 def explain(condition: Node, event: Event) -> tuple[Match, ...]:

@@ -1,89 +1,116 @@
-"""Count hits in sliding windows of event time: a pure function with explicit state.
+"""Measure hits in windows of event time: a pure function with explicit state.
 
-A window is any stretch of event time as long as the rule's timespan, both ends included. Each hit
-is looked at once, in the order of ``seq``: if a window that holds it has enough hits of its group,
-there is a result, and again for each further hit for which that is true. So nothing depends on
-how hits are cut into batches, and a group that has enough gets a result whatever the order is in
-which its hits arrive, as long as none is later than the lateness behind its own source. A source
-that is behind the others is waited for, until it is silent.
+A window is a stretch of event time as long as the rule's timespan, both ends included. Which
+windows are asked, and when, depends on what makes the condition true:
+
+- *at once*: more hits can only make it true (gt and gte of counts and sums, rules that hit). Each
+  hit is looked at once, in the order of ``seq``: if a window that holds it is enough, there is a
+  result, and again for each further hit for which that is so. It is not waited for anything.
+- *ending* with each hit: numbers that more hits can make false (means, medians, eq, ranges).
+- *beginning* with each hit: a rule that must not hit (``a and not b``: no b follows the a).
+- *following* each hit, which is not in it: what nothing at all makes true (lt, lte, eq: 0). So the
+  silence after the last heartbeat is found, of groups that were seen before.
+
+The last three are decided once, when the mark (see ``Clocks``) has passed the window's end: of what
+came in time, nothing is missing then. A hit from before the mark comes too late for them. Hits are
+taken one by one, each with the mark as it was when the hit came, so nothing depends on how hits are
+cut into batches.
+
+Sums are looked at at once although a negative number may come later: it takes nothing back.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import orjson
 
-from soc.detect.sigma.event import Event
-from soc.detect.sigma.memory import Clocks, Counts, Hits, Kept, Memory
+from soc.detect.sigma.clocks import Move
+from soc.detect.sigma.gauge import gauge_of
+from soc.detect.sigma.memory import Above, Counts, Hits, Kept, Memory
 from soc.detect.sigma.rule import Correlation, CountKind
-from soc.model.value import MICROSECOND, bounded, micros, moment_of
+from soc.detect.sigma.threshold import Bounds, Expression, Measured
+from soc.model.value import MICROSECOND
 
 MAX_SEQS = 200
+Window = tuple[int, int]
+"""Of the hits of a group, the first that is in it, and the first after it."""
+RISING = frozenset(CountKind) - {
+    CountKind.VALUE_AVG,
+    CountKind.VALUE_MEDIAN,
+    CountKind.VALUE_PERCENTILE,
+}
+"""What does not become less by further hits."""
+FROM_NOTHING: dict[CountKind, Measured] = {
+    **dict.fromkeys(RISING, 0),
+    CountKind.TEMPORAL: frozenset(),
+}
+"""What a window without hits comes to; others have nothing to measure there."""
+
+
+class Asked(StrEnum):
+    """Which windows are asked: see above."""
+
+    AT_ONCE = "at once"
+    ENDING = "ending"
+    BEGINNING = "beginning"
+    FOLLOWING = "following"
 
 
 class Seen(NamedTuple):
-    """One hit of a rule that is counted.
+    """One hit of a rule that is counted; times in microseconds since 1970.
 
-    group: the values of group-by. value: what is counted, for a value_count. arrived: when it was
-    ingested; a hit from the future happened no later than that. source: who sent it.
+    at: when it happened, not after its intake. group: the values of group-by. value: what is
+    measured. came: with which event it came, if that is another one. passed: the mark before that
+    event. awaited: from when on more is awaited after it. is_late: its own source had gone past it
+    by more than the lateness.
     """
 
-    ts: datetime
+    at: int
     seq: int
     group: tuple[str, ...]
     value: str = ""
-    arrived: datetime | None = None
-    source: str = ""
+    above: tuple[Above, ...] = ()
+    came: int = 0
+    passed: int = 0
+    awaited: int = 0
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Correlated:
-    """Enough hits of a group in one window.
+    """A window that makes the rule true.
 
-    count: of hits, or of different values. seqs: of the hits in the window, the first and the last
-    hundred if there are more.
+    first, last: of what is in it, or of what it follows. at: of the hit that completed it, or when
+    the silence was long enough.
+    counted: what it comes to. seqs: of its hits, the first and the last hundred if there are more.
+    came: with which event that was known. passed, awaited: as of a hit that came with it. ends: the
+    last hits of this window and of others that became true with it.
     """
 
     group: tuple[str, ...]
-    first: datetime
-    last: datetime
-    count: int
+    first: int
+    last: int
+    at: int
+    counted: int | Fraction
     seqs: tuple[int, ...]
+    came: int
+    passed: int
+    awaited: int
+    ends: tuple[Kept, ...]
 
 
-class _Window(NamedTuple):
-    """What a window counts, and which of the kept hits are in it."""
-
-    counted: int
-    start: int
-    end: int
-
-
-def see(
-    rule: Correlation,
-    name: str,
-    document: Mapping[str, Any] | Event,
-    *,
-    ts: datetime,
-    seq: int,
-    arrived: datetime | None = None,
-    source: str = "",
-) -> Seen | None:
-    """Return the hit of the rule *name* on *document* as *rule* counts it.
-
-    None if the event lacks a field of group-by, or the field that is counted: it is in no group.
-    """
-    event = document if isinstance(document, Event) else Event(document)
-    group = _values(rule, name, event, rule.group_by)
-    counted = _values(rule, name, event, rule.counted)
-    if group is None or counted is None:
-        return None
-    return Seen(ts, seq, group, _key(counted), arrived, bounded(source))
+def asked_of(rule: Correlation) -> Asked:
+    """Return which windows *rule* asks."""
+    if rule.condition.rises and rule.kind in RISING:
+        return Asked.AT_ONCE
+    if rule.condition.holds(FROM_NOTHING.get(rule.kind)):
+        return Asked.FOLLOWING
+    return Asked.BEGINNING if isinstance(rule.condition, Expression) else Asked.ENDING
 
 
 def correlate(
@@ -91,87 +118,180 @@ def correlate(
     hits: Iterable[Seen],
     state: Counts,
     *,
-    lateness: timedelta = timedelta(minutes=10),
+    moves: Sequence[Move] = (),
+    lag: int = 0,
+    is_counted: bool = False,
 ) -> tuple[list[Correlated], Counts]:
-    """Return what *hits*, on top of *state*, make true, and what to remember."""
-    late, span = lateness // MICROSECOND, rule.timespan // MICROSECOND
-    clocks, memory, too_late = Clocks(state.sources, lateness), Memory(state), state.too_late
-    results: list[Correlated] = []
-    for hit in sorted(hits, key=lambda hit: hit.seq):
-        arrived = hit.arrived or hit.ts
-        happened = min(hit.ts, arrived)
-        if clocks.is_too_late(hit.source, happened):
+    """Return what *hits*, on top of *state*, make true, and what to remember.
+
+    hits: in the order in which they came. moves: of the mark, meanwhile. lag: how much later than
+    the mark, in microseconds, what is counted may be known. is_counted: by other correlations,
+    which must be told of all windows that became true.
+    """
+    memory = Memory(state, gauge_of(rule))
+    asked, too_late, results = asked_of(rule), state.too_late, list[Correlated]()
+    span = rule.timespan // MICROSECOND
+    for hit in hits:
+        if hit.is_late if asked is Asked.AT_ONCE else hit.at < hit.passed - lag:
             too_late += 1
             continue
-        slowest = clocks.hear(hit.source, happened, arrived)
-        memory.forget(micros(slowest) - late - span)
-        at = micros(happened)
-        kept = memory.keep(_key(hit.group), Kept(at, hit.seq, hit.value))
-        if len(kept) < rule.needs:
-            continue
-        window = _fullest(rule, kept, at, span)
-        if window.counted >= rule.needs:
-            results.append(_result(hit.group, kept.kept, window))
+        if asked is Asked.AT_ONCE:
+            memory.forget(hit.awaited - lag - span)
+        group = memory.keep(key_of(hit.group), Kept(hit.at, hit.seq, hit.value, hit.above))
+        if group and asked is Asked.AT_ONCE:
+            results += _look(rule, hit, group, span, every=is_counted)
+    passed = state.passed
+    if asked is not Asked.AT_ONCE and moves:
+        passed = max(passed, moves[-1].passed - lag)
+        decided = _Decided(rule, asked, span, state.passed, passed, moves, lag)
+        results += decided.of(memory)
+        memory.forget(passed - span)
     return results, Counts(
         groups=memory.groups(),
-        sources=clocks.kept(),
+        lost={key: at for key, at in sorted(memory.lost.items()) if key in memory.hits},
+        passed=passed,
         too_late=too_late,
         left_out=memory.left_out,
     )
 
 
-def _fullest(rule: Correlation, hits: Hits, at: int, span: int) -> _Window:
-    """Return the window that holds *at* and counts most; of equals, the earliest."""
-    first, last = bisect_left(hits.ats, at), bisect_right(hits.ats, at + span)
-    if hits.ats[last - 1] == at:
-        starts, ends = np.array([bisect_left(hits.ats, at - span)]), np.array([last])
-    else:
-        ats = np.frombuffer(hits.ats, np.int64)
-        starts = np.searchsorted(ats, ats[first:last] - span, "left")
-        ends = np.searchsorted(ats, ats[first:last], "right")
-    if rule.kind is CountKind.VALUE_COUNT:
-        counted = np.array(_values_in(hits.kept, starts.tolist(), ends.tolist()))
-    else:
-        counted = ends - starts
-    best = int(counted.argmax())
-    return _Window(int(counted[best]), int(starts[best]), int(ends[best]))
-
-
-def _values_in(kept: list[Kept], starts: list[int], ends: list[int]) -> list[int]:
-    """Return how many different values each window has; windows move forward."""
-    if len(starts) == 1:
-        return [len({one.value for one in kept[starts[0] : ends[0]]})]
-    inside = Counter(one.value for one in kept[starts[0] : ends[0]])
-    counts, begin, end = [len(inside)], starts[0], ends[0]
-    for start, stop in zip(starts[1:], ends[1:], strict=True):
-        inside.update(one.value for one in kept[end:stop])
-        for one in kept[begin:start]:
-            inside[one.value] -= 1
-            if not inside[one.value]:
-                del inside[one.value]
-        begin, end = start, stop
-        counts.append(len(inside))
-    return counts
-
-
-def _result(group: tuple[str, ...], kept: list[Kept], window: _Window) -> Correlated:
-    counted, start, end = window
-    if end - start > MAX_SEQS:
-        told = kept[start : start + MAX_SEQS // 2] + kept[end - MAX_SEQS // 2 : end]
-    else:
-        told = kept[start:end]
-    seqs = tuple(one.seq for one in told)
-    return Correlated(group, moment_of(told[0].at), moment_of(told[-1].at), counted, seqs)
-
-
-def _values(
-    rule: Correlation, name: str, event: Event, fields: tuple[str, ...]
-) -> tuple[str, ...] | None:
-    """Return the first value of each of *fields*, or None if one has none."""
-    found = [event.scalars(rule.aliases.get(field, {}).get(name, field)) for field in fields]
-    return tuple(bounded(values[0].text) for values in found) if all(found) else None
-
-
-def _key(values: tuple[str, ...]) -> str:
+def key_of(values: tuple[str, ...]) -> str:
     """Return *values* as one text, different for different values."""
     return orjson.dumps(values).decode()
+
+
+def _look(
+    rule: Correlation, hit: Seen, hits: Hits, span: int, *, every: bool
+) -> Iterator[Correlated]:
+    """Yield the window that holds *hit* and comes to most, if it is enough; the earliest such."""
+    bounds = rule.condition if isinstance(rule.condition, Bounds) else None
+    if bounds and rule.kind is not CountKind.VALUE_SUM and len(hits) < bounds.least:
+        return
+    first, last = bisect_left(hits.ats, hit.at), bisect_right(hits.ats, hit.at + span)
+    true: list[tuple[Measured, Window]]
+    if bounds and rule.kind is CountKind.EVENT_COUNT and hits.ats[last - 1] != hit.at:
+        true = _crowded(bounds.least, hits, (first, last), span, every=every)
+    else:
+        asked = _windows(hits.ats, first, last, span)
+        each = ((hits.measure(*window), window) for window in asked)
+        true = [one for one in each if rule.condition.holds(one[0])]
+    if not true:
+        return
+    measured, (start, end) = max(true, key=lambda one: _number(one[0]))
+    ends = sorted({bisect_left(hits.ats, hits.ats[end - 1]) for _, (_, end) in true})
+    told = _told(hits.kept, start, end)
+    yield Correlated(
+        group=hit.group,
+        first=told[0].at,
+        last=told[-1].at,
+        at=hit.at,
+        counted=_number(measured),
+        seqs=tuple(one.seq for one in told),
+        came=hit.came or hit.seq,
+        passed=hit.passed,
+        awaited=hit.awaited,
+        ends=tuple(hits.kept[index] for index in ends),
+    )
+
+
+def _windows(ats: Sequence[int], first: int, last: int, span: int) -> Iterator[Window]:
+    """Yield where the windows begin and end that end at the moments from *first* to *last*."""
+    index = first
+    while index < last:
+        end = bisect_right(ats, ats[index])
+        yield bisect_left(ats, ats[index] - span), end
+        index = end
+
+
+def _crowded(
+    least: int, hits: Hits, between: Window, span: int, *, every: bool
+) -> list[tuple[Measured, Window]]:
+    """Return what ``_look`` finds in ``_windows``, for very many of them.
+
+    Unless *every* is wanted, the fullest will do.
+    """
+    ats = np.frombuffer(hits.ats, np.int64)
+    moments = ats[slice(*between)]
+    starts = np.searchsorted(ats, moments - span, "left")
+    ends = np.searchsorted(ats, moments, "right")
+    counted = ends - starts
+    best = int(counted.argmax())
+    if counted[best] < least:
+        return []
+    enough = (counted >= least).nonzero()[0] if every else [best]
+    return [(int(counted[n]), (int(starts[n]), int(ends[n]))) for n in enough]
+
+
+class _Decided(NamedTuple):
+    """Decides the windows whose end lies from *since* on and before *until*."""
+
+    rule: Correlation
+    asked: Asked
+    span: int
+    since: int
+    until: int
+    moves: Sequence[Move]
+    lag: int
+
+    def of(self, memory: Memory) -> list[Correlated]:
+        """Return the windows of all groups that make the rule true, in the order of their ends."""
+        wait = 0 if self.asked is Asked.ENDING else self.span
+        found = []
+        for key, hits in sorted(memory.hits.items()):
+            begin = bisect_left(hits.ats, self.since - wait)
+            end = bisect_left(hits.ats, self.until - wait)
+            for index in range(begin, end):
+                due = hits.ats[index] + wait
+                if (one := self._ask(key, hits, index, due, memory.lost.get(key))) is not None:
+                    found.append((due, key, index, one))
+        return [one for *_, one in sorted(found, key=lambda each: each[:3])]
+
+    def _ask(
+        self, key: str, hits: Hits, index: int, due: int, lost: int | None
+    ) -> Correlated | None:
+        """Return the window of the hit *index*, if it makes the rule true.
+
+        Of hits at one moment only the last is asked. What was forgotten leaves a window unasked.
+        """
+        at = hits.ats[index]
+        if index + 1 < len(hits) and hits.ats[index + 1] == at:
+            return None
+        match self.asked:
+            case Asked.ENDING:
+                begin, end = bisect_left(hits.ats, at - self.span), index + 1
+                if lost is not None and at - self.span <= lost:
+                    return None
+            case Asked.BEGINNING:
+                begin, end = bisect_left(hits.ats, at), bisect_right(hits.ats, due)
+            case _:
+                begin, end = index + 1, bisect_right(hits.ats, due)
+        measured = hits.measure(begin, end)
+        if not self.rule.condition.holds(measured):
+            return None
+        move = self.moves[bisect_right(self.moves, due + self.lag, key=lambda one: one.passed)]
+        told = _told(hits.kept, begin, end) or [hits.kept[index]]
+        last = told[-1] if end > begin else told[-1]._replace(at=due)
+        return Correlated(
+            group=tuple(orjson.loads(key)),
+            first=told[0].at,
+            last=told[-1].at,
+            at=last.at,
+            counted=_number(measured),
+            seqs=tuple(one.seq for one in told),
+            came=move.seq,
+            passed=move.before,
+            awaited=move.before,
+            ends=(last,),
+        )
+
+
+def _number(measured: Measured) -> int | Fraction:
+    return len(measured) if isinstance(measured, frozenset) else measured or 0
+
+
+def _told(kept: list[Kept], start: int, end: int) -> list[Kept]:
+    """Return what is told of the hits from *start* up to *end*."""
+    half = MAX_SEQS // 2
+    if end - start <= MAX_SEQS:
+        return kept[start:end]
+    return kept[start : start + half] + kept[end - half : end]

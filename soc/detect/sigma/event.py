@@ -151,4 +151,4 @@ def _walk(document: Document) -> Iterator[tuple[str, Scalar]]:
 
 
 def _is_scalar(value: object) -> bool:
-    return value is not None and not isinstance(value, Mapping)
+    return type(value) is str or (value is not None and not isinstance(value, Mapping))

@@ -73,15 +73,19 @@ class Examiner:
         seen = self._seen()
         rules = [self._of(rule, seen.get(rule.name, _Seen())) for rule in self._ruleset.rules]
         states = {one.about.name: one.state for one in rules}
-        return [*rules, *(_counting(one, states) for one in self._ruleset.correlations)]
+        counting: list[Health] = []
+        for one in self._ruleset.correlations:
+            counting.append(_counting(one, states))
+            states[one.name] = counting[-1].state
+        return [*rules, *counting]
 
     def _seen(self) -> dict[str, _Seen]:
         seen: dict[str, _Seen] = {}
         for route, events in self._routes.items():
             told = route.partition.told()
-            for rule, tree in route.partition.rules:
-                one = seen.setdefault(rule.name, _Seen())
-                one.tree = tree
+            for judged in route.partition.rules:
+                one = seen.setdefault(judged.rule.name, _Seen())
+                one.tree = judged.tree
                 one.events += events
                 one.ever |= told.ever
                 one.fields |= told.fields
@@ -116,7 +120,7 @@ def _reasons(tree: Tree, ever: Hits, fields: set[str]) -> Iterator[str]:
         case Leaf():
             yield f"{tree.field} was never what it asks for"
         case Maybe():
-            yield "no event has its words"
+            yield tree.why_not
         case All() | AnyOf():
             for part in tree.parts:
                 if part.holds(ever, told=None) is False:

@@ -1,139 +1,125 @@
 """Load rule files. What cannot be used is told with its place, and stops nothing else."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
-from sigma.exceptions import SigmaDetectionError, SigmaLogsourceError
-from sigma.rule import SigmaLogSource
-
-from soc.detect.sigma.about import problem_of, read_about
-from soc.detect.sigma.combine import all_of, match_field
-from soc.detect.sigma.compile import compile_detection
-from soc.detect.sigma.condition import Node
-from soc.detect.sigma.correlation import is_correlation, read_correlation
-from soc.detect.sigma.pipelines import chosen, names_of, needs_of
-from soc.detect.sigma.predicate import Equals, Number
-from soc.detect.sigma.rule import Correlation, LogSource, Rule
+from soc.detect.sigma.cache import Kept, RuleCache
+from soc.detect.sigma.draft import Draft, Filter, Mistake
+from soc.detect.sigma.engine.hyper import Databases
+from soc.detect.sigma.files import RuleFile, find_files
+from soc.detect.sigma.filters import apply_filters
+from soc.detect.sigma.pipelines import chosen
+from soc.detect.sigma.rule import About, Correlation, Rule
 from soc.detect.sigma.ruleset import Ruleset
-from soc.detect.sigma.selection import Reader
-from soc.detect.sigma.slug import name_all
-from soc.detect.sigma.source import Source, find_files, read_file
+from soc.detect.sigma.slug import Entry, name_all
 from soc.errors import Problem
-from soc.model.text import fold
 
-WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a rule that is not what it should be makes of code that reads it; pySigma's among them."""
-
-Read = TypeVar("Read")
+if TYPE_CHECKING:
+    from soc.detect.sigma.drafting import Correlated  # pySigma
 
 
-def load_rules(paths: Sequence[Path], pipelines: Sequence[str] | None = None) -> Ruleset:
+def load_rules(
+    paths: Sequence[Path], pipelines: Sequence[str] | None = None, cache: RuleCache | None = None
+) -> Ruleset:
     """Return the rules in the files and folders of *paths*.
 
     pipelines: names, applied in this order to the rules that they know; by default those for
-    Windows. Raises Refused for a name that is none.
+    Windows. cache: where what was compiled before is found again. Raises Refused for a pipeline
+    that does not exist.
     """
     names = chosen(pipelines)
-    sources, problems = _read(paths)
-    named, clashes = name_all(sources)
+    kept = cache.open(paths, names) if cache else Kept()
+    entries, problems = _entries(paths, names, kept)
+    if cache:
+        cache.close(kept)
+    named, clashes = name_all(entries)
     problems += clashes
-    rules = [_rule(one, slug, names) for one, slug in named if not is_correlation(one)]
-    slugs = _references(named, [rule for rule in rules if isinstance(rule, Rule)])
-    counts = [_correlation(one, slug, slugs) for one, slug in named if is_correlation(one)]
-    problems += [made for made in [*rules, *counts] if isinstance(made, Problem)]
-    return Ruleset(
-        tuple(rule for rule in rules if isinstance(rule, Rule)),
-        tuple(count for count in counts if isinstance(count, Correlation)),
-        tuple(sorted(problems)),
-        names,
+    rules = tuple(
+        one.made.rule(one.path, slug) for one, slug in named if isinstance(one.made, Draft)
     )
+    slugs = _references(named, rules)
+    filters = [(one, slug) for one, slug in named if isinstance(one.made, Filter)]
+    rules, misplaced = apply_filters(filters, rules, slugs)
+    problems += misplaced
+    written: list[tuple[Correlated, str]] = []
+    for one, slug in named:
+        if isinstance(one.made, Mistake):
+            problems.append(Problem(one.path, one.made.line, one.made.message))
+        elif not isinstance(one.made, Draft | Filter):
+            written.append((one.made, slug))
+    counts = _correlations(written, slugs)
+    problems += [made for made in counts if isinstance(made, Problem)]
+    correlations = tuple(made for made in counts if isinstance(made, Correlation))
+    databases = Databases(cache.folder if cache else None)
+    return Ruleset(rules, correlations, tuple(sorted(problems)), names, databases)
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[Source], list[Problem]]:
-    sources: list[Source] = []
+def _entries(
+    paths: Sequence[Path], pipelines: Sequence[str], kept: Kept
+) -> tuple[list[Entry], list[Problem]]:
+    entries: list[Entry] = []
     problems: list[Problem] = []
-    for found in find_files(paths):
-        for read in [found] if isinstance(found, Problem) else read_file(found):
-            if isinstance(read, Problem):
-                problems.append(read)
-            else:
-                sources.append(read)
-    return sources, problems
+    for file in find_files(paths):
+        if isinstance(file, Problem):
+            problems.append(file)
+            continue
+        drafts = kept.find(file)
+        if drafts is not None:
+            entries += [Entry(file.path, draft) for draft in drafts]
+            continue
+        compiled, wrong = _compiled(file, pipelines)
+        entries += compiled
+        problems += wrong
+        made = [one.made for one in compiled if isinstance(one.made, Draft | Filter | Mistake)]
+        if not wrong and len(made) == len(compiled):
+            kept.add(file, made)
+    return entries, problems
 
 
-def _rule(source: Source, slug: str, pipelines: Sequence[str]) -> Rule | Problem:
-    for key in ("filter", "action"):
-        if key in source.plain:
-            line = source.locate(key).line or 1
-            return Problem(source.path, line, f"{key!r} is not understood: write each rule whole")
-    errors: list[Exception] = []
-    about = _try(lambda: _about(source, slug), errors)
-    logsource = _try(lambda: _logsource(source), errors)
-    reader = Reader(source.locate, lambda field: names_of(field, pipelines))
-    detection = _try(lambda: _detection(source, reader), errors)
-    if about is None or logsource is None or detection is None:
-        return problem_of(errors, source)
-    needs = [
-        match_field("", field, [_is(value) for value in values])
-        for field, values in needs_of(logsource, pipelines)
-    ]
-    selections = tuple(name for name in source.plain["detection"] if name != "condition")
-    condition = all_of([*needs, detection])
-    return Rule(**about, logsource=logsource, condition=condition, selections=selections)
+def _compiled(file: RuleFile, pipelines: Sequence[str]) -> tuple[list[Entry], list[Problem]]:
+    from soc.detect.sigma.drafting import compile_file  # pySigma
+
+    found = list(compile_file(file.path, pipelines))
+    problems = [one for one in found if isinstance(one, Problem)]
+    return [one for one in found if not isinstance(one, Problem)], problems
 
 
-def _correlation(source: Source, slug: str, slugs: Mapping[str, str]) -> Correlation | Problem:
-    errors: list[Exception] = []
-    about = _try(lambda: _about(source, slug), errors)
-    read = _try(lambda: read_correlation(source, about or {}, slugs), errors) if about else None
-    return read or problem_of(errors, source)
+def _correlations(
+    written: "Sequence[tuple[Correlated, str]]", slugs: dict[str, str]
+) -> list[Correlation | Problem]:
+    """Return the correlations of *written*, those that others count before these.
+
+    slugs: as ``_references`` makes them, of the rules; correlations are added as they are read.
+    """
+    if not written:
+        return []
+    from soc.detect.sigma.drafting import compile_correlation  # pySigma
+
+    made: list[Correlation | Problem] = []
+    waiting = list(written)
+    while waiting:
+        read = [(one, slug, compile_correlation(one.source, slug, slugs)) for one, slug in waiting]
+        done = [(one, new) for one, _, new in read if isinstance(new, Correlation)]
+        if not done:
+            return [*made, *(new for *_, new in read)]
+        made += [new for _, new in done]
+        for one, new in done:
+            slugs |= _words(one.place.name, new)
+        waiting = [(one, slug) for one, slug, new in read if not isinstance(new, Correlation)]
+    return made
 
 
-def _try(read: Callable[[], Read], errors: list[Exception]) -> Read | None:
-    """Return what *read* reads, or None and its mistakes among *errors*."""
-    try:
-        return read()
-    except ExceptionGroup as several:
-        errors += several.exceptions
-    except WRONG as wrong:
-        errors.append(wrong)
-    return None
-
-
-def _about(source: Source, slug: str) -> dict[str, Any]:
-    about, errors = read_about(source, slug)
-    if errors:
-        raise ExceptionGroup("mistakes in what the rule says about itself", errors)
-    return about
-
-
-def _logsource(source: Source) -> LogSource:
-    written, at = source.plain.get("logsource"), source.locate("logsource")
-    if not isinstance(written, Mapping):
-        raise SigmaLogsourceError("a rule needs a logsource, a map of keys", source=at)
-    read = SigmaLogSource.from_dict(dict(written), at)
-    return LogSource(read.category, read.product, read.service)
-
-
-def _detection(source: Source, reader: Reader) -> Node:
-    written = source.plain.get("detection")
-    if not isinstance(written, Mapping):
-        reason = "a rule needs a detection, a map of selections"
-        raise SigmaDetectionError(reason, source=source.locate("detection"))
-    return compile_detection(written, reader)
-
-
-def _is(value: str | int) -> Equals | Number:
-    return Equals(frozenset({fold(value)})) if isinstance(value, str) else Number(value)
-
-
-def _references(named: Sequence[tuple[Source, str]], rules: Sequence[Rule]) -> dict[str, str]:
+def _references(named: Sequence[tuple[Entry, str]], rules: Sequence[Rule]) -> dict[str, str]:
     """Return the slug of each loaded rule, by each word that may refer to it."""
     loaded = {rule.name: rule for rule in rules}
     references: dict[str, str] = {}
-    for source, slug in named:
+    for entry, slug in named:
         if slug in loaded:
-            words = (slug, loaded[slug].id, str(source.plain.get("name", "")))
-            references |= {word: slug for word in words if word}
+            references |= _words(entry.place.name, loaded[slug])
     return references
+
+
+def _words(written: str, about: About) -> dict[str, str]:
+    """Return the slug of a loaded rule by each word that may refer to it."""
+    return {word: about.name for word in (about.name, about.id, written) if word}

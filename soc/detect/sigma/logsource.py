@@ -11,13 +11,15 @@ A rule is for a log source if all that the rule says of it is true: a rule that 
 ``category: webserver`` is for every web server.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from soc.detect.sigma.condition import And, FieldMatch, Node, Or
 from soc.detect.sigma.engine.ground import Ground
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.resolver import MISSING, Resolver
 from soc.detect.sigma.event import Event, Scalar, key_of
@@ -66,30 +68,72 @@ class Route:
         self, every: Sequence[Rule], places: Sequence[int], ground: Callable[[], Ground]
     ) -> None:
         self.rules = tuple(every[place] for place in places)
-        self._every, self._places, self._ground = every, places, ground
+        self._places, self._ground = places, ground
 
     @cached_property
     def partition(self) -> Partition:
         """What decides about them together."""
-        return Partition(self._every, self._places, self._ground())
+        return Partition(self._places, self._ground())
+
+
+class Alike(NamedTuple):
+    """Events with the same keys that go the same way. places: where they are among those given."""
+
+    route: Route
+    shape: tuple[str, ...]
+    places: list[int]
 
 
 class Routes:
     """The rules for each origin of events; an origin's rules are found once."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._every = tuple(rules)
-        self._rules = [
-            (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in rules
-        ]
+    def __init__(self, rules: Sequence[Rule], databases: Databases | None = None) -> None:
+        self._every, self._databases = tuple(rules), databases
         self._resolver = Resolver(enumerate(map(key_of, ORIGIN)))
         self._known: dict[tuple[Keys, ...], Route] = {}
         self._quick: dict[tuple[object, ...], Route] = {}
         self._shared: dict[tuple[int, ...], Route] = {}
 
     @cached_property
+    def _rules(self) -> list[tuple[Rule, Keys | None, Keys | None]]:
+        return [
+            (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in self._every
+        ]
+
+    @cached_property
     def _ground(self) -> Ground:
-        return Ground(self._every)
+        return Ground(self._every, self._databases)
+
+    def alike(self, documents: Sequence[Mapping[str, Any]]) -> Iterator[Alike]:
+        """Yield *documents* in groups of the same keys and of one route."""
+        shapes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, shape in enumerate(map(tuple, documents)):
+            shapes[shape].append(place)
+        for shape, places in shapes.items():
+            routes: defaultdict[Route, list[int]] = defaultdict(list)
+            for some in self._of_one_origin(shape, places, documents):
+                routes[self.route_of(Event(documents[some[0]]))] += some
+            for route, some in routes.items():
+                yield Alike(route, shape, some)
+
+    def _of_one_origin(
+        self, shape: tuple[str, ...], places: list[int], documents: Sequence[Mapping[str, Any]]
+    ) -> Iterable[list[int]]:
+        """Return *places* in groups whose documents say the same of where they come from."""
+        keys = self._resolver.keys(shape)
+        if keys is None:
+            return [[place] for place in places]
+        there = [key for key in keys if key is not None]
+        if not there:
+            return [places]
+        groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+        try:
+            for place in places:
+                origin = [documents[place][key] for key in there]
+                groups[*origin, *map(type, origin)].append(place)
+        except TypeError:  # a list or an object
+            return [[place] for place in places]
+        return groups.values()
 
     def route_of(self, event: Event) -> Route:
         """Return where *event* goes: to the rules that it must be shown to, in their order."""

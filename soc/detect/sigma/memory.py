@@ -1,14 +1,16 @@
-"""What a correlation remembers between hits, and how far the sources of its hits have come."""
+"""What a correlation remembers between hits."""
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from soc.detect.watermark import Progress, is_silent, latest
-from soc.model.value import EPOCH, Value
+from pydantic import ConfigDict
+
+from soc.detect.sigma.gauge import Gauge
+from soc.detect.sigma.threshold import Measured
+from soc.model.value import Value
 
 MAX_KEPT = 10_000
 """Hits kept of one group; beyond it the oldest go, and a count means "at least"."""
@@ -16,24 +18,40 @@ MAX_ALL = 200_000
 """Hits kept of all groups together."""
 
 
+class Above(NamedTuple):
+    """How *rule*, which counts the correlation *via*, would count its result at this hit."""
+
+    rule: str
+    via: str
+    group: tuple[str, ...]
+    value: str
+
+
 class Kept(NamedTuple):
-    """A hit as it is remembered; ``at`` in microseconds since 1970."""
+    """A hit as it is remembered; ``at`` in microseconds since 1970.
+
+    value: what is measured. above: for the correlations that count this one.
+    """
 
     at: int
     seq: int
     value: str
+    above: tuple[Above, ...] = ()
 
 
 class Counts(Value):
     """What is remembered: the hits of each group that may still count, oldest first.
 
-    sources: how far each source has come. too_late: hits older than the newest of their own source
-    by more than the lateness, which were not looked at. left_out: hits that were forgotten since
-    there were too many.
+    lost: for a group that had too many, when the newest happened that was forgotten. passed: up to
+    when windows were decided that wait for their end. too_late: hits that came when their windows
+    were decided. left_out: hits that were forgotten since there were too many.
     """
 
+    model_config = ConfigDict(extra="ignore")  # homes of 0.1.0 keep ``sources`` here
+
     groups: Mapping[str, tuple[Kept, ...]] = {}
-    sources: Mapping[str, Progress] = {}
+    lost: Mapping[str, int] = {}
+    passed: int = 0
     too_late: int = 0
     left_out: int = 0
 
@@ -41,105 +59,105 @@ class Counts(Value):
 class Hits:
     """The hits of one group, oldest first; ``ats`` are their times alone, for quick search."""
 
-    __slots__ = ("ats", "kept")
+    __slots__ = ("_begin", "_end", "_gauge", "_make", "ats", "kept")
 
-    def __init__(self, kept: Iterable[Kept] = ()) -> None:
+    def __init__(self, make: Callable[[], Gauge], kept: Iterable[Kept] = ()) -> None:
         self.kept = list(kept)
         self.ats = array("q", (one.at for one in self.kept))
+        self._make = make
+        self._gauge: Gauge | None = None
+        self._begin = self._end = 0
 
     def __len__(self) -> int:
         return len(self.kept)
 
-    def add(self, hit: Kept) -> int:
-        """Put *hit* where it belongs; return where that is."""
+    def add(self, hit: Kept) -> int | None:
+        """Put *hit* where it belongs; return where that is, None if it is there already."""
         index = bisect_right(self.kept, hit)
+        if index and self.kept[index - 1] == hit:
+            return None
         self.kept.insert(index, hit)
         self.ats.insert(index, hit.at)
+        if index < self._end:
+            self._gauge = None
         return index
 
     def drop(self, count: int) -> None:
         """Forget the oldest *count* hits."""
+        if self._gauge:
+            for one in self.kept[self._begin : min(count, self._end)]:
+                self._gauge.drop(one.at, one.value)
+        self._begin, self._end = max(self._begin - count, 0), max(self._end - count, 0)
         del self.kept[:count]
         del self.ats[:count]
+
+    def measure(self, begin: int, end: int) -> Measured:
+        """Return what the hits from *begin* up to *end* come to; cheap if windows move on."""
+        if self._gauge is None or begin < self._begin or end < self._end:
+            self._gauge, self._begin, self._end = self._make(), begin, begin
+        for one in self.kept[self._end : end]:
+            self._gauge.add(one.at, one.value)
+        for one in self.kept[self._begin : begin]:
+            self._gauge.drop(one.at, one.value)
+        self._begin, self._end = begin, end
+        return self._gauge.read()
 
 
 class Memory:
     """The hits of all groups, while a batch is looked at."""
 
-    def __init__(self, state: Counts) -> None:
+    def __init__(self, state: Counts, make: Callable[[], Gauge]) -> None:
         self.left_out = state.left_out
-        self._groups = {key: Hits(kept) for key, kept in state.groups.items()}
-        self._size = sum(map(len, self._groups.values()))
-        self._oldest = [(hits.ats[0], key) for key, hits in self._groups.items()]
+        self.lost = dict(state.lost)
+        self._make = make
+        self.hits = {key: Hits(make, kept) for key, kept in state.groups.items()}
+        self._size = sum(map(len, self.hits.values()))
+        self._oldest = [(hits.ats[0], key) for key, hits in self.hits.items()]
         heapify(self._oldest)
 
     def forget(self, before: int) -> None:
         """Drop what is older than *before*, in all groups."""
         while self._oldest and self._oldest[0][0] < before:
             _, key = heappop(self._oldest)
-            if hits := self._groups.get(key):
+            if hits := self.hits.get(key):
                 self._drop(key, bisect_left(hits.ats, before))
 
-    def keep(self, key: str, hit: Kept) -> Hits:
-        """Add *hit* to its group and return the group; the oldest go where there are too many."""
-        if len(self._groups.get(key, ())) >= MAX_KEPT:
-            self.left_out += 1
-            self._drop(key, 1)
+    def keep(self, key: str, hit: Kept) -> Hits | None:
+        """Add *hit* to its group and return the group; the oldest go where there are too many.
+
+        Returns None if the same hit is there already.
+        """
+        if len(self.hits.get(key, ())) >= MAX_KEPT:
+            self._lose(key)
         while self._size >= MAX_ALL:
             _, other = heappop(self._oldest)
-            if other in self._groups:
-                self.left_out += 1
-                self._drop(other, 1)
-        hits = self._groups.setdefault(key, Hits())
-        if hits.add(hit) == 0:
+            if other in self.hits:
+                self._lose(other)
+        hits = self.hits.get(key)
+        if hits is None:
+            hits = self.hits[key] = Hits(self._make)
+        index = hits.add(hit)
+        if index is None:
+            return None
+        if index == 0:
             heappush(self._oldest, (hit.at, key))
         self._size += 1
         return hits
 
     def groups(self) -> dict[str, tuple[Kept, ...]]:
         """Return what is left, by group."""
-        return {key: tuple(hits.kept) for key, hits in sorted(self._groups.items())}
+        return {key: tuple(hits.kept) for key, hits in sorted(self.hits.items())}
+
+    def _lose(self, key: str) -> None:
+        self.left_out += 1
+        self.lost[key] = self.hits[key].ats[0]
+        self._drop(key, 1)
 
     def _drop(self, key: str, count: int) -> None:
-        hits = self._groups[key]
+        hits = self.hits[key]
         hits.drop(count)
         self._size -= count
         if hits:
             heappush(self._oldest, (hits.ats[0], key))
         else:
-            del self._groups[key]
-
-
-class Clocks:
-    """How far each source has come. Time is told by intake, so a replay comes to the same."""
-
-    def __init__(self, sources: Mapping[str, Progress], lateness: timedelta) -> None:
-        self.sources = dict(sources)
-        self._lateness = lateness
-        self._now = max((one.intake for one in sources.values()), default=EPOCH)
-        self._slowest: str | None = None
-
-    def is_too_late(self, source: str, happened: datetime) -> bool:
-        """Return whether *source* itself has gone past *happened* by more than the lateness."""
-        own = self.sources.get(source, Progress())
-        return own.event - happened > self._lateness
-
-    def hear(self, source: str, happened: datetime, arrived: datetime) -> datetime:
-        """Note one hit; return how far the slowest source has come that is not silent."""
-        self.sources[source] = self.sources.get(source, Progress()).seeing(happened, arrived)
-        self._now = max(self._now, arrived)
-        slow = self._slowest
-        if slow is None or slow == source or self._is_silent(slow):
-            speaking = [name for name in self.sources if not self._is_silent(name)]
-            slow = min(speaking, key=lambda name: self.sources[name].event)
-        elif self.sources[source].event < self.sources[slow].event:
-            slow = source
-        self._slowest = slow
-        return self.sources[slow].event
-
-    def kept(self) -> dict[str, Progress]:
-        """Return the sources to be remembered."""
-        return latest(self.sources)
-
-    def _is_silent(self, name: str) -> bool:
-        return is_silent(self.sources[name], self._now, self._lateness)
+            del self.hits[key]

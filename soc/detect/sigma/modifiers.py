@@ -7,6 +7,7 @@ wide text that is not ASCII, and the offsets of Base64 come out as the specifica
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -20,6 +21,10 @@ from sigma.modifiers import (
 from sigma.rule import SigmaDetectionItem
 from sigma.types import SigmaExpansion, SigmaNumber, SigmaString, SigmaType, sigma_type
 
+from soc.detect.sigma.text import text_of
+
+TEXTUAL = frozenset({"contains", "startswith", "endswith", "cased", "windash"})
+"""With these, numbers and truth values are looked for as the text that an event shows."""
 MAX_DASHES = 5
 DASH = re.compile(r"\B[-/]\b")
 """What windash replaces, each by five others: five of them make 3,125 values."""
@@ -82,6 +87,8 @@ def read_item(key: str | None, values: Sequence[Any], at: SigmaRuleLocation) -> 
     unknown = [modifier for modifier in names if modifier not in MODIFIERS]
     if unknown:
         raise SigmaModifierError(f"unknown modifier {unknown[0]!r}", source=at)
+    if any(isinstance(value, date) for value in values):
+        raise SigmaValueError("YAML reads this as a date: put it in quotes", source=at)
     modifiers = [MODIFIERS[modifier] for modifier in names]
     is_regex = SigmaRegularExpressionModifier in modifiers
     if is_regex and not all(isinstance(value, str) for value in values):
@@ -90,7 +97,9 @@ def read_item(key: str | None, values: Sequence[Any], at: SigmaRuleLocation) -> 
         reason = f"more than {MAX_DASHES} dashes to permute: write several values"
         raise SigmaValueError(reason, source=at)
     try:
-        typed = [SigmaString.from_str(value) if is_regex else _typed(value) for value in values]
+        as_text = TEXTUAL.intersection(names)
+        told = [text_of(one) if as_text and isinstance(one, int | float) else one for one in values]
+        typed = [SigmaString.from_str(value) if is_regex else _typed(value) for value in told]
         return SigmaDetectionItem(name or None, modifiers, typed, source=at)
     except SigmaError as error:
         error.source = error.source or at

@@ -8,8 +8,6 @@ provider ``SourceName``, as NXLog does: each of the two names then stands for bo
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from sigma.pipelines.common import windows_logsource_mapping
-
 from soc.detect.sigma.rule import LogSource
 from soc.errors import Refused
 
@@ -106,6 +104,8 @@ def _unchanged(source: LogSource) -> tuple[LogSource, Needs]:
 def _windows(source: LogSource) -> tuple[LogSource, Needs]:
     if source.product != "windows":
         return source, ()
+    from sigma.pipelines.common import windows_logsource_mapping  # all of pySigma
+
     needs: Needs = ()
     if source.category in POWERSHELL_EVENTS:
         service, event_id = POWERSHELL_EVENTS[source.category]

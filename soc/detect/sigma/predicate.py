@@ -3,11 +3,15 @@
 Several needles in one predicate mean: any of them. ``cost`` orders the questions of a rule.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, ClassVar, Protocol
+from fractions import Fraction
+from functools import cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, ClassVar
+
+import re2
+from msgspec import Struct
 
 from soc.detect.sigma.event import Scalar
 
@@ -15,19 +19,11 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 
-class Predicate(Protocol):
-    """A question about one value."""
-
-    @property
-    def cost(self) -> int:
-        """Return how dear the question is, compared with others."""
-
-    def accepts(self, value: Scalar) -> bool:
-        """Return whether *value* is what is asked for."""
+class _Question(Struct, frozen=True, tag=True, array_like=True, gc=False):
+    """A question about one value. Each has a ``cost``: how dear it is, compared with others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(_Question, frozen=True):
     """The text is one of the needles, which are folded unless case counts."""
 
     needles: frozenset[str]
@@ -39,8 +35,7 @@ class Equals:
         return (value.text if self.cased else value.folded) in self.needles
 
 
-@dataclass(frozen=True, slots=True)
-class StartsWith:
+class StartsWith(_Question, frozen=True):
     """The text starts with one of the needles."""
 
     needles: tuple[str, ...]
@@ -52,8 +47,7 @@ class StartsWith:
         return (value.text if self.cased else value.folded).startswith(self.needles)
 
 
-@dataclass(frozen=True, slots=True)
-class EndsWith:
+class EndsWith(_Question, frozen=True):
     """The text ends with one of the needles."""
 
     needles: tuple[str, ...]
@@ -65,8 +59,7 @@ class EndsWith:
         return (value.text if self.cased else value.folded).endswith(self.needles)
 
 
-@dataclass(frozen=True, slots=True)
-class Contains:
+class Contains(_Question, frozen=True):
     """The text contains one of the needles."""
 
     needles: tuple[str, ...]
@@ -86,27 +79,21 @@ class Contains:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A regular expression of linear time finds something in the UTF-8 of the text.
-
-    source: as it is written, for people and for comparison. expression: what re2 made of it.
-    """
+class Pattern(_Question, frozen=True):
+    """A regular expression of linear time finds something in the UTF-8 of the text."""
 
     source: str
-    expression: Any
     cost: ClassVar[int] = 100
 
     def accepts(self, value: Scalar) -> bool:
         """Return whether the expression is found in the text."""
-        return self.expression.search(value.octets) is not None
+        return compiled(self.source).search(value.octets) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(_Question, frozen=True):
     """The value is this number, or decimal text for it."""
 
-    number: float
+    number: int | float
     cost: ClassVar[int] = 1
 
     def accepts(self, value: Scalar) -> bool:
@@ -115,15 +102,16 @@ class Number:
 
 
 class Order(StrEnum):
-    """How a value compares with a number: lt <, lte <=, gt >, gte >=, eq =."""
+    """How a value compares with a number: lt <, lte <=, gt >, gte >=, eq =, neq not =."""
 
     LT = "lt"
     LTE = "lte"
     GT = "gt"
     GTE = "gte"
     EQ = "eq"
+    NEQ = "neq"
 
-    def holds(self, left: float, right: float) -> bool:
+    def holds(self, left: float | Fraction, right: float | Fraction) -> bool:
         """Return whether *left* stands in this order to *right*."""
         match self:
             case Order.LT:
@@ -134,15 +122,16 @@ class Order(StrEnum):
                 return left > right
             case Order.GTE:
                 return left >= right
+            case Order.NEQ:
+                return left != right
         return left == right
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(_Question, frozen=True):
     """The value is a number that compares so; what is no number never does."""
 
     order: Order
-    number: float
+    number: int | float
     cost: ClassVar[int] = 2
 
     def accepts(self, value: Scalar) -> bool:
@@ -150,20 +139,19 @@ class Compare:
         return value.number is not None and self.order.holds(value.number, self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
-    """The value is an address in the network.
+class Within(_Question, frozen=True):
+    """The value is an address in the network, which is written as CIDR.
 
     ``::ffff:192.0.2.1`` is 192.0.2.1, and a zone such as ``%eth0`` does not count.
     """
 
-    network: Network
+    network: str
     cost: ClassVar[int] = 20
 
     def accepts(self, value: Scalar) -> bool:
         """Return whether the value is an address in the network."""
         address = _address(value.text)
-        return address is not None and address in self.network
+        return address is not None and address in _network(self.network)
 
 
 class Part(StrEnum):
@@ -183,13 +171,12 @@ class Part(StrEnum):
         return int(getattr(moment, self.value))
 
 
-@dataclass(frozen=True, slots=True)
-class DatePart:
+class DatePart(_Question, frozen=True):
     """The value is a date whose part, as written and in no other zone, compares so."""
 
     part: Part
     order: Order
-    number: float
+    number: int | float
     cost: ClassVar[int] = 20
 
     def accepts(self, value: Scalar) -> bool:
@@ -201,6 +188,26 @@ class DatePart:
         except ValueError:
             return False
         return self.order.holds(self.part.of(moment), self.number)
+
+
+Predicate = (
+    Equals | StartsWith | EndsWith | Contains | Pattern | Number | Compare | Within | DatePart
+)
+"""Any of them: ``accepts`` a value or not."""
+
+
+@cache
+def compiled(source: str) -> Any:  # noqa: ANN401 - re2 has no types
+    """Return the regular expression *source*; raises re2.error for what linear time cannot do."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return re2.compile(source, options)
+
+
+@cache
+def _network(text: str) -> Network:
+    return ip_network(text)
 
 
 def _address(text: str) -> Address | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from soc.detect.sigma.condition import Node, explain
 from soc.detect.sigma.event import Event
+from soc.detect.sigma.threshold import Condition
 from soc.model.finding import Match
 from soc.model.value import Severity
 
@@ -63,36 +64,51 @@ class About:
 class Rule(About):
     """A rule about single events.
 
-    condition: compiled, with what the pipelines require. selections: their names, as written.
+    condition: compiled, with what the pipelines and filters require. selections: their names, as
+    written. filters: which were put on it.
     """
 
     logsource: LogSource
     condition: Node
     selections: tuple[str, ...]
+    filters: tuple[str, ...] = ()
 
 
 class CountKind(StrEnum):
-    """What a correlation counts. event_count: hits. value_count: different values of fields."""
+    """What a correlation measures in a window.
+
+    event_count: hits. value_count: different values of fields. temporal: different rules that hit.
+    temporal_ordered: different rules that hit one after the other, in the order of ``rules``.
+    value_sum, value_avg, value_median, value_percentile: of the numbers in a field.
+    """
 
     EVENT_COUNT = "event_count"
     VALUE_COUNT = "value_count"
+    TEMPORAL = "temporal"
+    TEMPORAL_ORDERED = "temporal_ordered"
+    VALUE_SUM = "value_sum"
+    VALUE_AVG = "value_avg"
+    VALUE_MEDIAN = "value_median"
+    VALUE_PERCENTILE = "value_percentile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation(About):
     """A rule about how often other rules hit.
 
-    rules: their slugs. needs: how many make it true. counted: the fields whose values are counted.
-    aliases: for a name in ``group_by`` or ``counted``, the field that each rule's events have.
-    generate: the rules it counts are findings of their own, too.
+    rules: their slugs. condition: what makes it true. counted: the fields whose values are
+    measured. percentile: which one, for a value_percentile. aliases: for a name in ``group_by`` or
+    ``counted``, the field that each rule's events have. generate: the rules it counts are findings
+    of their own, too.
     """
 
     kind: CountKind
     rules: tuple[str, ...]
     group_by: tuple[str, ...]
     timespan: timedelta
-    needs: int
+    condition: Condition
     counted: tuple[str, ...] = ()
+    percentile: int = 50
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     generate: bool = False
 

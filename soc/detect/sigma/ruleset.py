@@ -1,9 +1,11 @@
 """Rules together: show an event to those it is for, and collect what they say."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from soc.detect.sigma.engine.hyper import Databases
+from soc.detect.sigma.engine.partition import NOTHING, Decided
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.logsource import Route, Routes
 from soc.detect.sigma.rule import Correlation, Failure, Hit, Rule
@@ -16,8 +18,11 @@ INDIGESTIBLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueEr
 class Outcome(NamedTuple):
     """What an event showed: the rules that hit, and those that could not be evaluated."""
 
-    hits: list[Hit]
-    errors: list[Failure]
+    hits: Sequence[Hit]
+    errors: Sequence[Failure]
+
+
+SILENCE = Outcome((), ())
 
 
 class Ruleset:
@@ -29,12 +34,13 @@ class Ruleset:
         correlations: tuple[Correlation, ...] = (),
         failed: tuple[Problem, ...] = (),
         pipelines: tuple[str, ...] = (),
+        databases: Databases | None = None,
     ) -> None:
         self.rules = rules
         self.correlations = correlations
         self.failed = failed
         self.pipelines = pipelines
-        self._routes = Routes(rules)
+        self._routes = Routes(rules, databases)
         self._places = {rule.name: place for place, rule in enumerate(rules)}
 
     @cached_property
@@ -51,15 +57,43 @@ class Ruleset:
         event = Event(document)
         partition = self._routes.route_of(event).partition
         try:
-            rules, is_open = partition.decide(document)
+            decided = partition.decide(document)
         except INDIGESTIBLE:
             return self.plainly(event)
+        return self._outcome(event, decided)
+
+    def match_all(
+        self, documents: Sequence[Mapping[str, Any]], texts: Sequence[bytes] | None = None
+    ) -> list[Outcome]:
+        """Return what ``match`` does for each of *documents*: together they cost a third.
+
+        texts: what they were written as, in JSON, if that is known. All of them are held in
+        memory, so show some thousand at a time.
+        """
+        outcomes = [SILENCE] * len(documents)
+        for route, shape, places in self._routes.alike(documents):
+            some = [documents[place] for place in places]
+            written = texts and [texts[place] for place in places]
+            try:
+                decided = route.partition.decide_all(shape, some, written)
+            except INDIGESTIBLE:
+                for place in places:
+                    outcomes[place] = self.match(documents[place])
+                continue
+            for place, one in zip(places, decided, strict=True):
+                if one is not NOTHING:
+                    outcomes[place] = self._outcome(Event(documents[place]), one)
+        return outcomes
+
+    def _outcome(self, event: Event, decided: Decided) -> Outcome:
+        rules, is_open = decided
+        hits = [Hit(rule, event) for rule in rules]
         if not is_open:
-            return Outcome([Hit(rule, event) for rule in rules], [])
-        outcome = self._ask(is_open, event)
-        hits = [*outcome.hits, *(Hit(rule, event) for rule in rules)]
+            return Outcome(hits, ())
+        asked = self._ask(is_open, event)
+        hits += asked.hits
         hits.sort(key=lambda hit: self._places[hit.rule.name])
-        return Outcome(hits, outcome.errors)
+        return Outcome(hits, asked.errors)
 
     def route_of(self, document: Mapping[str, Any]) -> Route:
         """Return which rules are for events like *document*, and what was seen of such events."""
@@ -70,11 +104,11 @@ class Ruleset:
         return self._ask(self._routes.route_of(event).rules, event)
 
     def _ask(self, rules: Iterable[Rule], event: Event) -> Outcome:
-        outcome = Outcome([], [])
+        hits, errors = [], []
         for rule in rules:
             try:
                 if rule.condition.holds(event):
-                    outcome.hits.append(Hit(rule, event))
+                    hits.append(Hit(rule, event))
             except INDIGESTIBLE as error:
-                outcome.errors.append(Failure(rule, f"{type(error).__name__}: {error}"))
-        return outcome
+                errors.append(Failure(rule, f"{type(error).__name__}: {error}"))
+        return Outcome(hits, errors)

@@ -2,44 +2,59 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Union
 
-from soc.detect.sigma.source import Source
+from soc.detect.sigma.draft import Draft, Filter, Mistake, Place
 from soc.errors import Problem
+
+if TYPE_CHECKING:
+    from soc.detect.sigma.drafting import Correlated  # pySigma
 
 MAX_SLUG = 128
 NOT_SLUG = re.compile(r"[^a-z0-9_-]+")
 
 
-def name_all(sources: Sequence[Source]) -> tuple[list[tuple[Source, str]], list[Problem]]:
-    """Return *sources*, each with its slug, and those whose name another has already.
+class Entry(NamedTuple):
+    """What stands at a place of a file; a correlation is there as it is written."""
+
+    path: Path
+    made: Union[Draft, Filter, Mistake, "Correlated"]
+
+    @property
+    def place(self) -> Place:
+        """Return where in the file."""
+        return self.made.place
+
+
+def name_all(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, str]], list[Problem]]:
+    """Return *entries*, each with its slug, and those whose name another has already.
 
     A rule is called by its ``name``, else by its file; of files with one name, the later ones get
     some of their digest appended.
     """
-    taken: dict[str, Source] = {}
-    named: list[tuple[Source, str]] = []
+    taken: dict[str, Entry] = {}
+    named: list[tuple[Entry, str]] = []
     clashes: list[Problem] = []
-    for source in sorted(sources, key=lambda source: "name" not in source.plain):
-        slug = _slug(source)
-        if slug in taken and "name" not in source.plain:
-            slug = f"{slug[: MAX_SLUG - 9]}-{source.digest[:8]}"
+    for entry in sorted(entries, key=lambda entry: not entry.place.name):
+        slug = _slug(entry)
+        if slug in taken and not entry.place.name:
+            slug = f"{slug[: MAX_SLUG - 9]}-{entry.place.digest[:8]}"
         if slug in taken:
             other = taken[slug]
-            line = source.locate("name").line or 1
-            reason = f"the rule {slug!r} is already in {other.path}:{other.locate().line}"
-            clashes.append(Problem(source.path, line, reason))
+            reason = f"the rule {slug!r} is already in {other.path}:{other.place.line}"
+            clashes.append(Problem(entry.path, entry.place.name_line, reason))
         else:
-            taken[slug] = source
-            named.append((source, slug))
-    return sorted(named, key=lambda one: (one[0].path, one[0].index)), clashes
+            taken[slug] = entry
+            named.append((entry, slug))
+    return sorted(named, key=lambda one: (one[0].path, one[0].place.index)), clashes
 
 
-def _slug(source: Source) -> str:
-    written = source.plain.get("name")
-    if isinstance(written, str) and written:
-        return as_slug(written)
-    suffix = "" if source.alone else f"-{source.index + 1}"
-    return as_slug(source.path.stem)[: MAX_SLUG - len(suffix)] + suffix
+def _slug(entry: Entry) -> str:
+    if entry.place.name:
+        return as_slug(entry.place.name)
+    suffix = "" if entry.place.alone else f"-{entry.place.index + 1}"
+    return as_slug(entry.path.stem)[: MAX_SLUG - len(suffix)] + suffix
 
 
 def as_slug(text: str) -> str:

@@ -1,7 +1,7 @@
 """Read rule files: plain values, with the line of each key and every mistake of YAML."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,6 @@ from soc.errors import Problem
 MAX_BYTES = 1024 * 1024
 MAX_PLACES = 100_000
 """Keys and elements that a rule may have, aliases written out."""
-
-SUFFIXES = (".yml", ".yaml")
 
 Place = tuple[object, ...]
 
@@ -39,25 +37,6 @@ class Source:
         while place not in self.lines and place:
             place = place[:-1]
         return SigmaRuleLocation(self.path, self.lines[place])
-
-
-def find_files(paths: Sequence[Path]) -> Iterator[Path | Problem]:
-    """Yield each rule file under *paths* once; a path that is missing is a problem."""
-    seen: set[Path] = set()
-    for path in paths:
-        if not path.exists():
-            yield Problem(path, 1, "there is no such file or folder")
-            continue
-        inside = sorted(file for file in path.rglob("*") if is_rule_file(file))
-        for file in inside if path.is_dir() else [path]:
-            if file.resolve() not in seen and file.is_file():
-                seen.add(file.resolve())
-                yield file
-
-
-def is_rule_file(path: Path) -> bool:
-    """Return whether *path* is named as a rule is; samples beside one are none."""
-    return path.suffix.lower() in SUFFIXES and not path.stem.endswith(".test")
 
 
 def read_file(path: Path) -> Iterator[Source | Problem]:

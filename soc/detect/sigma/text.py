@@ -1,5 +1,8 @@
 """See values as Sigma does: as text, and as numbers."""
 
+from fractions import Fraction
+from math import isfinite
+
 
 def number_of(value: object) -> int | float | None:
     """Return *value* as a number, if it is one or is decimal text such as ``-12.50``."""
@@ -13,6 +16,16 @@ def number_of(value: object) -> int | float | None:
     if len(text) > MAX_DIGITS or not _is_digits(whole) or (point and not _is_digits(part)):
         return None
     return float(text) if point else int(text)
+
+
+def exactly(value: object) -> Fraction | None:
+    """Return *value* as ``number_of`` does, but exact: a float is what it is written as."""
+    number = number_of(value)
+    if number is None or not isfinite(number):
+        return None
+    if isinstance(number, int):
+        return Fraction(number)
+    return Fraction(value if isinstance(value, str) else repr(number))
 
 
 def text_of(value: object) -> str:

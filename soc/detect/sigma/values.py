@@ -37,6 +37,7 @@ from soc.detect.sigma.predicate import (
     Predicate,
     StartsWith,
     Within,
+    compiled,
 )
 from soc.detect.sigma.text import text_of
 from soc.model.text import fold
@@ -56,7 +57,7 @@ def predicate_of(value: SigmaType, at: SigmaRuleLocation, *, anywhere: bool) -> 
         case SigmaRegularExpression():
             return _regex(value, at)
         case SigmaCIDRExpression():
-            return Within(value.network)
+            return Within(str(value.network))
         case SigmaCompareExpression():
             return _compare(value, at)
     raise SigmaTypeError(f"{type(value).__name__} cannot be evaluated here", source=at)
@@ -108,16 +109,14 @@ def _written(part: object) -> str:
 
 
 def _pattern(source: str, at: SigmaRuleLocation) -> Pattern:
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
     try:
-        return Pattern(source, re2.compile(source, options))
+        compiled(source)
     except re2.error as refused:
         why = refused.args[0]
         detail = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
         reason = f"a regular expression that linear time cannot do: {detail}"
         raise SigmaRegularExpressionError(reason, source=at) from refused
+    return Pattern(source)
 
 
 def _compare(value: SigmaCompareExpression, at: SigmaRuleLocation) -> Predicate:

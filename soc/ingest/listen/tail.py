@@ -7,7 +7,7 @@ import asyncio
 import glob
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -50,11 +50,20 @@ class _File:
 
 
 class Tail:
-    """The files of all patterns. *kept* is where it remembers how far it came."""
+    """The files of all patterns. *kept* is where it remembers how far it came.
 
-    def __init__(self, watched: Sequence[Watched], kept: Path, settled: float = SETTLED) -> None:
+    is_held: whether nothing more of a source is read for now.
+    """
+
+    def __init__(
+        self,
+        watched: Sequence[Watched],
+        kept: Path,
+        is_held: Callable[[str], bool] = lambda _source: False,
+        settled: float = SETTLED,
+    ) -> None:
         self._watched = {one.pattern: one for one in watched}
-        self._kept, self._settled = kept, settled
+        self._kept, self._is_held, self._settled = kept, is_held, settled
         self._known = marks.read(kept)
         self._open: dict[tuple[int, int], _File] = {}
         self._told: set[str] = set()
@@ -78,8 +87,12 @@ class Tail:
         """Return the next lines of all files, at most so many of each; commit follows."""
         self._look()
         lines: list[Line] = []
+        sources = {one.watched.source for one in self._open.values()}
+        held = {source for source in sources if self._is_held(source)}
         for key in sorted(self._open):
             one = self._open[key]
+            if one.watched.source in held:
+                continue
             try:
                 lines += self._take(one)
             except OSError as broken:

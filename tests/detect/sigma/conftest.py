@@ -46,7 +46,7 @@ def fires(load: Load, rule_of: Callable[..., dict[str, Any]]) -> Callable[..., b
         ruleset = load({"rule.yml": rule_of(selection, **keys)})
         assert ruleset.failed == ()
         outcome = ruleset.match(event)
-        assert outcome.errors == []
+        assert not outcome.errors
         return bool(outcome.hits)
 
     return ask

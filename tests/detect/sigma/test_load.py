@@ -112,7 +112,6 @@ def test_what_a_rule_does_not_say_is_empty_not_guessed(load: Load) -> None:
         ),
         pytest.param(detect("    f: x", "5"), 6, "text", id="condition is a number"),
         pytest.param(detect("    f: x", "[]"), 6, "text", id="no conditions"),
-        pytest.param("title: x\nfilter: {rules: any}\n", 2, "'filter'", id="filter"),
         pytest.param("action: global\ntitle: x\n", 1, "'action'", id="action"),
     ],
 )

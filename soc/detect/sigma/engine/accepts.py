@@ -1,23 +1,23 @@
 """Ask one value many questions at once: needles of all rules are looked for in a single pass."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ahocorasick_rs import AhoCorasick
 
+from soc.detect.sigma.engine import hyper
+from soc.detect.sigma.engine.hyper import BEGIN, END, FEW, Databases, Hyper, hyper_of
 from soc.detect.sigma.event import Scalar
 from soc.detect.sigma.predicate import (
     Contains,
     EndsWith,
     Equals,
     Number,
+    Pattern,
     Predicate,
     StartsWith,
 )
-
-BEGIN, END = "\x00", "\x01"
-"""Stand around a text, so that what it begins and ends with is something that it contains."""
 
 Asked = tuple[int, Predicate]
 """A question and who asks it."""
@@ -46,10 +46,17 @@ class Needles:
                 return False
         return True
 
-    def found(self, text: str) -> Iterator[list[int]]:
-        """Yield who asks for a literal that *text* has; some more than once."""
-        if (whole := self._whole.get(text)) is not None:
-            yield whole
+    @property
+    def parts(self) -> Mapping[str, list[int]]:
+        """Who asks for each literal that a text between BEGIN and END may contain."""
+        return self._parts
+
+    def wholly(self, text: str) -> Sequence[int]:
+        """Return who asks for *text* itself."""
+        return self._whole.get(text, ())
+
+    def partly(self, text: str) -> Iterator[list[int]]:
+        """Yield who asks for a literal that *text* contains; some more than once."""
         if self._parts:
             seen = self._automaton.find_matches_as_indexes(f"{BEGIN}{text}{END}", overlapping=True)
             for which in {one for one, _, _ in seen}:
@@ -69,29 +76,59 @@ class Needles:
 
 
 class Accepts:
-    """The questions that are asked about one value of a field."""
+    """The questions that are asked about one value of a field.
 
-    def __init__(self, asked: Iterable[Asked]) -> None:
+    databases: where one pass for all of them comes from, once it pays.
+    """
+
+    def __init__(self, asked: Iterable[Asked], databases: Databases) -> None:
         self._asked = tuple(asked)
         self._folded, self._cased = Needles(), Needles()
         self._numbers: defaultdict[float, list[int]] = defaultdict(list)
+        self._patterns: list[tuple[int, Pattern]] = []
         self._others: list[Asked] = []
         for who, predicate in self._asked:
             needles = self._cased if getattr(predicate, "cased", False) else self._folded
             if isinstance(predicate, Number):
                 self._numbers[predicate.number].append(who)
+            elif isinstance(predicate, Pattern):
+                self._patterns.append((who, predicate))
             elif not needles.add(who, predicate):
                 self._others.append((who, predicate))
+        self._databases = databases
+        self._hyper: Hyper | None = None
+        self._many = len(self._folded.parts) + len(self._cased.parts) + len(self._patterns)
+        self._spent = 0
 
     def of(self, value: Scalar) -> set[int]:
         """Return who gets a yes; raises what a predicate raises that cannot digest *value*."""
         if BEGIN in value.text or END in value.text:
             return {who for who, predicate in self._asked if predicate.accepts(value)}
         yes = {who for who, predicate in self._others if predicate.accepts(value)}
-        yes.update(*self._folded.found(value.folded), *self._cased.found(value.text))
+        yes.update(self._folded.wholly(value.folded), self._cased.wholly(value.text))
         if self._numbers and value.number is not None:
             yes.update(self._numbers.get(value.number, ()))
+        if self._hyper is None:
+            self._hyper = self._hyper_for(value)
+        if self._hyper is not None:
+            return yes | self._hyper.found(value)
+        yes.update(*self._folded.partly(value.folded), *self._cased.partly(value.text))
+        yes.update(who for who, pattern in self._patterns if pattern.accepts(value))
         return yes
+
+    def _hyper_for(self, value: Scalar) -> Hyper | None:
+        """Return what answers in one pass, if it is time for that."""
+        databases, is_first = self._databases, not self._spent
+        if not databases.is_there or self._many < min(FEW, databases.after + 1):
+            return None
+        self._spent += len(value.text) * self._many + 1
+        is_kept = is_first and hyper.is_kept(self._folded.parts, databases)
+        if not is_kept and self._spent < databases.after:
+            return None
+        made = hyper_of(self._folded.parts, self._cased.parts, self._patterns, databases)
+        if made is None:
+            self._many = 0
+        return made
 
 
 def _are_plain(needles: Iterable[str]) -> bool:

@@ -1,17 +1,21 @@
 """One field: each value is asked once what it is, and from then on is a number."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 from soc.clock import nonce
 from soc.detect.sigma.condition import FieldExists, FieldIsNull, FieldMatch, Node
 from soc.detect.sigma.engine.accepts import Accepts, Asked
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.resolver import MISSING
 from soc.detect.sigma.event import Found, Scalar, found_among
 
 LONG = 4096
 """Longer texts are remembered by a keyed hash of 128 bits."""
+SHORT = 64
+"""Texts up to this length are always remembered."""
+LOOK, MOSTLY = 8_192, 0.75
 ENTRY = 120
 """Bytes that what is remembered costs besides its text, about."""
 MEMBER = 60
@@ -42,13 +46,36 @@ class Classes:
         return known
 
 
+class Novelty:
+    """Tells when nearly every value is new: then remembering them only costs memory.
+
+    It judges LOOK values at a time. After seven floods in a row it lets one lot be remembered, to
+    see whether it is over.
+    """
+
+    def __init__(self) -> None:
+        self.is_flood = False
+        self._asked = self._new = self._floods = 0
+
+    def note(self, asked: int, new: int) -> None:
+        """Count values that were asked for, and those of them that were new."""
+        self._asked += asked
+        self._new += new
+        if self._asked < LOOK:
+            return
+        is_flood = self._new > MOSTLY * self._asked
+        self._floods = self._floods + 1 if is_flood else 0
+        self.is_flood = is_flood and self._floods % 8 != 0
+        self._asked = self._new = 0
+
+
 class Column:
     """The classes of the values of one field.
 
     atoms: questions about the field, by number.
     """
 
-    def __init__(self, atoms: Mapping[int, Node], spend: Spend) -> None:
+    def __init__(self, atoms: Mapping[int, Node], spend: Spend, databases: Databases) -> None:
         asked: list[Asked] = []
         self._null: set[int] = set()
         self._exists: set[int] = set()
@@ -63,20 +90,41 @@ class Column:
                     self._exists.add(number)
                 case _:
                     self._missing.add(number)
-        self._accepts = Accepts(asked)
+        self._accepts = Accepts(asked, databases)
         self._spend = spend
+        self._novelty = Novelty()
         self._key = nonce().encode()
         self._texts: dict[str, int] = {}
+        self._whole: dict[int, int] = {}
         self._others: dict[tuple[Any, Any], int] = {}
         self.forget()
 
     def forget(self) -> None:
         """Begin anew: no number that was given before means anything any more."""
         self._texts.clear()
+        self._whole.clear()
         self._others.clear()
         self.classes = Classes(self._spend)
         self.absent = self.classes.reserve(self._hits_of(found_among([])))
         """The class of what is not there: known from what is there and hits nothing."""
+
+    def codes(self, values: Sequence[Any]) -> list[int]:
+        """Return the class of each of *values*, at once where they are known and of one kind."""
+        kinds = set(map(type, values))
+        if kinds == {str}:
+            known = list(map(self._texts.get, values))
+        elif kinds == {int}:
+            known = list(map(self._whole.get, values))
+        else:
+            return list(map(self.code, values))
+        if None not in known:
+            self._novelty.note(len(values), 0)
+            return cast("list[int]", known)
+        self._novelty.note(len(values), known.count(None))
+        return [
+            self.code(value) if code is None else code
+            for value, code in zip(values, known, strict=True)
+        ]
 
     def code(self, value: Any) -> int:  # noqa: ANN401 - any JSON value, or MISSING
         """Return the class of *value*; raises what a predicate raises that cannot digest it."""
@@ -85,6 +133,9 @@ class Column:
         if type(value) is str:
             known = self._texts.get(value)
             return self._new_text(value) if known is None else known
+        if type(value) is int:
+            known = self._whole.get(value)
+            return self._new_whole(value) if known is None else known
         if isinstance(value, list | dict):
             return self._class_of(found_among([value]))
         key = (type(value), value)
@@ -96,7 +147,12 @@ class Column:
         """Return the class of values that stand in several places."""
         return self._class_of(found) if found.exists else self.absent
 
+    def _new_whole(self, value: int) -> int:
+        return self._remember(self._whole, value, self._class_of(found_among([value])), 0)
+
     def _new_text(self, text: str) -> int:
+        if self._novelty.is_flood and len(text) > SHORT:
+            return self._class_of(Found((Scalar(text),), exists=True, is_null=False))
         if len(text) <= LONG:
             made = self._class_of(Found((Scalar(text),), exists=True, is_null=False))
             return self._remember(self._texts, text, made, len(text))

@@ -1,16 +1,30 @@
 """What all rules ask, and what is known of the values that were seen: shared by all origins."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
 from soc.detect.sigma.engine.column import Column
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.keywords import Keywords
-from soc.detect.sigma.engine.tree import Questions
+from soc.detect.sigma.engine.references import References
+from soc.detect.sigma.engine.tree import Hits, Questions, Tree, asked_by
 from soc.detect.sigma.rule import Rule
 
 MOST_BYTES = 128 << 20
 """What is remembered of values, classes and signatures may weigh so much together, about."""
+
+
+class Judged(NamedTuple):
+    """A rule, and what decides it.
+
+    asked: fields, by name, and questions about any field, by number. anchors: as Tree has them.
+    """
+
+    rule: Rule
+    tree: Tree
+    asked: tuple[str | int, ...]
+    anchors: Hits | None
 
 
 class User(Protocol):
@@ -26,33 +40,53 @@ class Ground:
     users: are told to forget before all numbers of classes change their meaning, while they live.
     """
 
-    def __init__(self, rules: Sequence[Rule], most: int = MOST_BYTES) -> None:
-        self._most, self._used = most, 0
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        databases: Databases | None = None,
+        most: int = MOST_BYTES,
+    ) -> None:
+        self._most, self.used = most, 0
+        self._databases = databases or Databases()
         self.users: WeakSet[User] = WeakSet()
         self._questions = Questions()
-        self.trees = [self._questions.tree(rule.condition) for rule in rules]
+        trees = [self._questions.tree(rule.condition) for rule in rules]
+        self.rules = [
+            Judged(rule, tree, tuple(asked_by(tree)), tree.anchors(self._questions.uses))
+            for rule, tree in zip(rules, trees, strict=True)
+        ]
         self._columns: dict[str, Column] = {}
 
     def column(self, field: str) -> Column:
         """Return the classes of the values of *field*."""
         if field not in self._columns:
-            self._columns[field] = Column(self._questions.by_field[field], self.spend)
+            self._columns[field] = Column(
+                self._questions.by_field[field], self.spend, self._databases
+            )
         return self._columns[field]
 
     def spend(self, size: int) -> None:
         """Count *size* bytes of what is remembered."""
-        self._used += size
+        self.used += size
 
     def make_room(self) -> None:
         """Forget everything if it is too much."""
-        if self._used <= self._most:
+        if self.used <= self._most:
             return
         for user in self.users:
             user.forget()
-        self._used = 0
+        self.used = 0
         for column in self._columns.values():
             column.forget()
 
-    def keywords(self, numbers: Iterable[int]) -> Keywords:
-        """Return the words of these questions, to be looked for anywhere in an event."""
-        return Keywords({number: self._questions.keywords[number] for number in numbers})
+    def keywords(self, numbers: Iterable[int]) -> Keywords | None:
+        """Return the words of those of the questions that look anywhere in an event."""
+        known = self._questions.keywords
+        asked = {number: known[number] for number in numbers if number in known}
+        return Keywords(asked) if asked else None
+
+    def references(self, numbers: Iterable[int]) -> References | None:
+        """Return those of the questions that compare two fields."""
+        known = self._questions.references
+        asked = {number: known[number] for number in numbers if number in known}
+        return References(asked) if asked else None

@@ -30,16 +30,24 @@ class Resolver:
         self._shapes: dict[tuple[str, ...], tuple[_Step, ...]] = {}
         self._below: dict[str, Resolver] = {}
 
+    def keys(self, shape: tuple[str, ...]) -> tuple[str | None, ...] | None:
+        """Return the key of each field in objects with the keys *shape*; None for those without.
+
+        Returns None altogether where a field may stand in more than one place: then ``read`` each.
+        """
+        found: list[str | None] = [None] * len(self._fields)
+        for key, place, inner in self._steps(shape):
+            if inner is not None or found[place] is not None:
+                return None
+            found[place] = key
+        return tuple(found)
+
     def read(self, document: Mapping[str, Any], values: list[Any]) -> bool:
         """Put what stands under each field into its place among *values*, all MISSING before.
 
         Returns False where a field may stand in more than one place: then ask ``Event``.
         """
-        shape = tuple(document)
-        steps = self._shapes.get(shape)
-        if steps is None:
-            steps = self._learn(shape)
-        for key, place, inner in steps:
+        for key, place, inner in self._steps(tuple(document)):
             value = document[key]
             if place >= 0:
                 if values[place] is not MISSING:
@@ -53,6 +61,10 @@ class Resolver:
             elif type(value) is list:
                 return False
         return True
+
+    def _steps(self, shape: tuple[str, ...]) -> tuple[_Step, ...]:
+        steps = self._shapes.get(shape)
+        return self._learn(shape) if steps is None else steps
 
     def _learn(self, shape: tuple[str, ...]) -> tuple[_Step, ...]:
         if len(self._shapes) >= MAX_SHAPES:

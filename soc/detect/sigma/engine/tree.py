@@ -1,14 +1,16 @@
 """A condition over numbered questions: decided from the set of those that are answered with yes."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from soc.detect.sigma.condition import (
     And,
     FieldExists,
     FieldIsNull,
     FieldMatch,
+    FieldReference,
     Keyword,
     Node,
     Not,
@@ -17,6 +19,7 @@ from soc.detect.sigma.condition import (
 from soc.detect.sigma.event import key_of
 
 Hits = frozenset[int]
+Uses = Mapping[int, int]
 Atom = FieldMatch | FieldIsNull | FieldExists
 
 
@@ -29,8 +32,11 @@ class Tree(Protocol):
         told: what is known of a question among *hits*: True, yes; None, sometimes.
         """
 
-    def anchors(self) -> Hits | None:
-        """Return questions of which one has a yes wherever this holds; None if there are none."""
+    def anchors(self, uses: Uses) -> Hits | None:
+        """Return questions of which one has a yes wherever this holds; None if there are none.
+
+        uses: how many rules ask each question; those are taken that the fewest rules ask.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +51,28 @@ class Leaf:
         """Return the answer."""
         return told if self.atom in hits else False
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - the protocol's
         """Return the question itself."""
         return None if self.is_usual else frozenset({self.atom})
 
 
 @dataclass(frozen=True, slots=True)
 class Maybe:
-    """A question of which it is only known whether it may be answered with yes."""
+    """A question of which it is only known whether it may be answered with yes.
+
+    why_not: what it means if it never may.
+    """
 
     atom: int
+    why_not: str
 
     def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - the protocol's
         """Return None if it may."""
         return None if self.atom in hits else False
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return the question itself."""
         return frozenset({self.atom})
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """What only the whole event answers."""
-
-    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - as above
-        """Return None."""
-        return None
-
-    def anchors(self) -> Hits | None:
-        """Return None."""
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,50 +86,67 @@ class Nor:
         found = self.part.holds(hits, told=told)
         return None if found is None else not found
 
-    def anchors(self) -> Hits | None:
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return None: it holds where nothing has a yes."""
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Several:
-    """Parts of which the first that answers *ends* decides."""
+    """Parts of which the first that answers in one way decides."""
 
-    parts: tuple[Tree, ...]
-    ends: ClassVar[bool]
+    __slots__ = ("_atoms", "_others", "parts")
 
-    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
-        """Return *ends* as soon as one part answers so."""
-        found: bool | None = not self.ends
-        for part in self.parts:
-            answer = part.holds(hits, told=told)
-            if answer is self.ends:
-                return answer
-            found = None if answer is None else found
-        return found
+    def __init__(self, parts: Iterable[Tree]) -> None:
+        self.parts = tuple(parts)
+        self._atoms = frozenset(part.atom for part in self.parts if isinstance(part, Leaf))
+        self._others = tuple(part for part in self.parts if not isinstance(part, Leaf))
 
 
 class All(_Several):
     """Every part holds."""
 
     __slots__ = ()
-    ends = False
 
-    def anchors(self) -> Hits | None:
-        """Return the fewest that a part has."""
-        known = [anchors for part in self.parts if (anchors := part.anchors()) is not None]
-        return min(known, key=len, default=None)
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
+        """Return False as soon as one part answers so."""
+        if not self._atoms <= hits:
+            return False
+        found = told if self._atoms else True
+        for part in self._others:
+            answer = part.holds(hits, told=told)
+            if answer is False:
+                return False
+            found = answer if answer is None else found
+        return found
+
+    def anchors(self, uses: Uses) -> Hits | None:
+        """Return those of one part."""
+        known = [found for part in self.parts if (found := part.anchors(uses)) is not None]
+        return min(known, key=lambda found: sum(map(uses.__getitem__, found)), default=None)
 
 
 class Any(_Several):
     """One part holds."""
 
     __slots__ = ()
-    ends = True
 
-    def anchors(self) -> Hits | None:
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:
+        """Return True as soon as one part answers so."""
+        found: bool | None = False
+        if not self._atoms.isdisjoint(hits):
+            if told:
+                return True
+            found = told
+        for part in self._others:
+            answer = part.holds(hits, told=told)
+            if answer:
+                return True
+            found = answer if answer is None else found
+        return found
+
+    def anchors(self, uses: Uses) -> Hits | None:
         """Return those of all parts, if each has some."""
-        each = [part.anchors() for part in self.parts]
+        each = [part.anchors(uses) for part in self.parts]
         return _union(one for one in each if one is not None) if None not in each else None
 
 
@@ -142,27 +156,40 @@ class Questions:
     def __init__(self) -> None:
         self.by_field: dict[str, dict[int, Node]] = {}
         self.keywords: dict[int, Keyword] = {}
+        self.references: dict[int, FieldReference] = {}
+        self.uses: Counter[int] = Counter()
         self._numbers: dict[tuple[object, ...], int] = {}
 
     def tree(self, node: Node) -> Tree:
         """Return *node* over numbered questions."""
         match node:
             case And():
-                return All(tuple(map(self.tree, node.parts)))
+                return All(map(self.tree, node.parts))
             case Or():
-                return Any(tuple(map(self.tree, node.parts)))
+                return Any(map(self.tree, node.parts))
             case Not():
                 return Nor(self.tree(node.part))
-            case FieldMatch() | FieldIsNull() | FieldExists():
-                is_usual = isinstance(node, FieldIsNull) or (
-                    isinstance(node, FieldExists) and not node.expected
-                )
-                return Leaf(self._number(node), key_of(node.field), is_usual)
-            case Keyword():
-                number = self._numbers.setdefault((Keyword, node.predicates), len(self._numbers))
-                self.keywords[number] = node
-                return Maybe(number)
-        return Open()
+            case Keyword() | FieldReference():
+                return self._maybe(node)
+        is_usual = isinstance(node, FieldIsNull) or (
+            isinstance(node, FieldExists) and not node.expected
+        )
+        return Leaf(self._number(node), key_of(node.field), is_usual)
+
+    def _maybe(self, node: Keyword | FieldReference) -> Maybe:
+        if isinstance(node, Keyword):
+            number = self._open((Keyword, node.predicates))
+            self.keywords[number] = node
+            return Maybe(number, "no event has its words")
+        asked = (key_of(node.field), key_of(node.other), node.starts, node.ends)
+        number = self._open((FieldReference, *asked))
+        self.references[number] = node
+        return Maybe(number, f"{node.field} never compares so with {node.other}")
+
+    def _open(self, asked: tuple[object, ...]) -> int:
+        number = self._numbers.setdefault(asked, len(self._numbers))
+        self.uses[number] += 1
+        return number
 
     def _number(self, node: Atom) -> int:
         name = key_of(node.field)
@@ -170,6 +197,7 @@ class Questions:
         expected = isinstance(node, FieldExists) and node.expected
         number = self._numbers.setdefault((type(node), name, asked, expected), len(self._numbers))
         self.by_field.setdefault(name, {})[number] = node
+        self.uses[number] += 1
         return number
 
 

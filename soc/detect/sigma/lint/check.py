@@ -12,11 +12,12 @@ from pathlib import Path
 from soc.content.digest import digest_of
 from soc.detect.sigma.attack import mistake_in
 from soc.detect.sigma.correlation import is_correlation
+from soc.detect.sigma.files import RuleFile, find_files
 from soc.detect.sigma.lint.patterns import costly_patterns
 from soc.detect.sigma.lint.reach import can_hold, unused
 from soc.detect.sigma.rule import About, Rule
 from soc.detect.sigma.ruleset import Ruleset
-from soc.detect.sigma.source import Source, find_files, read_file
+from soc.detect.sigma.source import Source, read_file
 from soc.errors import Problem
 
 SAMPLES = ".test.yml"
@@ -60,8 +61,8 @@ def check(paths: Sequence[Path], ruleset: Ruleset) -> list[Finding]:
 
 def _sources(paths: Sequence[Path]) -> Iterator[Source]:
     for found in find_files(paths):
-        if isinstance(found, Path):
-            yield from (read for read in read_file(found) if isinstance(read, Source))
+        if isinstance(found, RuleFile):
+            yield from (read for read in read_file(found.path) if isinstance(read, Source))
 
 
 def _same_ids(loaded: Loaded) -> Iterator[Finding]:

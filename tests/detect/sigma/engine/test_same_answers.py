@@ -1,11 +1,11 @@
 """The engine says of every event what rules say that are asked one by one."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import re2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +21,7 @@ from soc.detect.sigma.condition import (
     Or,
 )
 from soc.detect.sigma.engine.ground import Ground
+from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.predicate import (
@@ -35,9 +36,11 @@ from soc.detect.sigma.predicate import (
     StartsWith,
 )
 from soc.detect.sigma.rule import LogSource, Rule
-from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
 from soc.model.text import fold
 
+AT_ONCE = Databases(after=0)
+"""One pass for all expressions, from the first value on."""
 FIELDS = ["f", "F", "g", "a", "a.b", "A.B", "a.b.c", "b.c", "EventID"]
 WORDS = [
     "a", "ab", "AB", "b", "", "\x00a", "a\x01", "\x00", "K", "\u212a", "ß", "İ", "a\nb", 'a"b',
@@ -60,7 +63,7 @@ def predicates(draw: Any) -> Predicate:
         return Compare(draw(st.sampled_from(list(Order))), draw(st.integers(-1, 2)))
     if kind is Pattern:
         source = draw(st.sampled_from(["a.b", "^a", "(?i)ab$", "[0-9]"]))
-        return Pattern(source, re2.compile(source.encode()))
+        return Pattern(source)
     cased = draw(st.booleans())
     found = _folded(draw(needles), cased=cased)
     return Equals(frozenset(found), cased) if kind is Equals else kind(found, cased)
@@ -134,9 +137,25 @@ def allowed(node: Node, document: dict[str, Any]) -> set[bool | None]:
 def compare(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
     ruleset = Ruleset(rules)
-    for document in [*events, *events]:  # the second time everything is known
-        hits, errors = ruleset.match(document)
+    again = Ruleset(rules, databases=AT_ONCE)
+    twice = [*events, *events]  # the second time everything is known
+    check(rules, twice, [ruleset.match(document) for document in twice])
+    for texts in (None, written(twice, ensure_ascii=True), written(twice, ensure_ascii=False)):
+        check(rules, twice, again.match_all(twice, texts))
 
+
+def written(events: list[dict[str, Any]], *, ensure_ascii: bool) -> list[bytes] | None:
+    """Return *events* as JSON; None if one cannot be written in UTF-8."""
+    try:
+        return [json.dumps(one, ensure_ascii=ensure_ascii).encode() for one in events]
+    except UnicodeEncodeError:
+        return None
+
+
+def check(
+    rules: Sequence[Rule], events: Sequence[dict[str, Any]], outcomes: Sequence[Outcome]
+) -> None:
+    for document, (hits, errors) in zip(events, outcomes, strict=True):
         found: dict[str, bool | None] = dict.fromkeys((one.name for one in rules), False)
         found |= {hit.rule.name: True for hit in hits}
         found |= {error.rule.name: None for error in errors}
@@ -161,7 +180,7 @@ def test_rules_together_say_what_they_say_alone(
 def test_forgetting_changes_no_answer(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
     places = range(len(rules))
-    partition = Partition(rules, places, Ground(rules, most=500))
+    partition = Partition(places, Ground(rules, most=500))
     for document in [*events, *events]:
         try:
             holds, is_open = partition.decide(document)
@@ -184,7 +203,7 @@ class Counter:
 def test_what_is_remembered_is_bounded() -> None:
     (one,) = rules = (rule("r", FieldMatch("s", "f", (Contains(("needle",)),), 1)),)
     ground = Ground(rules, most=100_000)
-    partition = Partition(rules, [0], ground)
+    partition = Partition([0], ground)
     counter = Counter()
     ground.users.add(counter)
 
@@ -204,3 +223,23 @@ def test_many_rules_together_say_what_they_say_alone(
     conditions: list[Node], events: list[dict[str, Any]]
 ) -> None:
     compare(conditions, events)
+
+
+def test_a_flood_of_new_texts_is_not_remembered_and_is_answered_alike() -> None:
+    rules = (rule("r", FieldMatch("s", "f", (Contains(("needle",)),), 1)),)
+    ruleset, ground = Ruleset(rules), Ground(rules)
+    partition = Partition([0], ground)
+    flood = [
+        {"f": f"{number} {'x' * 80}{'needle' * (number % 100 == 0)}"} for number in range(40_000)
+    ]
+
+    found = sum(len(outcome.hits) for outcome in ruleset.match_all(flood))
+    spent = []
+    for begin in range(0, len(flood), 1_000):
+        before = ground.used
+        partition.decide_all(("f",), flood[begin : begin + 1_000], None)
+        spent.append(ground.used - before)
+
+    assert found == 400
+    assert min(spent[:8]) > 100_000
+    assert max(spent[10:]) < 10_000

@@ -1,0 +1,71 @@
+"""Let rules that were changed count without a restart: between two windows, so no event is lost."""
+
+import logging
+
+from soc.app import content
+from soc.app.suite import Suite
+from soc.clock import monotonic
+from soc.detect.sigma.asked import fields_of
+from soc.detect.sigma.files import RuleFile, find_files
+from soc.errors import Problem
+from soc.incidents.record import record
+from soc.logs.promote import announce
+from soc.model.finding import Finding, Score
+from soc.model.value import Entity, EntityKind, Severity, bucket_of
+from soc.store.session import session
+from soc.watch.tick import Watch
+
+LOOK_EVERY = 3.0
+"""Seconds between two looks at the times of all rule files."""
+
+
+class Reloading:
+    """Watches the rule files of *suite* for *watch*, every so many seconds."""
+
+    def __init__(self, suite: Suite, watch: Watch, every: float = LOOK_EVERY) -> None:
+        self._suite, self._watch, self._every = suite, watch, every
+        self._seen = self._files()
+        self._looked = monotonic()
+
+    def look(self) -> None:
+        """Read rules anew if a file was changed, added or taken away since the last look."""
+        if monotonic() < self._looked + self._every:
+            return
+        self._looked = monotonic()
+        files = self._files()
+        if files == self._seen:
+            return
+        self._seen = files
+        suite = self._suite
+        suite.forget_rules()
+        ruleset = suite.rules.ruleset
+        self._watch.change(suite.detectors, suite.modes)
+        announce(suite.home.events, fields_of(ruleset))
+        told = "rules were read anew: %d, of which %d cannot be used"
+        logging.getLogger(__name__).warning(told, len(ruleset.rules), len(ruleset.failed))
+        if ruleset.failed:
+            self._tell(ruleset.failed)
+
+    def _files(self) -> list[RuleFile | Problem]:
+        suite = self._suite
+        files, _ = content.rule_files(suite.home)
+        further = [content.monitored(suite.settings, suite.home, m) for m in ("active", "monitor")]
+        return list(find_files([*files, *further[0], *further[1]]))
+
+    def _tell(self, failed: tuple[Problem, ...]) -> None:
+        now = self._suite.clock.now()
+        entity = Entity(kind=EntityKind.SOURCE, value="rules")
+        finding = Finding(
+            rule="soc-rules-failed",
+            rule_digest="",
+            title=f"{len(failed)} rules cannot be used",
+            severity=Severity.HIGH,
+            entity=entity,
+            entities=(entity,),
+            bucket=bucket_of(now, self._suite.settings.detect.bucket),
+            first=now,
+            last=now,
+            score=Score(value=1.0, reasons=tuple(str(one)[:500] for one in failed[:10])),
+        )
+        with session(self._suite.database) as writing:
+            record(writing, [finding], {}, now, self._suite.settings.incidents)

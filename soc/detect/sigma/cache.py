@@ -1,0 +1,158 @@
+"""Keep what rule files were compiled to, so that thousands of them are there at once.
+
+A file is known by its content. While its time, size and inode are the same it is not even read,
+unless it was changed so shortly before that the clock could not tell.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from soc.detect.sigma.draft import Draft, Filter, Mistake
+from soc.detect.sigma.files import RuleFile
+
+CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifiers", "pipelines",
+        "predicate", "rule", "selection", "source", "text", "values")  # fmt: skip
+"""The modules that decide what a rule is compiled to."""
+SURE_AFTER = 2_000_000_000
+"""Nanoseconds after which a file that is changed again has another time."""
+MOST = 16
+"""Sets of rules that are kept; those used least lately go."""
+
+
+Compiled = list[Draft | Filter | Mistake]
+"""What stands in one file."""
+
+
+class _File(msgspec.Struct, array_like=True):
+    mtime_ns: int
+    size: int
+    inode: int
+    digest: str
+
+
+class _Written(msgspec.Struct):
+    code: str
+    files: dict[str, _File]
+    drafts: dict[str, Compiled]
+
+
+_decode = msgspec.msgpack.Decoder(_Written).decode
+
+
+class Kept:
+    """What is kept of one set of rules. Only what is asked for or added is kept on."""
+
+    def __init__(self, written: _Written | None = None, place: Path | None = None) -> None:
+        self.place = place
+        self._old = written or _Written("", {}, {})
+        self._at = place.stat().st_mtime_ns if written and place else 0
+        self._files: dict[str, _File] = {}
+        self._drafts: dict[str, Compiled] = {}
+
+    def find(self, file: RuleFile) -> Compiled | None:
+        """Return what *file* was compiled to, or None if that is not known."""
+        if self.place is None:
+            return None
+        known = self._old.files.get(str(file.path))
+        is_same = (
+            known is not None
+            and (known.mtime_ns, known.size, known.inode) == file[1:]
+            and file.mtime_ns + SURE_AFTER < self._at
+        )
+        digest = known.digest if known and is_same else _digest_of(file.path)
+        drafts = self._old.drafts.get(digest)
+        if drafts is not None:
+            self._files[str(file.path)] = _File(*file[1:], digest)
+            self._drafts[digest] = drafts
+        return drafts
+
+    def add(self, file: RuleFile, drafts: Compiled) -> None:
+        """Keep what *file* was compiled to just now."""
+        digest = _digest_of(file.path)
+        self._files[str(file.path)] = _File(*file[1:], digest)
+        self._drafts[digest] = drafts
+
+    def written(self) -> _Written | None:
+        """Return what is to be written, or None if that is there already."""
+        if self._files == self._old.files and all(
+            one.mtime_ns + SURE_AFTER < self._at for one in self._files.values()
+        ):
+            return None
+        return _Written(_code(), self._files, self._drafts)
+
+
+class RuleCache:
+    """Compiled rules in *folder*. What cannot be read or written there only costs time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[Path, _Written] = {}
+
+    def open(self, paths: Sequence[Path], pipelines: Sequence[str]) -> Kept:
+        """Return what is kept of the rules under *paths*, as *pipelines* make them."""
+        folders = {str((path if path.is_dir() else path.parent).resolve()) for path in paths}
+        words = [*sorted(folders), "", *pipelines]
+        name = hashlib.sha256("\n".join(words).encode("utf-8", "surrogateescape")).hexdigest()
+        place = self.folder / f"rules-{name[:16]}.msgpack"
+        if place not in self._known and (written := _read(place)) is not None:
+            self._known[place] = written
+        try:
+            return Kept(self._known.get(place), place)
+        except OSError:  # it was taken away meanwhile
+            return Kept(None, place)
+
+    def close(self, kept: Kept) -> None:
+        """Write what changed."""
+        written = kept.written()
+        if written is None or kept.place is None:
+            return
+        self._known[kept.place] = written
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new = kept.place.with_suffix(f".{os.getpid()}")
+            new.touch(0o600)
+            new.write_bytes(msgspec.msgpack.encode(written))
+            new.replace(kept.place)
+            for old in sorted(self.folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
+                old.unlink()
+        except (OSError, OverflowError, UnicodeError) as why:
+            logging.getLogger(__name__).info("compiled rules are not kept: %s", why)
+
+
+def _read(place: Path) -> _Written | None:
+    """Return what is at *place*, if nobody else could write it and this code did."""
+    try:
+        about = place.stat()
+        if about.st_uid != os.geteuid() or about.st_mode & 0o022:
+            return None
+        found = _decode(place.read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if found.code == _code() else None
+
+
+@cache
+def _code() -> str:
+    """Return what changes with the code that compiles rules."""
+    told = hashlib.sha256(f"pysigma {version('pysigma')}".encode())
+    for name in CODE:
+        told.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return told.hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime

@@ -1,0 +1,118 @@
+"""The vectors hold for our engine and for the plain evaluator, and are what they claim to be."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soc.detect.sigma.event import Event
+from soc.detect.sigma.load import load_rules
+from soc.detect.sigma.ruleset import Outcome, Ruleset
+from soc.ingest.parsers.windows import time_of
+from soc.watch.together import Together
+from tests.conformance.run import OURS, difference
+from tests.conformance.vectors import Hit, Vector, read, vectors
+
+VECTORS = read()
+FEWEST = 120
+SECTIONS = {"Rules", "Modifiers", "Correlation"}
+Match = Callable[[Ruleset, dict[str, Any]], Outcome]
+
+
+def by_engine(ruleset: Ruleset, event: dict[str, Any]) -> Outcome:
+    return ruleset.match(event)
+
+
+def plainly(ruleset: Ruleset, event: dict[str, Any]) -> Outcome:
+    return ruleset.plainly(Event(event))
+
+
+def decided(vector: Vector, ruleset: Ruleset, match: Match) -> frozenset[Hit]:
+    together, found = Together(ruleset), set[Hit]()
+    for line, event in enumerate(vector.events, start=1):
+        outcome = match(ruleset, dict(event))
+        assert not outcome.errors
+        if "@timestamp" in event:
+            together.hear(time_of(event))
+        if counted := [hit for hit in outcome.hits if together.counts(hit)]:
+            assert list(together.take(counted, time_of(event), "", line)) == []
+        names = {hit.rule.name for hit in outcome.hits} - ruleset.silent
+        found |= {(name, line) for name in names}
+    return frozenset({*found, *((name, told["line"]) for name, told in together.results())})
+
+
+@pytest.mark.parametrize("match", [by_engine, plainly])
+@pytest.mark.parametrize("vector", VECTORS, ids=[one.id for one in VECTORS])
+def test_a_vector_holds(vector: Vector, match: Match, tmp_path: Path) -> None:
+    rules, _ = vector.write(tmp_path)
+
+    ruleset = load_rules([rules], ())
+
+    assert bool(ruleset.failed) == vector.refused, ruleset.failed
+    assert vector.refused or decided(vector, ruleset, match) == vector.hits
+
+
+def test_there_are_enough_and_each_names_its_section() -> None:
+    assert len(VECTORS) >= FEWEST
+    assert [name for name, n in Counter(one.id for one in VECTORS).items() if n > 1] == []
+    assert {one.section.partition(" / ")[0] for one in VECTORS} == SECTIONS
+    assert [one.id for one in VECTORS if len(one.says) < 10 or not one.says.endswith(".")] == []
+
+
+LETTERS, DIGITS = re.compile("[A-Za-z]+"), re.compile("[0-9]+")
+
+
+def shape(value: object, *, is_key: bool = False) -> object:
+    """Return *value* with one letter for each word in it and one digit for each number.
+
+    Of a key, modifiers stay what they are.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return type(value).__name__, value < 0
+    name, *modifiers = str(value).split("|") if is_key else [str(value)]
+    return "|".join([DIGITS.sub("0", LETTERS.sub("a", name)), *modifiers])
+
+
+SAID = {"id", "section", "says", "beyond"}
+KEPT = {"type", "condition", "timespan", "refused", "hits"}
+"""What stands under these is no literal."""
+
+
+def structure(value: object) -> object:
+    """Return *value* without its literals, in an order that does not depend on them."""
+    if isinstance(value, dict):
+        inside = [
+            (shape(key, is_key=True), (key, one) if key in KEPT else structure(one))
+            for key, one in value.items()
+        ]
+        return sorted(inside, key=repr)
+    return [structure(one) for one in value] if isinstance(value, list) else shape(value)
+
+
+def test_no_two_differ_only_in_literals() -> None:
+    shapes: dict[str, list[str]] = {}
+    for stem, written in vectors():
+        told = {key: one for key, one in written.items() if key not in SAID}
+        shapes.setdefault(repr(structure(told)), []).append(f"{stem}/{written['id']}")
+
+    assert [alike for alike in shapes.values() if len(alike) > 1] == []
+
+
+@pytest.mark.parametrize("wanted", ["modifiers/cidr", "correlation/chain", "values/date-bare"])
+def test_the_command_line_says_the_same(wanted: str) -> None:
+    """Another process reads the files, as it does for other engines."""
+    (vector,) = (one for one in VECTORS if one.id == wanted)
+
+    assert difference(vector, list(OURS)) == ""
+
+
+def test_what_is_wrong_is_told() -> None:
+    vector = VECTORS[0]
+
+    assert "must hit" in difference(vector, ["true"])
+    assert "ended with 1" in difference(vector, ["false"])
