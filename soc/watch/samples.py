@@ -27,7 +27,8 @@ SUFFIX = ".test.yml"
 class Event(Value):
     """An event, or *repeat* of them, *every* so long after one another.
 
-    after: how long after the begin of the sample the first one happens. vary: dotted names of text fields of an object; each of the events gets its number, from 1,
+    after: how long after the sample's begin the first one happens. vary: dotted names of text
+    fields of an object; each of the events gets its number, from 1,
     written behind what stands there.
     """
 
