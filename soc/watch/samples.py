@@ -27,13 +27,15 @@ SUFFIX = ".test.yml"
 class Event(Value):
     """An event, or *repeat* of them, *every* so long after one another.
 
-    vary: dotted names of text fields of an object; each of the events gets its number, from 1,
+    after: how long after the sample's begin the first one happens. vary: dotted names of text
+    fields of an object; each of the events gets its number, from 1,
     written behind what stands there.
     """
 
     event: Mapping[str, Any] | str
     repeat: Annotated[int, Field(ge=1, le=10_000)] = 1
     every: Duration = timedelta(seconds=1)
+    after: Duration = timedelta()
     vary: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -180,7 +182,7 @@ def count_hits(rules: Rules, sample: Sample, intake: Intake) -> Counter[str]:
 
 def _lines(event: Event) -> Iterator[dict[str, Any] | bytes]:
     for number in range(event.repeat):
-        moment = BEGIN + number * event.every
+        moment = BEGIN + event.after + number * event.every
         if isinstance(event.event, str):
             yield event.event.encode()
         else:

@@ -121,12 +121,14 @@ def _loosen(rule: dict[str, Any], part: str) -> None:
         rule["correlation"]["condition"]["gte"] = 1
     elif part == "timespan":
         rule["correlation"]["timespan"] = "365d"
+    elif part == "type":
+        rule["correlation"]["type"] = "temporal"
     elif part == "group-by":
         del rule["correlation"]["group-by"]
     else:
         spares = re.search(rf"not {part}\b", rule["detection"]["condition"])
-        always = {"no.such.field|exists": False}
-        rule["detection"][part] = {"no.such.field|exists": True} if spares else always
+        always = {"event.no_such_field|exists": False}
+        rule["detection"][part] = {"event.no_such_field|exists": True} if spares else always
 
 
 def test_no_rule_fires_on_a_benign_sample_of_another_unexplained() -> None:

@@ -115,6 +115,24 @@ def test_what_cannot_be_digested_is_a_failure_of_its_rule() -> None:
     assert {failure.reason for failure in observed.failures} == {"ValueError: indigestible"}
 
 
+def windows(event_id: int, **fields: Any) -> dict[str, Any]:
+    at = (NOON - timedelta(minutes=5)).isoformat()
+    origin = {"EventID": event_id, "Channel": "Security", "Hostname": "ws1"}
+    return {"@timestamp": at, **origin, **fields}
+
+
+def test_fields_of_windows_name_addresses_accounts_and_machines() -> None:
+    failed = [windows(4625, TargetUserName=f"u{n}", IpAddress="192.0.2.7") for n in range(10)]
+    added = windows(4728, TargetUserName="Domain Admins", SubjectUserName="bob")
+
+    found = RULES.observe(batch([*failed, added]), Remembered(), NOON).findings
+
+    assert {one.rule: str(one.entity) for one in found} == {
+        "windows-logon-spray": "ip:192.0.2.7",
+        "windows-admin-group": "account:bob",
+    }
+
+
 def test_a_source_behind_a_live_one_is_still_correlated() -> None:
     live = batch(guesses(NOON - timedelta(seconds=10), 2, "somebody"), "live")
     late = batch(guesses(NOON - timedelta(minutes=20), 30, "admin"), "delayed", begin=3)

@@ -89,12 +89,7 @@ def layer(covered: Iterable[Covered]) -> dict[str, Any]:
         "sorting": 3,
         "layout": {"layout": "side", "showID": True, "expandedSubtechniques": "annotated"},
         "techniques": [
-            {
-                "techniqueID": one.technique,
-                "score": one.score,
-                "comment": one.words,
-                "showSubtechniques": "." not in one.technique,
-            }
+            {"techniqueID": one.technique, "score": one.score, "comment": one.words}
             for one in every
             if is_known(one.technique)
         ],
