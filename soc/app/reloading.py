@@ -50,7 +50,8 @@ class Reloading:
         suite = self._suite
         files, _ = content.rule_files(suite.home)
         further = [content.monitored(suite.settings, suite.home, m) for m in ("active", "monitor")]
-        return list(find_files([*files, *further[0], *further[1]]))
+        lists = [path for path in [suite.home.content("placeholders.yml")] if path.is_file()]
+        return list(find_files([*files, *further[0], *further[1], *lists]))
 
     def _tell(self, failed: tuple[Problem, ...]) -> None:
         now = self._suite.clock.now()

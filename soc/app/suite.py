@@ -163,7 +163,9 @@ class Suite:
         files, _ = content.rule_files(self.home)
         active = content.monitored(self.settings, self.home, "active")
         every = [*files, *active, *self._monitored]
-        return Rules(load_rules(every, cache=self._compiled), self.settings.detect)
+        lists = [self.home.content("placeholders.yml")]
+        ruleset = load_rules(every, cache=self._compiled, placeholders=lists)
+        return Rules(ruleset, self.settings.detect)
 
     @cached_property
     def _compiled(self) -> RuleCache:

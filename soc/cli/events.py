@@ -23,6 +23,8 @@ from soc.cli.base import (
 )
 
 BATCH = 5_000
+WIDE = 60
+"""Characters of a value that a table shows."""
 
 
 def add(app: typer.Typer) -> None:
@@ -88,7 +90,7 @@ def hunt(
     for problem in result["problems"]:
         warn(problem)
     rows = [
-        {**row, "matched": ", ".join(f"{m['field']}={m['value']}" for m in row["matched"])}
+        {**row, "matched": ", ".join(f"{m['field']}={m['value'][:WIDE]!r}" for m in row["matched"])}
         for row in result["rows"]
     ]
     lines = table(rows, "rule", "seq", "ts", "source", "matched")

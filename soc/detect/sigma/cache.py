@@ -18,7 +18,7 @@ from soc.detect.sigma.draft import Draft, Filter, Mistake
 from soc.detect.sigma.files import RuleFile
 
 CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifiers", "pipelines",
-        "predicate", "rule", "selection", "source", "text", "values")  # fmt: skip
+        "placeholders", "predicate", "rule", "selection", "source", "text", "values")  # fmt: skip
 """The modules that decide what a rule is compiled to."""
 SURE_AFTER = 2_000_000_000
 """Nanoseconds after which a file that is changed again has another time."""

@@ -18,6 +18,7 @@ from soc.detect.sigma.condition import Node
 from soc.detect.sigma.correlation import is_correlation, read_correlation
 from soc.detect.sigma.draft import Draft, Filter, Mistake, Place
 from soc.detect.sigma.pipelines import names_of, needs_of
+from soc.detect.sigma.placeholders import Placeholders
 from soc.detect.sigma.predicate import Equals, Number
 from soc.detect.sigma.rule import Correlation, LogSource
 from soc.detect.sigma.selection import Reader
@@ -40,7 +41,14 @@ class Correlated(NamedTuple):
     source: Source
 
 
-def compile_file(path: Path, pipelines: Sequence[str]) -> Iterator[Entry | Problem]:
+class Means(NamedTuple):
+    """What rules are compiled with: names of pipelines, and what placeholders stand for."""
+
+    pipelines: Sequence[str]
+    placeholders: Placeholders
+
+
+def compile_file(path: Path, means: Means) -> Iterator[Entry | Problem]:
     """Yield what stands in the file at *path*, or what is wrong with the file itself."""
     for read in read_file(path):
         if isinstance(read, Problem):
@@ -50,9 +58,9 @@ def compile_file(path: Path, pipelines: Sequence[str]) -> Iterator[Entry | Probl
             if is_correlation(read):
                 yield Entry(path, Correlated(place, read))
             elif "filter" in read.plain:
-                yield Entry(path, _filter(read, place, pipelines))
+                yield Entry(path, _filter(read, place, means))
             else:
-                yield Entry(path, _draft(read, place, pipelines))
+                yield Entry(path, _draft(read, place, means))
 
 
 def compile_correlation(
@@ -81,21 +89,21 @@ def _place(source: Source) -> Place:
     )
 
 
-def _draft(source: Source, place: Place, pipelines: Sequence[str]) -> Draft | Mistake:
+def _draft(source: Source, place: Place, means: Means) -> Draft | Mistake:
     if "action" in source.plain:
         line = source.locate("action").line or 1
         return Mistake(place, line, "'action' is not understood: write each rule whole")
     errors: list[Exception] = []
     about = _try(lambda: _about(source), errors)
     logsource = _try(lambda: _logsource(source), errors)
-    reader = Reader(source.locate, lambda field: names_of(field, pipelines))
+    reader = _reader(source, means)
     detection = _try(lambda: _detection(source, reader), errors)
     if about is None or logsource is None or detection is None:
         wrong = problem_of(errors, source)
         return Mistake(place, wrong.line, wrong.message)
     needs = [
         match_field("", field, [_is(value) for value in values])
-        for field, values in needs_of(logsource, pipelines)
+        for field, values in needs_of(logsource, means.pipelines)
     ]
     selections = tuple(name for name in source.plain["detection"] if name != "condition")
     own = {name: about[name] for name in Draft.__struct_fields__ if name in about}
@@ -105,12 +113,16 @@ def _draft(source: Source, place: Place, pipelines: Sequence[str]) -> Draft | Mi
     )
 
 
-def _filter(source: Source, place: Place, pipelines: Sequence[str]) -> Filter | Mistake:
+def _reader(source: Source, means: Means) -> Reader:
+    return Reader(source.locate, lambda field: names_of(field, means.pipelines), means.placeholders)
+
+
+def _filter(source: Source, place: Place, means: Means) -> Filter | Mistake:
     errors: list[Exception] = []
     about = _try(lambda: _about(source), errors)
     logsource = _try(lambda: _logsource(source), errors)
     rules = _try(lambda: _filtered(source), errors)
-    reader = Reader(source.locate, lambda field: names_of(field, pipelines))
+    reader = _reader(source, means)
     condition = _try(lambda: _left_over(source, reader), errors)
     if about is None or logsource is None or rules is None or condition is None:
         wrong = problem_of(errors, source)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from soc.errors import Problem
 
 SUFFIXES = (".yml", ".yaml")
+PLACEHOLDERS = "placeholders.yml"
+"""Says in a folder of rules what their placeholders stand for."""
 SAMPLES = (".test.yml", ".test.yaml")
 
 
@@ -46,7 +48,7 @@ def is_rule_file(path: Path) -> bool:
 
 def _is_rule(name: str) -> bool:
     lower = name.lower()
-    return lower.endswith(SUFFIXES) and not lower.endswith(SAMPLES)
+    return lower.endswith(SUFFIXES) and not lower.endswith(SAMPLES) and name != PLACEHOLDERS
 
 
 def _below(folder: str) -> Iterator[tuple[str, bool]]:

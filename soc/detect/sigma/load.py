@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soc.detect.sigma.cache import Kept, RuleCache
 from soc.detect.sigma.draft import Draft, Filter, Mistake
 from soc.detect.sigma.engine.hyper import Databases
-from soc.detect.sigma.files import RuleFile, find_files
+from soc.detect.sigma.files import PLACEHOLDERS, RuleFile, find_files
 from soc.detect.sigma.filters import apply_filters
 from soc.detect.sigma.pipelines import chosen
 from soc.detect.sigma.rule import About, Correlation, Rule
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 
 
 def load_rules(
-    paths: Sequence[Path], pipelines: Sequence[str] | None = None, cache: RuleCache | None = None
+    paths: Sequence[Path],
+    pipelines: Sequence[str] | None = None,
+    cache: RuleCache | None = None,
+    placeholders: Sequence[Path] = (),
 ) -> Ruleset:
     """Return the rules in the files and folders of *paths*.
 
     pipelines: names, applied in this order to the rules that they know; by default those for
-    Windows. cache: where what was compiled before is found again. Raises Refused for a pipeline
-    that does not exist.
+    Windows. cache: where what was compiled before is found again. placeholders: files that
+    say what these stand for, besides a ``placeholders.yml`` in each folder. Raises Refused for a
+    pipeline that does not exist.
     """
     names = chosen(pipelines)
-    kept = cache.open(paths, names) if cache else Kept()
-    entries, problems = _entries(paths, names, kept)
+    values, problems = _placeholders([*paths, *placeholders])
+    kept = cache.open(paths, [*names, repr(sorted(values.items()))]) if cache else Kept()
+    entries, wrong = _entries(paths, names, values, kept)
+    problems += wrong
     if cache:
         cache.close(kept)
     named, clashes = name_all(entries)
@@ -55,8 +61,21 @@ def load_rules(
     return Ruleset(rules, correlations, tuple(sorted(problems)), names, databases)
 
 
+def _placeholders(paths: Sequence[Path]) -> tuple[dict[str, tuple[str, ...]], list[Problem]]:
+    inside = (path / PLACEHOLDERS if path.is_dir() else path for path in paths)
+    found = [path for path in inside if path.name == PLACEHOLDERS and path.is_file()]
+    if not found:
+        return {}, []
+    from soc.detect.sigma.placeholders import read_placeholders  # pySigma
+
+    return read_placeholders(found)
+
+
 def _entries(
-    paths: Sequence[Path], pipelines: Sequence[str], kept: Kept
+    paths: Sequence[Path],
+    pipelines: Sequence[str],
+    placeholders: dict[str, tuple[str, ...]],
+    kept: Kept,
 ) -> tuple[list[Entry], list[Problem]]:
     entries: list[Entry] = []
     problems: list[Problem] = []
@@ -68,7 +87,7 @@ def _entries(
         if drafts is not None:
             entries += [Entry(file.path, draft) for draft in drafts]
             continue
-        compiled, wrong = _compiled(file, pipelines)
+        compiled, wrong = _compiled(file, pipelines, placeholders)
         entries += compiled
         problems += wrong
         made = [one.made for one in compiled if isinstance(one.made, Draft | Filter | Mistake)]
@@ -77,10 +96,12 @@ def _entries(
     return entries, problems
 
 
-def _compiled(file: RuleFile, pipelines: Sequence[str]) -> tuple[list[Entry], list[Problem]]:
-    from soc.detect.sigma.drafting import compile_file  # pySigma
+def _compiled(
+    file: RuleFile, pipelines: Sequence[str], placeholders: dict[str, tuple[str, ...]]
+) -> tuple[list[Entry], list[Problem]]:
+    from soc.detect.sigma.drafting import Means, compile_file  # pySigma
 
-    found = list(compile_file(file.path, pipelines))
+    found = list(compile_file(file.path, Means(pipelines, placeholders)))
     problems = [one for one in found if isinstance(one, Problem)]
     return [one for one in found if not isinstance(one, Problem)], problems
 

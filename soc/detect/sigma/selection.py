@@ -1,11 +1,19 @@
 """Read selections: a map is all of its fields, a list any of its elements."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sigma.conditions import ConditionAND
 from sigma.exceptions import SigmaDetectionError, SigmaRuleLocation
-from sigma.types import SigmaExists, SigmaExpansion, SigmaFieldReference, SigmaNull, SigmaType
+from sigma.types import (
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaString,
+    SigmaType,
+)
 
 from soc.detect.sigma.combine import all_of, any_of, match_field, merge
 from soc.detect.sigma.condition import (
@@ -17,6 +25,7 @@ from soc.detect.sigma.condition import (
     Not,
 )
 from soc.detect.sigma.modifiers import read_item
+from soc.detect.sigma.placeholders import Placeholders, filled
 from soc.detect.sigma.predicate import Predicate
 from soc.detect.sigma.source import Place
 from soc.detect.sigma.values import predicate_of
@@ -30,10 +39,12 @@ class Reader:
     """Reads the selections of one rule.
 
     locate: where the thing under some keys stands. names: what events may call a field.
+    placeholders: what stands for their names.
     """
 
     locate: Callable[..., SigmaRuleLocation]
     names: Callable[[str], tuple[str, ...]]
+    placeholders: Placeholders = field(default_factory=dict)
 
     def selection(self, name: str, definition: object, place: Place) -> Node:
         """Return the selection *name*, which stands at *place*."""
@@ -54,7 +65,7 @@ class Reader:
         if key is not None and not isinstance(key, str):
             raise SigmaDetectionError(f"the field {key!r} is not text: quote it", source=at)
         item = read_item(key, value if isinstance(value, list) else [value], at)
-        values: Sequence[SigmaType] = item.value or [SigmaNull()]
+        values = self._filled(item.value) or [SigmaNull()]
         groups = [[one] for one in values] if item.value_linking is ConditionAND else [values]
         if item.field is None:
             node = all_of(_keywords(selection, group, at) for group in groups)
@@ -64,6 +75,17 @@ class Reader:
                 any_of(_field(selection, name, group, at) for name in names) for group in groups
             )
         return Not(node) if item.negated else node
+
+    def _filled(self, values: Iterable[SigmaType]) -> list[SigmaType]:
+        """Return *values* with what stands for their placeholders, any of which will do."""
+        done: list[SigmaType] = []
+        for value in values:
+            if isinstance(value, SigmaString) and value.contains_placeholder():
+                texts: list[Any] = filled(value, self.placeholders)
+                done.append(SigmaExpansion(texts) if len(texts) > 1 else texts[0])
+            else:
+                done.append(value)
+        return done
 
 
 def _field(selection: str, field: str, values: Sequence[SigmaType], at: SigmaRuleLocation) -> Node:
