@@ -168,6 +168,7 @@ def scan(
 
 
 def _told(hit: Hit, seen: Seen, document: Mapping[str, Any]) -> dict[str, Any]:
+    near = [lacking._asdict() for lacking in hit.nearest_filter]
     return {
         "rule_id": hit.rule.id,
         "rule_title": hit.rule.title,
@@ -176,7 +177,7 @@ def _told(hit: Hit, seen: Seen, document: Mapping[str, Any]) -> dict[str, Any]:
         "line": seen.line,
         "timestamp": _timestamp(document),
         "matched": [match.model_dump() for match in hit.matched],
-    }
+    } | ({"nearest_filter": near} if near else {})
 
 
 def _timestamp(document: Mapping[str, Any]) -> str | None:

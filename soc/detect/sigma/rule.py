@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from soc.detect.sigma.condition import Node, explain
 from soc.detect.sigma.event import Event
+from soc.detect.sigma.nearest import Lacking, nearest_filter
 from soc.detect.sigma.threshold import Condition
 from soc.model.finding import Match
 from soc.model.value import Severity
@@ -123,6 +124,11 @@ class Hit(NamedTuple):
     def matched(self) -> tuple[Match, ...]:
         """Return what made it hold: each once, without what pipelines added."""
         return explain(self.rule.condition, self.event)
+
+    @property
+    def nearest_filter(self) -> tuple[Lacking, ...]:
+        """Return what the event lacked to be spared by the exclusion that came nearest."""
+        return nearest_filter(self.rule.condition, self.event)
 
 
 class Failure(NamedTuple):
