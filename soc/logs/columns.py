@@ -1,12 +1,13 @@
 """Scan by field: from promoted columns where they are whole, else from the events' text."""
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soc.logs.promote import PREFIX, Promotion, octets
+from soc.logs.promote import LONG, PREFIX, Promotion, octets
 from soc.logs.reader import LogReader, View
 from soc.logs.segments import Part, fitted
 
@@ -17,7 +18,8 @@ class Columns(NamedTuple):
     """Fields of events, in the order of numbers.
 
     table: seq, ts, ingested, source and ``f.<field>`` for each field, as promotion writes it.
-    from_text: rows whose text had to be read, since a field was not whole in its column.
+    from_text: rows whose text had to be read, since a field was not whole in its column, or a value
+    too long for it.
     """
 
     table: pa.Table
@@ -76,7 +78,30 @@ def _read(
     there = set(reader.files.promoted(part.segment))
     names = [*BASE, *(PREFIX + f for f in wanted.fields if PREFIX + f in there)]
     pick = reader.files.pick_coded if is_coded else reader.files.pick
-    return pick(part, names), 0
+    return _completed(reader, part, wanted, pick(part, names))
+
+
+def _completed(
+    reader: LogReader, part: Part, wanted: Promotion, table: pa.Table
+) -> tuple[pa.Table, int]:
+    """Return *table* with what was too long for its columns, and how many rows that took."""
+    promoted = table.column_names[len(BASE) :]
+    masks = [pc.fill_null(pc.equal(table[name], LONG), fill_value=False) for name in promoted]
+    long = reduce(pc.or_, masks) if masks else None
+    if long is None or not pc.any(long).as_py():
+        return table, 0
+    texts = reader.files.pick(part, [*BASE, "raw"]).filter(long)
+    found = _from_text(texts, wanted)
+    for name in promoted:
+        column = table[name].cast(pa.string())
+        whole = (
+            found[name].combine_chunks()
+            if name in found.column_names
+            else pa.nulls(len(found), pa.string())
+        )
+        filled = pc.replace_with_mask(column.combine_chunks(), long.combine_chunks(), whole)
+        table = table.set_column(table.column_names.index(name), name, filled)
+    return table, len(found)
 
 
 def _from_text(table: pa.Table, wanted: Promotion) -> pa.Table:

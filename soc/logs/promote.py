@@ -2,7 +2,8 @@
 
 A column ``f.<field>`` holds for each event the JSON text of what rules find under that name: a key
 written so or as a path, whatever its case; several finds become one list. Without any find the
-column is null. Where a value is very long its field is left out, and who needs it reads the text.
+column is null. A very long value is not written twice: its cell is LONG, and who needs it reads the
+event's text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,10 @@ PREFIX = "f."
 ANNOUNCED = "promoted.json"
 MAX_FIELDS = 2_000
 MAX_VALUE = 2_048
-"""Bytes of a value that is promoted; a longer one leaves its field to the text of that segment."""
+"""Bytes of a value that is promoted."""
+LONG = "~"
+"""Stands for a longer value; it is no JSON."""
+TOO_LONG = LONG.encode()
 REMEMBERED = 10_000
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -62,7 +66,7 @@ class Promotion:
         self._plan = _plan(self.fields)
 
     def columns(self, raw: Iterable[bytes], longest: int | None = MAX_VALUE) -> Promoted:
-        """Return the columns of the events *raw*, JSON objects, without values over *longest*."""
+        """Return the columns of the events *raw*, JSON objects; LONG for values over *longest*."""
         if not self.fields:
             return Promoted({}, ())
         size, sparse = 0, dict[str, list[tuple[int, bytes]]]()
@@ -71,11 +75,10 @@ class Promotion:
             _walk(text, self._plan, found)
             for name, value in found:
                 sparse.setdefault(name, []).append((size - 1, value))
-        columns = {name: _column(cells, size, longest) for name, cells in sorted(sparse.items())}
-        kept = {name: column for name, column in columns.items() if column is not None}
-        left = set(columns) - set(kept)
-        whole = tuple(name for name in self.fields if name not in left)
-        return Promoted({PREFIX + name: column for name, column in kept.items()}, whole)
+        columns = {
+            PREFIX + name: _column(cells, size, longest) for name, cells in sorted(sparse.items())
+        }
+        return Promoted(columns, self.fields)
 
 
 def octets(raw: pa.ChunkedArray) -> list[bytes]:
@@ -157,14 +160,15 @@ def _below(value: msgspec.Raw, plan: _Plan, found: list[tuple[str, bytes]]) -> N
             _below(item, plan, found)
 
 
-def _column(cells: list[tuple[int, bytes]], size: int, longest: int | None) -> pa.Array | None:
-    """Return the cells as one column; None if one is too long for that."""
+def _column(cells: list[tuple[int, bytes]], size: int, longest: int | None) -> pa.Array:
+    """Return the cells as one column."""
     values: list[bytes | None] = [None] * size
     for place, value in cells:
-        if longest is not None and len(value) > longest:
-            return None
         known = values[place]
-        values[place] = value if known is None else _both(known, value)
+        if known == TOO_LONG or (longest is not None and len(value) > longest):
+            values[place] = TOO_LONG
+        else:
+            values[place] = value if known is None else _both(known, value)
     return pa.array(values, pa.binary()).cast(pa.string())
 
 

@@ -87,17 +87,22 @@ def test_fields_have_columns_from_the_next_seal_on_and_older_ones_after_compacti
     assert len(log.reader.view().segments) == 1
 
 
-def test_a_very_long_value_leaves_its_field_to_the_text(
+def test_a_very_long_value_is_read_from_the_text_and_no_other(
     log: EmbeddedLog, clock: SettableClock
 ) -> None:
     announce(log.reader.root, ["cmd", "user"])
-    add(log, clock, {"cmd": "x" * MAX_VALUE, "user": "ann"})
+    long = "x" * MAX_VALUE
+    add(log, clock, {"cmd": "ls", "user": "ann"}, {"cmd": long}, {"CMD": "a", "cmd": long})
+    add(log, clock, {"user": "bob"}, {"cmd": "~"})
     log.seal()
 
-    scanned = columns.scan(log.reader, 0, 100, ["cmd"])
+    scanned = columns.scan(log.reader, 0, 100, ["cmd", "user"])
+    (coded, _) = columns.each(log.reader, ["cmd", "user"])
 
-    assert scanned.from_text == 1
-    assert scanned.table["f.cmd"].to_pylist() == ['"' + "x" * MAX_VALUE + '"']
+    assert (scanned.from_text, coded.from_text) == (2, 2)
+    told = ['"ls"', f'"{long}"', f'["a","{long}"]', None, '"~"']
+    assert scanned.table["f.cmd"].to_pylist() == coded.table["f.cmd"].to_pylist() == told
+    assert coded.table["f.user"].to_pylist() == ['"ann"', None, None, '"bob"', None]
     assert columns.scan(log.reader, 0, 100, ["user"]).from_text == 0
 
 

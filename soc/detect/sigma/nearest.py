@@ -46,7 +46,8 @@ def nearest_filter(condition: Node, event: Event) -> tuple[Lacking, ...]:
     Of several, that which lacks least; nothing if *condition* has none.
     """
     near = [lacks for part in _exclusions(condition, event) if (lacks := _lacks(part, event))]
-    return tuple(min(near, key=len, default=[]))
+    fewest = min(map(len, near), default=0)
+    return next((tuple(one) for one in near if len(one) == fewest), ())
 
 
 def _exclusions(node: Node, event: Event) -> Iterator[Node]:
