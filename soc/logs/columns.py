@@ -7,9 +7,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soc.logs.chain import Segment
 from soc.logs.promote import LONG, PREFIX, Promotion, octets
 from soc.logs.reader import LogReader, View
 from soc.logs.segments import Part, fitted
+from soc.model.event import REJECTS
 
 BASE = ["seq", "ts", "ingested", "source"]
 
@@ -34,17 +36,30 @@ def scan(reader: LogReader, after: int, limit: int, fields: Iterable[str]) -> Co
 
 
 def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Columns]:
-    """Yield *fields* of all events, a row group at a time, in no order.
+    """Yield *fields* of all events but rejects, many at a time, in no order, with seq and ts.
 
-    Columns that are whole come as dictionaries; a field that no event has may be missing.
+    Columns that are whole come as dictionaries, in which LONG stands for a very long value; a field
+    that no event has may be missing. upto is that of the whole store.
     """
-    wanted = Promotion(fields)
-    view = reader.view()
-    for part in reader.parts(view, 0):
-        table, read = _read(reader, part, wanted, is_coded=True)
-        yield Columns(table, part.last, read)
+    wanted, view = Promotion(fields), reader.view()
+    for segment in view.segments:
+        if segment.data_class == REJECTS:
+            continue
+        if reader.files.whole(segment).issuperset(wanted.fields):
+            names = ["seq", "ts", *_names(reader, segment, wanted)]
+            for table in reader.files.coded(segment, names):
+                yield Columns(table, view.upto, 0)
+        else:
+            for part in reader.files.parts(segment):
+                table, read = _read(reader, part, wanted)
+                yield Columns(table, view.upto, read)
     waiting = view.waiting()
     yield Columns(_from_text(waiting, wanted), view.upto, len(waiting) if wanted.fields else 0)
+
+
+def _names(reader: LogReader, segment: Segment, wanted: Promotion) -> list[str]:
+    there = set(reader.files.promoted(segment))
+    return [PREFIX + field for field in wanted.fields if PREFIX + field in there]
 
 
 def _scan(reader: LogReader, view: View, after: int, limit: int, wanted: Promotion) -> Columns:
@@ -68,17 +83,12 @@ def _scan(reader: LogReader, view: View, after: int, limit: int, wanted: Promoti
     return Columns(found, last if cut else max(view.upto, after), from_text)
 
 
-def _read(
-    reader: LogReader, part: Part, wanted: Promotion, *, is_coded: bool = False
-) -> tuple[pa.Table, int]:
-    whole = reader.files.whole(part.segment)
-    if not whole.issuperset(wanted.fields):
+def _read(reader: LogReader, part: Part, wanted: Promotion) -> tuple[pa.Table, int]:
+    if not reader.files.whole(part.segment).issuperset(wanted.fields):
         table = _from_text(reader.files.pick(part, [*BASE, "raw"]), wanted)
         return table, table.num_rows
-    there = set(reader.files.promoted(part.segment))
-    names = [*BASE, *(PREFIX + f for f in wanted.fields if PREFIX + f in there)]
-    pick = reader.files.pick_coded if is_coded else reader.files.pick
-    return _completed(reader, part, wanted, pick(part, names))
+    names = [*BASE, *_names(reader, part.segment, wanted)]
+    return _completed(reader, part, wanted, reader.files.pick(part, names))
 
 
 def _completed(

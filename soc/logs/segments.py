@@ -20,6 +20,8 @@ from soc.logs.promote import PREFIX, Promotion, octets
 from soc.model.event import REJECTS, SCHEMA
 
 ROW_GROUP = 20_000
+AT_ONCE = 10
+"""Row groups that are read together where only a few columns are."""
 SOUGHT = ("wallet", "counterparty", "tx_hash", "event_id", "user_name", "src_ip")
 """Columns in which single values are looked for: a bloom filter tells where they are not."""
 PACKED = {"seq": "DELTA_BINARY_PACKED", "ts": "DELTA_BINARY_PACKED"}
@@ -153,14 +155,22 @@ class Files:
         with self._reading(part.segment):
             return self._open(part.segment).read_row_group(part.group, columns=columns)
 
-    def pick_coded(self, part: Part, columns: Sequence[str]) -> pa.Table:
-        """Return some columns of *part*, the promoted ones as dictionaries, as they are stored."""
+    def coded(self, segment: Segment, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield some columns of *segment*, the promoted ones as dictionaries, as they are stored.
+
+        Each table holds AT_ONCE row groups; only the last may hold fewer.
+        """
         coded = [name for name in columns if name.startswith(PREFIX)]
-        with self._reading(part.segment):
-            metadata = self._open(part.segment).metadata
-            path = self.root / part.segment.path
-            file = pq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
-            return file.read_row_group(part.group, columns=list(columns), use_threads=False)
+        metadata = self._open(segment).metadata
+        with self._reading(segment):
+            file = pq.ParquetFile(
+                self.root / segment.path, metadata=metadata, read_dictionary=coded
+            )
+        for begin in range(0, metadata.num_row_groups, AT_ONCE):
+            groups = list(range(begin, min(begin + AT_ONCE, metadata.num_row_groups)))
+            with self._reading(segment):
+                table = file.read_row_groups(groups, columns=list(columns), use_threads=False)
+            yield table
 
     def whole(self, segment: Segment) -> frozenset[str]:
         """Return the fields that need not be looked for in the events' text."""

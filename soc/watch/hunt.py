@@ -21,7 +21,7 @@ from soc.detect.sigma.logsource import ORIGIN
 from soc.detect.sigma.rule import Failure, Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.logs import columns
-from soc.logs.promote import PREFIX
+from soc.logs.promote import LONG, PREFIX
 from soc.logs.reader import LogReader
 from soc.watch.together import Together
 
@@ -106,9 +106,7 @@ def _possible(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> npt.N
     """Return which rows of *table* a rule may hit."""
     size = table.num_rows
     values = {
-        name: _coded(table[PREFIX + name])
-        if PREFIX + name in table.column_names
-        else _Coded([], np.full(size, -1, np.int64))
+        name: _coded(table[PREFIX + name]) if PREFIX + name in table.column_names else _absent(size)
         for name in fields
     }
     possible = np.zeros(size, bool)
@@ -122,6 +120,8 @@ def _possible(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> npt.N
             possible[rows] = partition.possible(asked, len(rows))
         except INDIGESTIBLE:
             possible[rows] = True
+        for name in partition.fields if partition.rules else ():
+            possible[rows] |= values[name].is_long[rows]
     return possible
 
 
@@ -129,10 +129,14 @@ MISSING = object()
 
 
 class _Coded(NamedTuple):
-    """A column: its different values, and for each row which of them it has, or -1."""
+    """A column: its different values, and for each row which of them it has, or -1.
+
+    is_long: rows whose value is too long for a column.
+    """
 
     values: list[Any]
     codes: Rows
+    is_long: npt.NDArray[np.bool_]
 
     def at(self, row: int) -> object:
         """Return the value of *row*, or MISSING."""
@@ -141,11 +145,23 @@ class _Coded(NamedTuple):
 
 def _coded(column: pa.ChunkedArray) -> _Coded:
     if column.null_count == len(column):
-        return _Coded([], np.full(len(column), -1, np.int64))
+        return _absent(len(column))
     coded = column.unify_dictionaries().combine_chunks()
     coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
     codes = coded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    return _Coded([orjson.loads(text) for text in coded.dictionary.to_pylist()], codes)
+    texts = coded.dictionary.to_pylist()
+    is_long = np.zeros(len(codes), np.bool_)
+    if LONG in texts:
+        is_long = codes == texts.index(LONG)
+        codes, texts = (
+            np.where(is_long, -1, codes),
+            [one if one != LONG else "null" for one in texts],
+        )
+    return _Coded([orjson.loads(text) for text in texts], codes, is_long)
+
+
+def _absent(size: int) -> _Coded:
+    return _Coded([], np.full(size, -1, np.int64), np.zeros(size, np.bool_))
 
 
 def _of_one_origin(values: Mapping[str, _Coded], size: int) -> Iterator[Rows]:
