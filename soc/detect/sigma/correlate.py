@@ -24,11 +24,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 import orjson
 
+from soc.detect.sigma.bulk import Bulk, Column
 from soc.detect.sigma.clocks import Move
 from soc.detect.sigma.gauge import gauge_of
 from soc.detect.sigma.memory import Above, Counts, Hits, Kept, Memory
@@ -37,6 +39,8 @@ from soc.detect.sigma.threshold import Bounds, Expression, Measured
 from soc.model.value import MICROSECOND
 
 MAX_SEQS = 200
+MANY = 500
+"""Of fewer hits, each is looked at."""
 Window = tuple[int, int]
 """Of the hits of a group, the first that is in it, and the first after it."""
 RISING = frozenset(CountKind) - {
@@ -128,9 +132,11 @@ def correlate(
     the mark, in microseconds, what is counted may be known. is_counted: by other correlations,
     which must be told of all windows that became true.
     """
-    memory = Memory(state, gauge_of(rule))
-    asked, too_late, results = asked_of(rule), state.too_late, list[Correlated]()
-    span = rule.timespan // MICROSECOND
+    asked, span, hits = asked_of(rule), rule.timespan // MICROSECOND, list(hits)
+    is_plain = rule.kind is CountKind.EVENT_COUNT and asked is Asked.AT_ONCE and not is_counted
+    if is_plain and len(hits) >= MANY and (found := _in_bulk(rule, hits, state, span, lag)):
+        return found
+    memory, too_late, results = Memory(state, gauge_of(rule)), state.too_late, list[Correlated]()
     for hit in hits:
         if hit.is_late if asked is Asked.AT_ONCE else hit.at < hit.passed - lag:
             too_late += 1
@@ -146,13 +152,38 @@ def correlate(
         decided = _Decided(rule, asked, span, state.passed, passed, moves, lag)
         results += decided.of(memory)
         memory.forget(passed - span)
-    return results, Counts(
+    return results, Counts.model_construct(
         groups=memory.groups(),
         lost={key: at for key, at in sorted(memory.lost.items()) if key in memory.hits},
         passed=passed,
         too_late=too_late,
         left_out=memory.left_out,
     )
+
+
+def _in_bulk(
+    rule: Correlation, hits: Sequence[Seen], state: Counts, span: int, lag: int
+) -> tuple[list[Correlated], Counts] | None:
+    """Return what *rule*, which counts events, makes of *hits* that came in the order of time.
+
+    None if they did not, or were too many, so that each must be looked at.
+    """
+    if any(map(itemgetter(8), hits)) or not isinstance(rule.condition, Bounds):
+        return None
+    ats, seqs, awaited = (
+        np.fromiter(map(itemgetter(field), hits), np.int64, len(hits)) for field in (0, 1, 7)
+    )
+    column = Column(ats, seqs, awaited, [hit.group for hit in hits])
+    bulk = Bulk(column, state, span, lag + span)
+    if not bulk.is_exact:
+        return None
+    results = []
+    for place, first, last, counted, told in bulk.crowds(rule.condition.least, MAX_SEQS):
+        hit = hits[place]
+        came = hit.came or hit.seq
+        known = (hit.at, counted, told, came, hit.passed, hit.awaited, ())
+        results.append(Correlated(hit.group, first, last, *known))
+    return results, bulk.counts()
 
 
 def key_of(values: tuple[str, ...]) -> str:

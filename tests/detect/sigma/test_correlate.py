@@ -1,5 +1,6 @@
 """Counting hits in sliding windows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -216,6 +217,30 @@ def test_a_flood_in_no_order_costs_little() -> None:
 
     assert process_time() - started < 8  # 1 s where nothing else runs; it was a minute
     assert max(one.counted for one in results) == 10_000
+
+
+@pytest.mark.parametrize("step", [1, 20, 3_000_000])
+def test_many_hits_at_a_time_are_counted_like_one_by_one(step: int) -> None:
+    """Also on top of others, and with several at one moment."""
+    random, moment = Random(step), at(0)
+    hits = []
+    for seq in range(1, 2_001):
+        moment += random.choice([0, step, 9 * step])
+        mark = moment - LATENESS // MICROSECOND
+        group = (random.choice("abcdefgh"),)
+        hits.append(Seen(moment, seq, group, passed=mark, awaited=mark))
+
+    together, alone = Counts(), Counts()
+    results: list[list[Correlated]] = [[], []]
+    for begin in range(0, len(hits), 1_000):
+        more, together = correlate(rule(needs=9), hits[begin : begin + 1_000], together)
+        results[0] += more
+    for hit in hits:
+        more, alone = correlate(rule(needs=9), [hit], alone)
+        results[1] += more
+
+    assert [replace(one, ends=()) for one in results[1]] == results[0]
+    assert together == alone
 
 
 @pytest.mark.parametrize(
