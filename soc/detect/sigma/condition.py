@@ -162,6 +162,7 @@ class FieldReference:
     other: str
     starts: bool
     ends: bool
+    cased: bool = False
     cost: ClassVar[int] = 3
 
     def holds(self, event: Event) -> bool:
@@ -174,10 +175,13 @@ class FieldReference:
             yield _match(self.selection, self.field, value.text)
 
     def _accepted(self, event: Event) -> Iterator[Scalar]:
-        others = [other.folded for other in event.scalars(self.other)]
+        others = [self._text(other) for other in event.scalars(self.other)]
         for value in event.scalars(self.field):
-            if any(self._compares(value.folded, other) for other in others):
+            if any(self._compares(self._text(value), other) for other in others):
                 yield value
+
+    def _text(self, value: Scalar) -> str:
+        return value.text if self.cased else value.folded
 
     def _compares(self, left: str, right: str) -> bool:
         if self.starts and self.ends:
