@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import repeat
 
 import orjson
 
@@ -12,7 +13,6 @@ from soc.detect.detector import Failure, Observed
 from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Clocks
 from soc.detect.sigma.correlate import Correlated, Seen
-from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
@@ -27,7 +27,6 @@ from soc.model.value import (
     bounded,
     bucket_of,
     entity,
-    micros,
     moment_of,
 )
 from soc.settings import Detect
@@ -41,7 +40,6 @@ FIELDS = {
     "host.name": EntityKind.HOST,
 }
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
-NOTHING = Event({})
 MAX_MATCHES = 20
 
 
@@ -89,15 +87,18 @@ class Rules:
         found: Tallies = {}
         look = _Look(self._chain, Clocks(state.sources, self._settings.lateness, state.passed))
         columns = Columns(batch)
-        for row, raw in enumerate(batch.column("raw")):
+        told = columns.told() if self._chain else repeat(None)
+        for row, (raw, heard) in enumerate(zip(batch.column("raw"), told, strict=False)):
+            place = look.hear(*heard) if heard else None
             outcome = self._rules.match(orjson.loads(raw))
             look.failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
-            if not (outcome.hits or self._chain):
+            if not outcome.hits:
                 continue
-            line = columns.line(row, outcome.hits[0].event if outcome.hits else NOTHING)
-            place = look.hear(line)
+            line = columns.line(row, outcome.hits[0].event)
+            look.lines[line.seq] = line
             for hit in outcome.hits:
-                look.count(hit, line, place)
+                if place:
+                    look.count(hit, place)
                 if hit.rule.name not in self._rules.silent:
                     self._take(hit, line, found, look.failures)
         remembered = self._correlate(look, state, found, batch, now)
@@ -213,19 +214,17 @@ class _Look:
         self.failures: set[Failure] = set()
         self._chain = chain
 
-    def hear(self, line: Line) -> Place:
-        """Let the clocks hear of *line*; return where it stands."""
-        at, passed = micros(line.ts), self.clocks.passed
-        source, arrived = bounded(line.source), micros(line.ingested)
-        is_late = self.clocks.hear(line.seq, source, at, arrived)
-        return Place(at, line.seq, passed, self.clocks.awaited, is_late=is_late)
+    def hear(self, seq: int, source: str, happened: int, arrived: int) -> Place:
+        """Let the clocks hear of an event; return where it stands."""
+        passed = self.clocks.passed
+        is_late = self.clocks.hear(seq, source, happened, arrived)
+        return Place(happened, seq, passed, self.clocks.awaited, is_late=is_late)
 
-    def count(self, hit: Hit, line: Line, place: Place) -> None:
+    def count(self, hit: Hit, place: Place) -> None:
         """Show *hit* to the correlations that count it."""
-        self.lines[line.seq] = line
         for one in self._chain.counting(hit.rule.name):
             try:
-                seen = self._chain.see(one, hit.rule.name, line.document, place)
+                seen = self._chain.see(one, hit.rule.name, hit.event, place)
             except INDIGESTIBLE as error:
                 self.failures.add(Failure(one.name, f"{type(error).__name__}: {error}"))
                 continue

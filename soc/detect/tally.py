@@ -1,16 +1,18 @@
 """Events of a batch as rules see them, and what findings say of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
+
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import About
 from soc.model.event import Batch
 from soc.model.finding import Finding, Match
-from soc.model.value import Entity, EntityKind, entity, short
+from soc.model.value import Entity, EntityKind, bounded, entity, short
 
 COLUMNS = {
     "wallet": EntityKind.WALLET,
@@ -52,6 +54,16 @@ class Columns:
         whom = tuple(one for one in entities if one)
         ts = self._batch.moments[row]
         return Line(document, seqs[row], ts, ingested[row], sources[row] or "", whom)
+
+    def told(self) -> Iterator[tuple[int, str, int, int]]:
+        """Yield, of each row, number and source, when it happened and when it was taken in.
+
+        Times are in microseconds since 1970.
+        """
+        ingested = self._batch.table["ingested"].cast(pa.int64()).to_pylist()
+        happened = self._batch.believed.cast(pa.int64()).to_pylist()
+        sources = (bounded(name or "") for name in self._batch.column("source"))
+        yield from zip(self._batch.column("seq"), sources, happened, ingested, strict=True)
 
     @cached_property
     def _read(self) -> list[list[Any]]:
