@@ -19,10 +19,11 @@ from random import Random
 import orjson
 import zstandard
 
-from soc.detect.sigma.correlate import Seen, correlate
+from soc.detect.sigma.correlate import correlate
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.memory import Counts
+from soc.detect.sigma.window import Seen
 
 FOLDERS = ("rules/windows", "rules-emerging-threats", "rules-threat-hunting")
 CORRELATION = Path(__file__).parents[1] / "rules/general/linux-ssh-bruteforce.yml"

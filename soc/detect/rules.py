@@ -12,10 +12,10 @@ from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
 from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Clocks
-from soc.detect.sigma.correlate import Correlated, Seen
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.detect.sigma.window import Correlated, Seen
 from soc.detect.tally import Columns, Line, Tally
 from soc.detect.watermark import Progress
 from soc.model.event import Batch

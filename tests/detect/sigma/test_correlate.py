@@ -11,12 +11,13 @@ import pytest
 
 from soc.detect.sigma.chain import Chain, Place
 from soc.detect.sigma.clocks import Clocks
-from soc.detect.sigma.correlate import Correlated, Seen, correlate
+from soc.detect.sigma.correlate import correlate
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import MAX_ALL, MAX_KEPT, Counts
 from soc.detect.sigma.predicate import Order
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.threshold import Bounds
+from soc.detect.sigma.window import Correlated, Seen
 from soc.model.value import MICROSECOND, micros
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -206,6 +207,18 @@ def test_what_is_kept_and_told_is_bounded() -> None:
     assert len(state.groups['["a"]']) == MAX_KEPT
     assert results[-1].counted == MAX_KEPT
     assert len(results[-1].seqs) == 200
+
+
+def test_a_window_of_which_hits_were_forgotten_is_not_judged() -> None:
+    """Of the rest, all are: those that begin after what was forgotten."""
+    mean = Bounds(((Order.GTE, Fraction(0)),))
+    flood = [hit._replace(value="1") for hit in seen(*[n / 10_000 for n in range(MAX_KEPT + 50)])]
+    later = [hit._replace(value="1") for hit in seen(12, 40, begin=MAX_KEPT + 50)]
+
+    results, state = run(rule(CountKind.VALUE_AVG, condition=mean), flood, later)
+
+    assert state.left_out >= 50
+    assert [one.seqs[-1] for one in results] == [MAX_KEPT + 50]
 
 
 def test_a_flood_in_no_order_costs_little() -> None:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from soc.detect.sigma.chain import Chain, Place
 from soc.detect.sigma.clocks import Clocks
-from soc.detect.sigma.correlate import Asked, asked_of
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.predicate import Order
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.threshold import Bounds, Condition, Expression, Measured, Way
+from soc.detect.sigma.window import Asked, asked_of
 from soc.model.value import micros
 
 NOON = micros(datetime(2026, 11, 23, 12, tzinfo=UTC))
