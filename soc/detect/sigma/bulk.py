@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -117,4 +118,4 @@ class Bulk:
 
 
 def _of(kept: Sequence[Kept], field: int) -> Ints:
-    return np.fromiter((one[field] for one in kept), np.int64, len(kept))
+    return np.fromiter(map(itemgetter(field), kept), np.int64, len(kept))
