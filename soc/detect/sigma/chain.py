@@ -30,8 +30,8 @@ AMOUNTS = frozenset(
 class Place(NamedTuple):
     """Where an event stands among others; times in microseconds since 1970.
 
-    at: when it happened. passed: the mark before it came. awaited: from when on more is awaited
-    after it. is_late: its own source had gone past it by more than the lateness.
+    at: when it happened. passed: the watermark before it came. awaited: from when on more is
+    awaited after it. is_late: its own source had gone past it by more than the lateness.
     """
 
     at: int

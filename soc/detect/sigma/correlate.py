@@ -34,9 +34,9 @@ def correlate(
 ) -> tuple[list[Correlated], Counts]:
     """Return what *hits*, on top of *state*, make true, and what to remember.
 
-    hits: in the order in which they came. moves: of the mark, meanwhile. lag: how much later than
-    the mark, in microseconds, what is counted may be known. is_counted: by other correlations,
-    which must be told of all windows that became true.
+    hits: in the order in which they came. moves: of the watermark, meanwhile. lag: how much later
+    than the watermark, in microseconds, what is counted may be known. is_counted: by other
+    correlations, which must be told of all windows that became true.
     """
     asked, span, hits = asked_of(rule), rule.timespan // MICROSECOND, list(hits)
     is_plain = rule.kind is CountKind.EVENT_COUNT and asked is Asked.AT_ONCE and not is_counted

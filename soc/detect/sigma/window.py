@@ -11,10 +11,10 @@ windows are asked, and when, depends on what makes the condition true:
 - *following* each hit, which is not in it: what nothing at all makes true (lt, lte, eq: 0). So the
   silence after the last heartbeat is found, of groups that were seen before.
 
-The last three are decided once, when the mark (see ``Clocks``) has passed the window's end: of what
-came in time, nothing is missing then. A hit from before the mark comes too late for them. Hits are
-taken one by one, each with the mark as it was when the hit came, so nothing depends on how hits are
-cut into batches.
+The last three are decided once, when the watermark (see ``Clocks``) has passed the window's end: of
+what came in time, nothing is missing then. A hit from before the watermark comes too late for them.
+Hits are taken one by one, each with the watermark as it was when the hit came, so nothing depends
+on how hits are cut into batches.
 
 Sums are looked at at once although a negative number may come later: it takes nothing back.
 """
@@ -56,9 +56,9 @@ class Seen(NamedTuple):
     """One hit of a rule that is counted; times in microseconds since 1970.
 
     at: when it happened, not after its intake. group: the values of group-by. value: what is
-    measured. came: with which event it came, if that is another one. passed: the mark before that
-    event. awaited: from when on more is awaited after it. is_late: its own source had gone past it
-    by more than the lateness.
+    measured. came: with which event it came, if that is another one. passed: the watermark before
+    that event. awaited: from when on more is awaited after it. is_late: its own source had gone
+    past it by more than the lateness.
     """
 
     at: int

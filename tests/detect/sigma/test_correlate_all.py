@@ -181,6 +181,22 @@ def test_what_is_true_is_told_and_nothing_else(
 
 
 @settings(max_examples=300, deadline=None)
+@given(correlations(), LINES, st.lists(st.integers(0, 14), max_size=4))
+def test_what_is_forgotten_is_not_missed(
+    one: Correlation, lines: list[Line], cuts: list[int]
+) -> None:
+    """Events in the order of time: each is forgotten as soon as no window can need it."""
+    lines = [(minute * 3, *rest) for minute, *rest in sorted(lines)]
+    ends = sorted({0, len(lines), *(min(cut, len(lines)) for cut in cuts)})
+    batches = [lines[start:end] for start, end in pairwise(ends)] or [[]]
+
+    told, _ = listen(Chain([one]), batches, timedelta(minutes=1), NOON + 99 * MINUTE)
+
+    found = {(group, minute) for _, group, minute, _ in told}
+    assert found == expected(one, lines, 99)
+
+
+@settings(max_examples=300, deadline=None)
 @given(
     correlations(),
     st.sampled_from([Bounds(((Order.GTE, Fraction(2)),)), Bounds(((Order.LT, Fraction(2)),))]),
