@@ -46,12 +46,12 @@ class Bulk:
         self._hits, self._state, self._span = hits, state, span
         self._before = int(hits.awaited.max()) - kept
         self._old = list(chain.from_iterable(state.groups.values()))
-        known = (tuple(orjson.loads(key)) for key in state.groups)
-        self._groups = list(dict.fromkeys(chain(known, hits.groups)))
+        known = [tuple(orjson.loads(key)) for key in state.groups]
+        self._groups = list(dict.fromkeys(chain(hits.groups, known)))
         codes = {group: number for number, group in enumerate(self._groups)}
-        new = list(map(codes.__getitem__, hits.groups))
+        new, old = (list(map(codes.__getitem__, groups)) for groups in (hits.groups, known))
         sizes = [len(of_group) for of_group in state.groups.values()]
-        old_codes = np.repeat(np.arange(len(sizes)), np.array(sizes, np.int64))
+        old_codes = np.repeat(np.array(old, np.int64), np.array(sizes, np.int64))
         self._codes = np.concatenate([old_codes, np.array(new, np.int64)])
         self._ats = np.concatenate([_of(self._old, 0), hits.ats])
         self._seqs = np.concatenate([_of(self._old, 1), hits.seqs])
