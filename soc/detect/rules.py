@@ -151,7 +151,8 @@ class Rules:
             at = moment_of(result.at)
             key = (one.name, result.group, bucket_of(at, self._bucket(one)))
             if key not in known:
-                line = lines.get(result.came)
+                own = result.came if result.came in result.seqs else result.seqs[-1]
+                line = lines.get(own)  # not of the event with which the time was over
                 known[key] = self._correlated(one, result, at, line, found)
             known[key].add(moment_of(result.first), moment_of(result.last), result.seqs)
 
