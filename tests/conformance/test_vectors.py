@@ -7,11 +7,12 @@ import pytest
 
 from tests.conformance import hold
 from tests.conformance.hold import EVALUATORS
+from tests.conformance.mutate import FAULTS, ROOT, where
 from tests.conformance.run import OURS, difference
 from tests.conformance.vectors import Vector, read, vectors
 
 VECTORS = read()
-FEWEST = 120
+FEWEST, FEWEST_FAULTS = 120, 40
 SECTIONS = {"Rules", "Modifiers", "Correlation"}
 
 
@@ -67,6 +68,15 @@ def test_no_two_differ_only_in_literals() -> None:
         shapes.setdefault(repr(structure(told)), []).append(f"{stem}/{written['id']}")
 
     assert [alike for alike in shapes.values() if len(alike) > 1] == []
+
+
+def test_every_fault_can_be_planted() -> None:
+    """Each changes one place; ``make mutate-sigma`` shows that a vector notices it."""
+    texts = {fault: where(fault, ROOT).read_text(encoding="utf-8") for fault in FAULTS}
+
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= FEWEST_FAULTS
+    assert [one.name for one, text in texts.items() if text.count(one.old) != 1] == []
+    assert [one.name for one in FAULTS if one.old == one.new] == []
 
 
 @pytest.mark.parametrize("wanted", ["modifiers/cidr", "correlation/chain", "values/date-bare"])
