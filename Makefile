@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
-.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect trial-short trial-main trial-store trial-seeds trial-sigma
+.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect trial-short trial-main trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -67,3 +67,7 @@ trial-sigma: setup
 # The Sigma engine on the same data: about a minute.
 bench-detect: setup
 	$(PY) benchmarks/detect.py
+
+# Faults planted into copies of both evaluators: each must fail a conformance vector. About four minutes.
+mutate-sigma: setup
+	$(PY) tests/conformance/mutate.py

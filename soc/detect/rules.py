@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import repeat
 
 import orjson
 
@@ -11,10 +12,10 @@ from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
 from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Clocks
-from soc.detect.sigma.correlate import Correlated, Seen
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
+from soc.detect.sigma.window import Correlated, Seen
 from soc.detect.tally import Columns, Heard, Line, Tally
 from soc.detect.watermark import Progress
 from soc.model.event import Batch
@@ -94,16 +95,19 @@ class Rules:
         found: Tallies = {}
         look = _Look(self._chain, Clocks(state.sources, self._settings.lateness, state.passed))
         columns = Columns(batch)
+        heard = columns.heard() if self._chain else repeat(None)
         outcomes = self._match(batch.column("raw"))
-        for row, (outcome, heard) in enumerate(zip(outcomes, columns.heard(), strict=True)):
-            place = look.hear(heard) if self._chain else Place(heard.at, heard.seq)
+        for row, (outcome, one) in enumerate(zip(outcomes, heard, strict=False)):
+            place = look.hear(one) if one else None
             if outcome.errors:
-                look.failures.update(Failure(one.rule.name, one.reason) for one in outcome.errors)
+                look.failures.update(Failure(e.rule.name, e.reason) for e in outcome.errors)
             if not outcome.hits:
                 continue
             line = columns.line(row, outcome.hits[0].event)
+            look.lines[line.seq] = line
             for hit in outcome.hits:
-                look.count(hit, line, place)
+                if place:
+                    look.count(hit, place)
                 if hit.rule.name not in self._rules.silent:
                     self._take(hit, line, found, look.failures)
         remembered = self._correlate(look, state, found, batch, now)
@@ -161,7 +165,8 @@ class Rules:
             at = moment_of(result.at)
             key = (one.name, result.group, bucket_of(at, self._bucket(one)))
             if key not in known:
-                line = lines.get(result.came)
+                own = result.came if result.came in result.seqs else result.seqs[-1]
+                line = lines.get(own)  # not of the event with which the time was over
                 known[key] = self._correlated(one, result, at, line, found)
             known[key].add(moment_of(result.first), moment_of(result.last), result.seqs)
 
@@ -230,12 +235,11 @@ class _Look:
         is_late = self.clocks.hear(*heard)
         return Place(heard.at, heard.seq, passed, self.clocks.awaited, is_late)
 
-    def count(self, hit: Hit, line: Line, place: Place) -> None:
+    def count(self, hit: Hit, place: Place) -> None:
         """Show *hit* to the correlations that count it."""
-        self.lines[line.seq] = line
         for one in self._chain.counting(hit.rule.name):
             try:
-                seen = self._chain.see(one, hit.rule.name, line.document, place)
+                seen = self._chain.see(one, hit.rule.name, hit.event, place)
             except INDIGESTIBLE as error:
                 self.failures.add(Failure(one.name, f"{type(error).__name__}: {error}"))
                 continue

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Move
-from soc.detect.sigma.correlate import Seen
 from soc.detect.sigma.rule import Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
+from soc.detect.sigma.window import Seen
 from soc.model.value import micros, moment_of, rfc3339
 
 

@@ -126,6 +126,17 @@ def test_silence_is_found_when_nothing_comes_at_all(tmp_path: Path) -> None:
     assert again.findings == ()
 
 
+def test_silence_is_not_told_of_whoever_ended_it(tmp_path: Path) -> None:
+    """The event with which the time was over says nothing about the group."""
+    log = Log()
+    own = log.batch(0, event("beat", host={"name": "a"}, rack="r1"))
+    others = [log.batch(n, event("beat", host={"name": "b"}, rack="r2")) for n in range(1, 30)]
+
+    found, _ = watch(rules(tmp_path, SILENCE.replace("host.name", "rack")), own, *others)
+
+    assert [str(one.entity) for one in found] == ["source:r1"]
+
+
 def test_a_delayed_beat_is_no_silence(tmp_path: Path) -> None:
     log = Log()
     first = beats(log, 0)

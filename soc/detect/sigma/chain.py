@@ -6,12 +6,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from soc.detect.sigma.clocks import Move
-from soc.detect.sigma.correlate import Asked, Correlated, Seen, asked_of, correlate, key_of
+from soc.detect.sigma.correlate import correlate, key_of
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Above, Counts
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.text import exactly
 from soc.detect.sigma.threshold import shown
+from soc.detect.sigma.window import Asked, Correlated, Seen, asked_of
 from soc.model.finding import Match
 from soc.model.value import MICROSECOND, bounded
 
@@ -29,8 +30,8 @@ AMOUNTS = frozenset(
 class Place(NamedTuple):
     """Where an event stands among others; times in microseconds since 1970.
 
-    at: when it happened. passed: the mark before it came. awaited: from when on more is awaited
-    after it. is_late: its own source had gone past it by more than the lateness.
+    at: when it happened. passed: the watermark before it came. awaited: from when on more is
+    awaited after it. is_late: its own source had gone past it by more than the lateness.
     """
 
     at: int

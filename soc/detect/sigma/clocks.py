@@ -9,7 +9,7 @@ from soc.model.value import MICROSECOND, micros, moment_of
 
 
 class Move(NamedTuple):
-    """With the event ``seq`` the mark passed on; both marks are in microseconds since 1970.
+    """With the event ``seq`` the watermark passed on; both are in microseconds since 1970.
 
     before: where it was.
     """
@@ -20,13 +20,13 @@ class Move(NamedTuple):
 
 
 class Clocks:
-    """The mark before which nothing more is awaited, and how it moved.
+    """The watermark before which nothing more is awaited, and how it moved.
 
     It is the lateness behind the newest event of the slowest source. A source from which nothing
     came for that long, by the intake of the others, holds it back no more.
 
-    passed: the mark; it never goes back. awaited: what it would be if it did, for a source that is
-    heard of again, or for the first time, with what is older.
+    passed: the watermark; it never goes back. awaited: what it would be if it did, for a source
+    that is heard of again, or for the first time, with what is older.
     """
 
     def __init__(

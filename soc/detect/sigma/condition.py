@@ -149,6 +149,7 @@ class FieldReference(_Part, frozen=True):
     other: str
     starts: bool
     ends: bool
+    cased: bool = False
     cost: ClassVar[int] = 3
 
     def holds(self, event: Event) -> bool:
@@ -161,13 +162,17 @@ class FieldReference(_Part, frozen=True):
             yield _match(self.selection, self.field, value.text)
 
     def _accepted(self, event: Event) -> Iterator[Scalar]:
-        others = [other.folded for other in event.scalars(self.other)]
+        others = [self.text(other) for other in event.scalars(self.other)]
         for value in event.scalars(self.field):
-            if any(self.compares(value.folded, other) for other in others):
+            if any(self.compares(self.text(value), other) for other in others):
                 yield value
 
+    def text(self, value: Scalar) -> str:
+        """Return what of *value* is compared."""
+        return value.text if self.cased else value.folded
+
     def compares(self, left: str, right: str) -> bool:
-        """Return whether the folded text *left* stands so to *right*."""
+        """Return whether *left* stands so to *right*, both as ``text`` gives them."""
         if self.starts and self.ends:
             return right in left
         if self.starts:

@@ -13,13 +13,22 @@ from typing import Any, ClassVar
 
 from sigma.exceptions import SigmaError, SigmaModifierError, SigmaRuleLocation, SigmaValueError
 from sigma.modifiers import (
+    SigmaFieldReferenceModifier,
     SigmaModifier,
     SigmaRegularExpressionModifier,
     SigmaValueModifier,
     modifier_mapping,
 )
 from sigma.rule import SigmaDetectionItem
-from sigma.types import SigmaExpansion, SigmaNumber, SigmaString, SigmaType, sigma_type
+from sigma.types import (
+    SigmaCasedString,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNumber,
+    SigmaString,
+    SigmaType,
+    sigma_type,
+)
 
 from soc.detect.sigma.text import text_of
 
@@ -32,6 +41,25 @@ DASH = re.compile(r"\B[-/]\b")
 
 class Octets(SigmaString):
     """Text whose characters stand for octets."""
+
+
+class CasedReference(SigmaFieldReference):
+    """Another field with which a value is compared with regard to case."""
+
+
+class _Cased(SigmaValueModifier[SigmaString | SigmaFieldReference, SigmaType]):
+    def modify(self, val: SigmaString | SigmaFieldReference) -> SigmaType:
+        """Return *val*, text or another field, to be compared with regard to case."""
+        if isinstance(val, SigmaFieldReference):
+            return CasedReference(val.field, val.starts_with, val.ends_with)
+        return SigmaCasedString.from_sigma_string(val)
+
+
+class _FieldRef(SigmaFieldReferenceModifier):
+    def modify(self, val: SigmaString) -> SigmaFieldReference:
+        """Return the field that is called *val*."""
+        made = super().modify(val)
+        return CasedReference(made.field) if isinstance(val, SigmaCasedString) else made
 
 
 class _Wide(SigmaValueModifier[SigmaString, SigmaString]):
@@ -71,6 +99,8 @@ class _Base64Offset(SigmaValueModifier[SigmaString, SigmaExpansion]):
 MODIFIERS: Mapping[str, type[SigmaModifier[Any, Any]]] = MappingProxyType(
     {
         **modifier_mapping,
+        "cased": _Cased,
+        "fieldref": _FieldRef,
         "wide": _Wide,
         "utf16le": _Wide,
         "utf16": _Utf16,

@@ -3,11 +3,13 @@
 Several needles in one predicate mean: any of them. ``cost`` orders the questions of a rule.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import re2
@@ -164,11 +166,28 @@ class Part(StrEnum):
     MONTH = "month"
     YEAR = "year"
 
+    @property
+    def numbers(self) -> range:
+        """Return what it can be."""
+        return NUMBERS[self]
+
     def of(self, moment: datetime) -> int:
         """Return this part of *moment*."""
         if self is Part.WEEK:
             return moment.isocalendar().week
         return int(getattr(moment, self.value))
+
+
+NUMBERS: Mapping[Part, range] = MappingProxyType(
+    {
+        Part.MINUTE: range(60),
+        Part.HOUR: range(24),
+        Part.DAY: range(1, 32),
+        Part.WEEK: range(1, 54),
+        Part.MONTH: range(1, 13),
+        Part.YEAR: range(1, 10_000),
+    }
+)
 
 
 class DatePart(_Question, frozen=True):

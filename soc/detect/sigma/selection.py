@@ -24,7 +24,7 @@ from soc.detect.sigma.condition import (
     Node,
     Not,
 )
-from soc.detect.sigma.modifiers import read_item
+from soc.detect.sigma.modifiers import CasedReference, read_item
 from soc.detect.sigma.placeholders import Placeholders, filled
 from soc.detect.sigma.predicate import Predicate
 from soc.detect.sigma.source import Place
@@ -105,7 +105,8 @@ def _about(selection: str, field: str, value: AboutField) -> Node:
             return FieldExists(selection, field, expected=value.exists)
         case SigmaFieldReference():
             starts, ends = value.starts_with, value.ends_with
-            return FieldReference(selection, field, value.field, starts, ends)
+            cased = isinstance(value, CasedReference)
+            return FieldReference(selection, field, value.field, starts, ends, cased)
     return FieldIsNull(selection, field)
 
 

@@ -8,6 +8,7 @@ from sigma.exceptions import (
     SigmaRegularExpressionError,
     SigmaRuleLocation,
     SigmaTypeError,
+    SigmaValueError,
 )
 from sigma.types import (
     CompareOperators,
@@ -51,7 +52,7 @@ def predicate_of(value: SigmaType, at: SigmaRuleLocation, *, anywhere: bool) -> 
         case SigmaString():
             return _text(value, at, anywhere=anywhere)
         case SigmaNumber():
-            return _number(value, anywhere=anywhere)
+            return _number(value, at, anywhere=anywhere)
         case SigmaBool():
             return Equals(frozenset({text_of(value.boolean)}))
         case SigmaRegularExpression():
@@ -63,9 +64,9 @@ def predicate_of(value: SigmaType, at: SigmaRuleLocation, *, anywhere: bool) -> 
     raise SigmaTypeError(f"{type(value).__name__} cannot be evaluated here", source=at)
 
 
-def _number(value: SigmaNumber, *, anywhere: bool) -> Predicate:
+def _number(value: SigmaNumber, at: SigmaRuleLocation, *, anywhere: bool) -> Predicate:
     if isinstance(value, SigmaTimestampPart):
-        return DatePart(_part(value), Order.EQ, value.number)
+        return _date(value, Order.EQ, at)
     return Contains((fold(text_of(value.number)),)) if anywhere else Number(value.number)
 
 
@@ -124,12 +125,17 @@ def _compare(value: SigmaCompareExpression, at: SigmaRuleLocation) -> Predicate:
         raise SigmaTypeError("use the modifier neq", source=at)
     order = Order(value.op.name.lower())
     if isinstance(value.number, SigmaTimestampPart):
-        return DatePart(_part(value.number), order, value.number.number)
+        return _date(value.number, order, at)
     return Compare(order, value.number.number)
 
 
-def _part(value: SigmaTimestampPart) -> Part:
-    return Part(value.timestamp_part.name.lower())
+def _date(value: SigmaTimestampPart, order: Order, at: SigmaRuleLocation) -> DatePart:
+    part = Part(value.timestamp_part.name.lower())
+    if value.number not in part.numbers:
+        first, last = part.numbers[0], part.numbers[-1]
+        reason = f"{part} is a number from {first} to {last}, not {value.number}"
+        raise SigmaValueError(reason, source=at)
+    return DatePart(part, order, value.number)
 
 
 def _refuse_placeholders(value: SigmaString, at: SigmaRuleLocation) -> None:

@@ -1,5 +1,6 @@
 """Counting hits in sliding windows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -10,12 +11,13 @@ import pytest
 
 from soc.detect.sigma.chain import Chain, Place
 from soc.detect.sigma.clocks import Clocks
-from soc.detect.sigma.correlate import Correlated, Seen, correlate
+from soc.detect.sigma.correlate import correlate
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import MAX_ALL, MAX_KEPT, Counts
 from soc.detect.sigma.predicate import Order
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.threshold import Bounds
+from soc.detect.sigma.window import Correlated, Seen
 from soc.model.value import MICROSECOND, micros
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -207,6 +209,18 @@ def test_what_is_kept_and_told_is_bounded() -> None:
     assert len(results[-1].seqs) == 200
 
 
+def test_a_window_of_which_hits_were_forgotten_is_not_judged() -> None:
+    """Of the rest, all are: those that begin after what was forgotten."""
+    mean = Bounds(((Order.GTE, Fraction(0)),))
+    flood = [hit._replace(value="1") for hit in seen(*[n / 10_000 for n in range(MAX_KEPT + 50)])]
+    later = [hit._replace(value="1") for hit in seen(12, 40, begin=MAX_KEPT + 50)]
+
+    results, state = run(rule(CountKind.VALUE_AVG, condition=mean), flood, later)
+
+    assert state.left_out >= 50
+    assert [one.seqs[-1] for one in results] == [MAX_KEPT + 50]
+
+
 def test_a_flood_in_no_order_costs_little() -> None:
     minutes = [n / 3000 for n in range(10_000)]
     Random(1).shuffle(minutes)
@@ -216,6 +230,30 @@ def test_a_flood_in_no_order_costs_little() -> None:
 
     assert process_time() - started < 8  # 1 s where nothing else runs; it was a minute
     assert max(one.counted for one in results) == 10_000
+
+
+@pytest.mark.parametrize("step", [1, 20, 3_000_000])
+def test_many_hits_at_a_time_are_counted_like_one_by_one(step: int) -> None:
+    """Also on top of others, and with several at one moment."""
+    random, moment = Random(step), at(0)
+    hits = []
+    for seq in range(1, 2_001):
+        moment += random.choice([0, step, 9 * step])
+        mark = moment - LATENESS // MICROSECOND
+        group = (random.choice("abcdefgh"),)
+        hits.append(Seen(moment, seq, group, passed=mark, awaited=mark))
+
+    together, alone = Counts(), Counts()
+    results: list[list[Correlated]] = [[], []]
+    for begin in range(0, len(hits), 1_000):
+        more, together = correlate(rule(needs=9), hits[begin : begin + 1_000], together)
+        results[0] += more
+    for hit in hits:
+        more, alone = correlate(rule(needs=9), [hit], alone)
+        results[1] += more
+
+    assert [replace(one, ends=()) for one in results[1]] == results[0]
+    assert together == alone
 
 
 @pytest.mark.parametrize(

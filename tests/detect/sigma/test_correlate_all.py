@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from soc.detect.sigma.chain import Chain, Place
 from soc.detect.sigma.clocks import Clocks
-from soc.detect.sigma.correlate import Asked, asked_of
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.predicate import Order
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.threshold import Bounds, Condition, Expression, Measured, Way
+from soc.detect.sigma.window import Asked, asked_of
 from soc.model.value import micros
 
 NOON = micros(datetime(2026, 11, 23, 12, tzinfo=UTC))
@@ -178,6 +178,22 @@ def test_what_is_true_is_told_and_nothing_else(
         assert firsts <= return_all
         return
     assert {(group, minute) for _, group, minute, _ in told} == expected(one, lines, end)
+
+
+@settings(max_examples=300, deadline=None)
+@given(correlations(), LINES, st.lists(st.integers(0, 14), max_size=4))
+def test_what_is_forgotten_is_not_missed(
+    one: Correlation, lines: list[Line], cuts: list[int]
+) -> None:
+    """Events in the order of time: each is forgotten as soon as no window can need it."""
+    lines = [(minute * 3, *rest) for minute, *rest in sorted(lines)]
+    ends = sorted({0, len(lines), *(min(cut, len(lines)) for cut in cuts)})
+    batches = [lines[start:end] for start, end in pairwise(ends)] or [[]]
+
+    told, _ = listen(Chain([one]), batches, timedelta(minutes=1), NOON + 99 * MINUTE)
+
+    found = {(group, minute) for _, group, minute, _ in told}
+    assert found == expected(one, lines, 99)
 
 
 @settings(max_examples=300, deadline=None)

@@ -51,5 +51,5 @@ class References:
 
 def _may_hold(node: FieldReference, value: object, other: object) -> bool:
     if type(value) is str and type(other) is str:
-        return node.compares(fold(value), fold(other))
+        return node.compares(*((value, other) if node.cased else (fold(value), fold(other))))
     return True

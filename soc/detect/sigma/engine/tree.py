@@ -181,7 +181,7 @@ class Questions:
             number = self._open((Keyword, node.predicates))
             self.keywords[number] = node
             return Maybe(number, "no event has its words")
-        asked = (key_of(node.field), key_of(node.other), node.starts, node.ends)
+        asked = (key_of(node.field), key_of(node.other), node.starts, node.ends, node.cased)
         number = self._open((FieldReference, *asked))
         self.references[number] = node
         return Maybe(number, f"{node.field} never compares so with {node.other}")
