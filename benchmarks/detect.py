@@ -49,7 +49,7 @@ def correlation(groups: int, hits: int = 1_000_000, batch: int = 100_000) -> tup
 
     And how many results there were. They are 10 ms apart; a rule wants ten in ten minutes.
     """
-    (one,) = load_rules([CORRELATION]).correlations
+    one = load_rules([CORRELATION]).correlations[0]
     names = [(f"0x{number:040x}",) for number in range(groups)]
     random, moment, state = Random(1), 1_700_000_000_000_000, Counts()
     made = []

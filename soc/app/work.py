@@ -15,7 +15,7 @@ from soc.model.finding import Finding
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store.session import session
 
-GIVE_WAY = 5
+GIVE_WAY = 10
 """Niceness of a worker: under a flood, events are taken in first and looked at later."""
 RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0

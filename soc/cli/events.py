@@ -1,5 +1,6 @@
 """Commands about events: take them in, ask about them, let detectors see them."""
 
+import gc
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from soc.cli.base import (
 )
 
 BATCH = 5_000
+GARBAGE_AFTER = 50_000
+"""New objects after which a scan looks for garbage."""
 WIDE = 60
 """Characters of a value that a table shows."""
 
@@ -155,6 +158,9 @@ def scan(
     from soc.watch.scan import scan as start
 
     found = start(rules, events, pipeline, RuleCache(cache_folder()))
+    # Thousands of rules stay: looking for garbage among them again and again only costs time.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     for hit in found:
         if not summary:
             sys.stdout.buffer.write(orjson.dumps(hit) + b"\n")

@@ -273,7 +273,7 @@ def _parse(line: bytes) -> Document | Refused:
 
 
 def _event(document: object) -> Document | Refused:
-    if not isinstance(document, Mapping):
+    if type(document) is not dict:
         return Refused("JSON, but no object: write one object a line")
     return flatten(document) if is_nested(document) else document
 

@@ -95,10 +95,14 @@ class Routes:
         self._shared: dict[tuple[int, ...], Route] = {}
 
     @cached_property
-    def _rules(self) -> list[tuple[Rule, Keys | None, Keys | None]]:
-        return [
-            (rule, _required(rule, "Channel"), _required(rule, "EventID")) for rule in self._every
-        ]
+    def _wanted(self) -> dict[tuple[LogSource, Keys | None, Keys | None], list[int]]:
+        """The places of rules by what they want: thousands want the same few dozen things."""
+        wanted: defaultdict[tuple[LogSource, Keys | None, Keys | None], list[int]]
+        wanted = defaultdict(list)
+        for place, rule in enumerate(self._every):
+            key = (rule.logsource, _required(rule, "Channel"), _required(rule, "EventID"))
+            wanted[key].append(place)
+        return wanted
 
     @cached_property
     def _ground(self) -> Ground:
@@ -157,7 +161,7 @@ class Routes:
         if route is None:
             if len(self._known) >= MAX_ROUTES:
                 self._known.clear()
-            places = tuple(self._find(*origin))
+            places = tuple(sorted(self._find(*origin)))
             if (route := self._shared.get(places)) is None:
                 if len(self._shared) >= MAX_ROUTES:
                     self._shared.clear()
@@ -166,10 +170,10 @@ class Routes:
         return route
 
     def _find(self, channels: Keys, ids: Keys, datasets: Keys) -> Iterable[int]:
-        for place, (rule, channel, event_id) in enumerate(self._rules):
+        for (source, channel, event_id), places in self._wanted.items():
             can_hold = _admits(channel, channels) and _admits(event_id, ids)
-            if can_hold and _comes_from(rule.logsource, channels, datasets):
-                yield place
+            if can_hold and _comes_from(source, channels, datasets):
+                yield from places
 
 
 def is_for(source: LogSource, dataset: str) -> bool:

@@ -70,7 +70,7 @@ def time_of(document: Mapping[str, Any]) -> datetime:
 def is_nested(document: Mapping[str, Any]) -> bool:
     """Return whether *document* has the elements of the event log."""
     event = document.get("Event", document)
-    return isinstance(event, Mapping) and isinstance(event.get("System"), Mapping)
+    return type(event) is dict and type(event.get("System")) is dict
 
 
 def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
