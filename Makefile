@@ -66,7 +66,7 @@ trial-sigma: setup
 
 # The Sigma engine on the same data: about a minute.
 bench-detect: setup
-	$(PY) benchmarks/detect.py
+	$(PY) benchmarks/detect.py --write
 
 # Faults planted into copies of both evaluators: each must fail a conformance vector. About four minutes.
 mutate-sigma: setup

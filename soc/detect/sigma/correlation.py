@@ -20,7 +20,8 @@ from soc.detect.sigma.predicate import Order
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.source import Source
 from soc.detect.sigma.text import exactly
-from soc.detect.sigma.threshold import Bounds, Condition, Expression, ways_of
+from soc.detect.sigma.threshold import Bounds, Condition, Expression
+from soc.detect.sigma.ways import ways_of
 
 KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
 IN_TIME = (CountKind.TEMPORAL, CountKind.TEMPORAL_ORDERED)

@@ -11,7 +11,8 @@ from sigma.exceptions import SigmaRuleLocation
 
 from soc.detect.sigma.compile import parse
 from soc.detect.sigma.text import exactly
-from soc.detect.sigma.threshold import Expression, shown, ways_of
+from soc.detect.sigma.threshold import Expression, shown
+from soc.detect.sigma.ways import ways_of
 
 AT = SigmaRuleLocation(Path("rule.yml"), 1)
 NAMES = ("a", "b-c", "notepad")
