@@ -3,6 +3,10 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 STAMP := .venv/.ready
 
+# Tests start many processes: each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+
 .PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect trial-short trial-main trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
