@@ -23,8 +23,8 @@ from soc.clock import jitter, monotonic
 from soc.errors import ClusterDown, LogError
 from soc.settings import OpenSearch
 
-PASSING = frozenset({408, 429, 502, 503, 504, "TIMEOUT", "N/A"})
-"""Statuses after which the same may succeed."""
+PASSING = frozenset({408, 429, 500, 502, 503, 504, "TIMEOUT", "N/A"})
+"""Statuses after which the same may succeed; a search answers 500 while a node of it goes."""
 BUSY = frozenset({429, 502, 503, 504})
 """Statuses of one action after which the same may succeed."""
 TOO_LARGE = 413
