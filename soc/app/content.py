@@ -70,6 +70,13 @@ def rule_files(home: Home) -> tuple[tuple[Path, ...], tuple[tuple[Path, Path], .
     return folders.overlay([folders.packaged("rules"), home.content("rules")])
 
 
+def every_rule_file(settings: Settings, home: Home) -> list[Path]:
+    """Return the files of all rules: those that may act, and those that are only watched."""
+    files, _ = rule_files(home)
+    active, watched = (monitored(settings, home, mode) for mode in ("active", "monitor"))
+    return [*files, *active, *watched]
+
+
 def monitored(settings: Settings, home: Home, mode: str) -> tuple[Path, ...]:
     """Return the files in the further folders of settings that are in *mode*."""
     found = [

@@ -48,10 +48,9 @@ class Reloading:
 
     def _files(self) -> list[RuleFile | Problem]:
         suite = self._suite
-        files, _ = content.rule_files(suite.home)
-        further = [content.monitored(suite.settings, suite.home, m) for m in ("active", "monitor")]
+        files = content.every_rule_file(suite.settings, suite.home)
         lists = [path for path in [suite.home.content("placeholders.yml")] if path.is_file()]
-        return list(find_files([*files, *further[0], *further[1], *lists]))
+        return list(find_files([*files, *lists]))
 
     def _tell(self, failed: tuple[Problem, ...]) -> None:
         now = self._suite.clock.now()

@@ -76,9 +76,7 @@ def things(home: homes.Home) -> dict[str, frozenset[str]]:
     """Return what a threat model may refer to."""
     policy, _ = policy_of(home)
     settings = read_settings(home.settings)
-    files, _ = content.rule_files(home)
-    further = [content.monitored(settings, home, mode) for mode in ("active", "monitor")]
-    ruleset = load_rules([*files, *further[0], *further[1]])
+    ruleset = load_rules(content.every_rule_file(settings, home))
     detectors = {n: kind(settings.detect) for n, kind in plugins.load("soc.detectors").items()}
     rules = rules_of(Rules(ruleset, settings.detect), detectors, {})
     playbooks = content.playbooks(home, plugins.load("soc.actions")).usable

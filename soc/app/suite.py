@@ -160,9 +160,7 @@ class Suite:
         from soc.detect.rules import Rules
         from soc.detect.sigma.load import load_rules
 
-        files, _ = content.rule_files(self.home)
-        active = content.monitored(self.settings, self.home, "active")
-        every = [*files, *active, *self._monitored]
+        every = content.every_rule_file(self.settings, self.home)
         lists = [self.home.content("placeholders.yml")]
         ruleset = load_rules(every, cache=self._compiled, placeholders=lists)
         return Rules(ruleset, self.settings.detect)

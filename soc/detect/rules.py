@@ -1,12 +1,10 @@
 """The detector that holds all Sigma rules, and correlations of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import repeat
-
-import orjson
 
 from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
@@ -14,7 +12,7 @@ from soc.detect.sigma.chain import Chain, Place, matches_of
 from soc.detect.sigma.clocks import Clocks
 from soc.detect.sigma.memory import Counts
 from soc.detect.sigma.rule import About, Correlation, Hit
-from soc.detect.sigma.ruleset import INDIGESTIBLE, Outcome, Ruleset
+from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.detect.sigma.window import Correlated, Seen
 from soc.detect.tally import Columns, Heard, Line, Tally
 from soc.detect.watermark import Progress
@@ -46,8 +44,6 @@ FIELDS = {
 }
 """Whom a field of an event names; the last five are what Windows calls them."""
 UNNAMED = Entity(kind=EntityKind.SOURCE, value="unnamed")
-TOGETHER = 1_000
-"""Events that are matched at once."""
 MAX_MATCHES = 20
 
 
@@ -96,7 +92,7 @@ class Rules:
         look = _Look(self._chain, Clocks(state.sources, self._settings.lateness, state.passed))
         columns = Columns(batch)
         heard = columns.heard() if self._chain else repeat(None)
-        outcomes = self._match(batch.column("raw"))
+        outcomes = self._rules.match_stored(batch.column("raw"))
         for row, (outcome, one) in enumerate(zip(outcomes, heard, strict=False)):
             place = look.hear(one) if one else None
             if outcome.errors:
@@ -116,11 +112,6 @@ class Rules:
             state=remembered,
             failures=tuple(sorted(look.failures, key=lambda one: (one.rule, one.reason))),
         )
-
-    def _match(self, raws: Sequence[str]) -> Iterator[Outcome]:
-        for begin in range(0, len(raws), TOGETHER):
-            texts = [raw.encode() for raw in raws[begin : begin + TOGETHER]]
-            yield from self._rules.match_all(list(map(orjson.loads, texts)), texts)
 
     def _take(self, hit: Hit, line: Line, found: Tallies, failures: set[Failure]) -> None:
         try:

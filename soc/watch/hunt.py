@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.detect.sigma.asked import fields_of
+from soc.detect.sigma.engine.resolver import MISSING
 from soc.detect.sigma.event import key_of
 from soc.detect.sigma.logsource import ORIGIN
-from soc.detect.sigma.rule import Failure, Hit
+from soc.detect.sigma.rule import Hit
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.logs import columns
 from soc.logs.promote import LONG, PREFIX
@@ -53,7 +54,6 @@ class Hunt:
     from_text: int = 0
     read: int = 0
     failures: int = 0
-    failed: Failure | None = None
 
 
 def hunt(
@@ -125,9 +125,6 @@ def _possible(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> npt.N
     return possible
 
 
-MISSING = object()
-
-
 class _Coded(NamedTuple):
     """A column: its different values, and for each row which of them it has, or -1.
 
@@ -182,10 +179,8 @@ def _struck(reader: LogReader, ruleset: Ruleset, seqs: list[int], told: Hunt) ->
     for begin in range(0, len(seqs), READ):
         table = reader.events(seqs[begin : begin + READ])
         told.read += table.num_rows
-        texts = [raw.encode() for raw in table["raw"].to_pylist()]
-        outcomes = ruleset.match_all([orjson.loads(text) for text in texts], texts)
+        outcomes = ruleset.match_stored(table["raw"].to_pylist())
         about = zip(*(table[name].to_pylist() for name in ("seq", "ts", "source")), strict=True)
         for (seq, ts, source), (hits, errors) in zip(about, outcomes, strict=True):
             told.failures += len(errors)
-            told.failed = errors[0] if errors else told.failed
             yield from (Struck(seq, ts, source or "", hit) for hit in hits)

@@ -15,6 +15,7 @@ from soc.detect.sigma.cache import RuleCache
 from soc.detect.sigma.event import Document, field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
+from soc.detect.sigma.ruleset import TOGETHER
 from soc.errors import Refused
 from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parsers.evtx import read_evtx
@@ -26,8 +27,6 @@ MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
 """A file that is one JSON value over several lines may have this many bytes."""
 
-TOGETHER = 1_000
-"""Events that are matched at once."""
 MAX_REPORTED = 100
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".evtx")
 PACKED = (".zst", ".gz")

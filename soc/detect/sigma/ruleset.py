@@ -1,8 +1,10 @@
 """Rules together: show an event to those it is for, and collect what they say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
+
+import orjson
 
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import NOTHING, Decided
@@ -11,6 +13,8 @@ from soc.detect.sigma.logsource import Route, Routes
 from soc.detect.sigma.rule import Correlation, Failure, Hit, Rule
 from soc.errors import Problem
 
+TOGETHER = 1_000
+"""Events that are matched at once."""
 INDIGESTIBLE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 """What a value may raise: a failure of one rule on one event, which stops nothing else."""
 
@@ -102,6 +106,12 @@ class Ruleset:
                 if one is not NOTHING:
                     outcomes[place] = self._outcome(Event(documents[place]), one)
         return outcomes
+
+    def match_stored(self, raws: Sequence[str]) -> Iterator[Outcome]:
+        """Yield what ``match`` does for each of *raws*, events as they are stored."""
+        for begin in range(0, len(raws), TOGETHER):
+            texts = [raw.encode() for raw in raws[begin : begin + TOGETHER]]
+            yield from self.match_all(list(map(orjson.loads, texts)), texts)
 
     def _outcome(self, event: Event, decided: Decided) -> Outcome:
         rules, is_open = decided

@@ -152,14 +152,14 @@ class Column:
 
     def _new_text(self, text: str) -> int:
         if self._novelty.is_flood and len(text) > SHORT:
-            return self._class_of(Found((Scalar(text),), exists=True, is_null=False))
+            return self._class_of_text(text)
         if len(text) <= LONG:
-            made = self._class_of(Found((Scalar(text),), exists=True, is_null=False))
+            made = self._class_of_text(text)
             return self._remember(self._texts, text, made, len(text))
         octets = text.encode("utf-8", "surrogatepass")
         key = (bytes, blake2b(octets, key=self._key, digest_size=16).digest())
         if (known := self._others.get(key)) is None:
-            made = self._class_of(Found((Scalar(text),), exists=True, is_null=False))
+            made = self._class_of_text(text)
             known = self._remember(self._others, key, made, 0)
         return known
 
@@ -167,6 +167,9 @@ class Column:
         self._spend(size + ENTRY)
         memory[key] = code
         return code
+
+    def _class_of_text(self, text: str) -> int:
+        return self._class_of(Found((Scalar(text),), exists=True, is_null=False))
 
     def _class_of(self, found: Found) -> int:
         return self.classes.number(self._hits_of(found))

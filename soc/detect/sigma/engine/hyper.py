@@ -153,16 +153,12 @@ class Hyper:
         databases: Databases,
     ) -> None:
         self._folded, self._cased = Literals(folded, databases), Literals(cased, databases)
-        self._alone = list(patterns)
         self._together = [one for one in patterns if _is_sure(one[1])]
-        self._scan: Scan | None = None
-        if not self._together:
-            return
         try:
-            self._scan = _patterns([one for _, one in self._together], databases)
+            self._scan = _patterns(self._together, databases)
         except hyperscan.error:  # type: ignore[union-attr]  # it is there
-            self._together = [one for one in self._together if _can_be(one[1])]
-            self._scan = _patterns([one for _, one in self._together], databases)
+            self._together = [one for one in self._together if _can_be(one)]
+            self._scan = _patterns(self._together, databases)
         self._alone = [one for one in patterns if one not in self._together]
 
     def found(self, value: Scalar) -> set[int]:
@@ -206,8 +202,9 @@ def _literal(text: str) -> bytes:
     return b"".join(b"\\x%02x" % octet for octet in text.encode())
 
 
-def _patterns(patterns: Sequence[Pattern], databases: Databases) -> Scan:
-    return Scan([one.source for one in patterns], PATTERN, str.encode, databases)
+def _patterns(asked: Sequence[tuple[int, Pattern]], databases: Databases) -> Scan | None:
+    sources = [one.source for _, one in asked]
+    return Scan(sources, PATTERN, str.encode, databases) if sources else None
 
 
 def _name(expressions: Sequence[str], flags: int) -> str:
@@ -224,10 +221,10 @@ def _is_sure(pattern: Pattern) -> bool:
     return not may_fold_otherwise and UNSURE.search(pattern.source) is None
 
 
-def _can_be(pattern: Pattern) -> bool:
-    """Return whether Hyperscan compiles *pattern*."""
+def _can_be(asked: tuple[int, Pattern]) -> bool:
+    """Return whether Hyperscan compiles what is *asked*."""
     try:
-        _patterns([pattern], Databases())
+        _patterns([asked], Databases())
     except hyperscan.error:  # type: ignore[union-attr]  # it is there
         return False
     return True
