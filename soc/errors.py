@@ -4,6 +4,7 @@ SocError
 ├── AccessDenied      the caller may not do this
 │   ├── NotAuthenticated   nobody knows who the caller is
 │   └── TooManyRequests    the caller asks too often
+├── ActionFailed      an action of a playbook failed
 ├── BackupError       a backup cannot be made, trusted or restored
 ├── Busy              too much is asked at once
 ├── ContentError      files that people write have mistakes
@@ -81,6 +82,17 @@ class TooManyRequests(AccessDenied):
     def __init__(self, reason: str, after: int = 60) -> None:
         super().__init__(reason)
         self.after = after
+
+
+class ActionFailed(_Reasoned):
+    """An action of a playbook failed; the reason says why.
+
+    kind: timeout, unavailable, rate_limited, denied, invalid or error.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class Busy(_Reasoned):

@@ -10,6 +10,7 @@ from soc.content import folders
 from soc.errors import ContentError, Problem
 from soc.ingest.sources.model import Source
 from soc.ingest.sources.model import read as read_source
+from soc.respond.check import check_read
 from soc.respond.playbook import Playbook
 from soc.respond.playbook import read as read_playbook
 from soc.settings import Settings
@@ -27,14 +28,18 @@ class Playbooks:
 def playbooks(home: Home, actions: Mapping[str, Any]) -> Playbooks:
     """Return every playbook; a broken one is reported and stops no other."""
     paths, replaced = folders.overlay([folders.packaged("playbooks"), home.content("playbooks")])
-    usable: list[Playbook] = []
+    found: dict[Path, Playbook] = {}
     problems: list[Problem] = []
     for path in paths:
         try:
-            usable.append(read_playbook(path, actions))
+            found[path] = read_playbook(path, actions)
         except ContentError as wrong:
             problems += wrong.problems
-    return Playbooks(tuple(sorted(usable, key=lambda p: p.name)), tuple(problems), replaced)
+    unproven = list(check_read(found, actions))
+    broken = {problem.path for problem in unproven}
+    usable = [playbook for path, playbook in found.items() if path not in broken]
+    usable.sort(key=lambda playbook: playbook.name)
+    return Playbooks(tuple(usable), (*problems, *unproven), replaced)
 
 
 @dataclass(frozen=True, slots=True)

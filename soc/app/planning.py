@@ -1,24 +1,30 @@
 """Say what a playbook would do, and do nothing."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from soc.app.suite import Suite
 from soc.errors import NotFound
-from soc.incidents import lifecycle
 from soc.respond.plan import outline
-from soc.respond.steps import Steps
-from soc.respond.trigger import inputs_of
+from soc.respond.playbook import Playbook
+from soc.respond.trigger import offered_to
 from soc.store.session import reading
 
 
-def plan_for(suite: Suite, playbook: str, incident: str) -> dict[str, Any]:
-    """Return what *playbook* would do about *incident* now."""
-    found = next((p for p in suite.playbooks.usable if p.name == playbook), None)
-    if found is None:
-        raise NotFound("playbook", playbook)
-    number = lifecycle.number_of(incident)
+def plan_for(
+    suite: Suite, name: str, incident: str | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the playbook *name* would do about *incident* now, with inputs *given*."""
+    playbook = found(suite, name)
     with reading(suite.database) as looking:
-        rules = found.on.incident.rules
-        counted = [a for a in lifecycle.alerts_of(looking, number) if a.rule in rules]
-        inputs = inputs_of(looking, lifecycle.get(looking, number), counted)
-    return outline(Steps(found, suite.actions, suite.settings.respond), inputs)
+        offered = offered_to(looking, playbook, incident)
+    policy = suite.settings.respond
+    return outline(playbook, offered, given, suite.means, policy, suite.clock)
+
+
+def found(suite: Suite, name: str) -> Playbook:
+    """Return the playbook called *name*; raises NotFound."""
+    playbook = suite.playbook(name)
+    if playbook is None:
+        raise NotFound("playbook", name)
+    return playbook

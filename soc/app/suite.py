@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from soc.logs.reader import LogReader
     from soc.respond.action import Action
     from soc.respond.engine import Engine
+    from soc.respond.playbook import Playbook
+    from soc.respond.turn import Means
     from soc.retain.classify import Classifier
     from soc.retain.policy import Policy
     from soc.store.session import Database
@@ -230,17 +232,27 @@ class Suite:
     def engine(self) -> Engine:
         """Return this process's hands."""
         from soc.respond.engine import Engine  # SQLAlchemy and Jinja2
-        from soc.respond.notifier import Outbox
 
         owner = f"{os.uname().nodename}:{os.getpid()}"
-        return Engine(
-            self.database,
-            self.clock,
-            self.settings.respond,
-            self.actions,
-            Outbox(self.home.outbox),
-            owner,
+        return Engine(self.database, self.clock, self.settings.respond, self.means, owner)
+
+    @cached_property
+    def means(self) -> Means:
+        """All that runs work with."""
+        from soc.respond.hands import LiveHands  # SQLAlchemy and Jinja2
+        from soc.respond.notifier import Outbox
+        from soc.respond.turn import Means
+
+        return Means(
+            actions=self.actions,
+            notifier=Outbox(self.home.outbox),
+            playbook=self.playbook,
+            hands=LiveHands(),
         )
+
+    def playbook(self, name: str) -> Playbook | None:
+        """Return the playbook called *name*, if there is one that can be used."""
+        return next((one for one in self.playbooks.usable if one.name == name), None)
 
     def follow(self) -> Callable[[Session, tuple[Change, ...], Any], None]:
         """Return what follows from changed incidents, in the transaction that changed them."""

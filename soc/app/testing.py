@@ -5,14 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from soc import plugins
 from soc.app.home import Home
 from soc.app.suite import Suite
 from soc.audit import Act, record
 from soc.content import folders
+from soc.errors import NotFound
 from soc.ingest.parse import Intake
-from soc.respond import rehearsal
-from soc.store.session import session
+from soc.respond import recording, rehearsal
+from soc.store.session import reading, session
+from soc.store.tables import Run
 from soc.watch import crossfire, samples
 
 
@@ -42,25 +46,37 @@ def cross_rules(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[
     return told, [_told(one) for one in mistakes]
 
 
-def test_playbooks(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return what became of every test beside a playbook."""
+def test_playbooks(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what became of every test beside a playbook, and what of the playbooks they reach."""
     actions = plugins.load("soc.actions")
-    results = [
-        result
-        for path in paths
-        for file in ([path] if path.is_file() else sorted(path.rglob(f"*{samples.SUFFIX}")))
-        for result in rehearsal.run(file, actions)
-    ]
+    results: list[rehearsal.Result] = []
+    reached: list[dict[str, Any]] = []
+    for path in paths:
+        for file in [path] if path.is_file() else sorted(path.rglob(f"*{samples.SUFFIX}")):
+            found, coverage = rehearsal.run(file, actions)
+            results += found
+            reached += [coverage.plain()] if coverage else []
     untested = [
         rehearsal.Result(file.stem, "", file, f"has no {file.stem}{samples.SUFFIX} beside it")
         for path in paths
         for file in folders.files(path)
         if not file.with_name(file.stem + samples.SUFFIX).is_file()
     ]
-    return [
+    told = [
         {"playbook": r.playbook, "test": r.test, "path": str(r.path), "problem": r.problem}
         for r in [*results, *untested]
     ]
+    return told, reached
+
+
+def recorded(suite: Suite, run: int) -> str:
+    """Return a test, as YAML, that goes as *run* went; raises NotFound, Illegal."""
+    with reading(suite.database) as looking:
+        row = looking.get(Run, run)
+        if row is None:
+            raise NotFound("run", str(run))
+        plain = recording.record(looking, row, dict(suite.actions))
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _intake() -> Intake:

@@ -6,11 +6,12 @@ import typer
 
 from soc.cli import (
     access,
-    content,
     demo,
     events,
     governance,
+    playbooks,
     response,
+    rules,
     running,
     sources,
     triage,
@@ -25,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-MODULES = (demo, running, events, sources, content, triage, response, access, governance, upkeep)
+MODULES = (
+    demo, running, events, sources, rules, playbooks, triage, response, access, governance, upkeep
+)  # fmt: skip
 for module in MODULES:
     module.add(app)
 

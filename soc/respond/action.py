@@ -95,6 +95,14 @@ class Action(Value):
     def run(self, world: World) -> Mapping[str, object]:
         """Do it, and return what later steps may read."""
 
+    def outcome(self) -> Mapping[str, object]:
+        """Return what ``run`` would return, as far as that can be told; touch nothing."""
+        return {}
+
+    def probe(self, world: World) -> Mapping[str, object] | None:
+        """Look whether it happened already, for ``check``; return its outcome, or None."""
+        raise NotImplementedError(f"{self.name} cannot be looked for")
+
     def undo(self, world: World) -> None:
         """Take it back; a second time changes nothing."""
         raise NotImplementedError(f"{self.name} cannot be undone")

@@ -13,8 +13,8 @@ from soc.content.digest import digest_of
 from soc.errors import AccessDenied, Illegal, NotFound
 from soc.incidents import lifecycle
 from soc.respond.action import Hold
-from soc.respond.playbook import Ask
-from soc.store.tables import Approval, ApprovalVote, Incident, Run
+from soc.respond.step import Ask
+from soc.store.tables import Approval, ApprovalVote, Incident, PlaybookVersion, Run
 
 PENDING = "pending"
 
@@ -31,6 +31,9 @@ def ask(
         ask=question.ask,
         approvers_json=orjson.dumps(question.approvers).decode(),
         need=question.need,
+        four_eyes=question.four_eyes,
+        on_timeout=question.on_timeout,
+        escalate_json=orjson.dumps(question.escalate_to).decode(),
         plan_json=orjson.dumps(things).decode(),
         digest=digest_of({"run": run.id, "path": path, "playbook": run.digest, "plan": things}),
         state=PENDING,
@@ -38,7 +41,6 @@ def ask(
         expires=now + question.expires,
     )
     session.add(approval)
-    run.state, run.wake_at = "waiting", approval.expires
     _record(session, approval, "soc", "approval.ask", now, question.ask)
     return approval
 
@@ -133,16 +135,30 @@ def withdraw_closed(session: Session, now: datetime) -> None:
         approval = session.get_one(Approval, number, with_for_update=True)
         if approval.state != PENDING:
             continue  # answered meanwhile
-        approval.state, approval.decided = "withdrawn", now
         run.wake_at = now if run.state == "waiting" else run.wake_at
-        _record(session, approval, "soc", "approval.withdraw", now, "the incident is closed")
+        withdraw(session, approval, now, "the incident is closed")
 
 
-def expire(approval: Approval, now: datetime) -> bool:
-    """Mark a question that nobody settled in time; return whether it is over."""
+def expire(session: Session, approval: Approval, now: datetime) -> bool:
+    """End a question that nobody settled in time, or ask others; return whether it is over."""
     if approval.state == PENDING and approval.expires <= now:
-        approval.state, approval.decided = "expired", now
+        others = orjson.loads(approval.escalate_json)
+        if others and approval.escalated is None:
+            approval.expires = now + (approval.expires - approval.asked)
+            approval.approvers_json, approval.escalated = approval.escalate_json, now
+            _record(session, approval, "soc", "approval.escalate", now, "nobody answered in time")
+        else:
+            approval.state, approval.decided = "expired", now
+            _record(session, approval, "soc", "approval.expire", now, "nobody answered in time")
+        session.add(approval)
     return approval.state != PENDING
+
+
+def withdraw(session: Session, approval: Approval, now: datetime, why: str) -> None:
+    """End a question that needs no answer any more."""
+    approval.state, approval.decided = "withdrawn", now
+    session.add(approval)
+    _record(session, approval, "soc", "approval.withdraw", now, why)
 
 
 def shortened(question: Ask, longest: timedelta | None) -> Ask:
@@ -158,14 +174,22 @@ def require_vote(session: Session, approval: Approval, run: Run | None, who: Pri
         raise AccessDenied(f"this asks {', '.join(orjson.loads(approval.approvers_json))}")
     if who.person is None:
         raise AccessDenied("only a person approves: use a person's token")
-    if run and run.requested_by == who.name:
-        raise AccessDenied("you asked for this run: somebody else decides")
-    if approval.incident and f"account:{who.person}" in lifecycle.entities_of(
-        session, approval.incident
-    ):
-        raise AccessDenied("you are named in the incident: somebody else decides")
+    if run and approval.four_eyes:
+        _require_four_eyes(session, run, who)
     if session.get(ApprovalVote, (approval.id, who.person)):
         raise Illegal("you have voted already")
+
+
+def _require_four_eyes(session: Session, run: Run, who: Principal) -> None:
+    """Raise AccessDenied for whoever has a part in what is asked; an admin is no exception."""
+    if run.requested_by == who.name:
+        raise AccessDenied("you asked for this run: somebody else decides")
+    version = session.get(PlaybookVersion, run.digest) if run.digest else None
+    if version and f"user:{who.person}" in (version.author, version.signer):
+        raise AccessDenied("you wrote or released this playbook: somebody else decides")
+    named = lifecycle.entities_of(session, run.incident) if run.incident else ()
+    if f"account:{who.person}" in named:
+        raise AccessDenied("you are named in the incident: somebody else decides")
 
 
 def _plain(hold: Hold) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """How runs end, and what is left of them."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -20,8 +21,10 @@ def finish(session: Session, run: Run, state: str, reason: str, now: datetime) -
     """End *run*, or hand it to a person; what it only proposed is no longer proposed."""
     run.state, run.finished, run.lease_owner, run.lease_until = state, now, None, None
     run.reason = reason or run.reason
-    withdraw(session, run, reason or "the run ended")
-    if state in NEEDS_PEOPLE:
+    if state != "needs_human":
+        withdraw(session, run, reason or "the run ended")
+        wake_parent(session, run, now)
+    if state in NEEDS_PEOPLE and run.mode == "live":
         record_findings(session, [_finding(run, state, reason, now)], {}, now, Incidents())
     act = Act(
         at=now,
@@ -35,19 +38,40 @@ def finish(session: Session, run: Run, state: str, reason: str, now: datetime) -
     record(session, act)
 
 
-def withdraw(session: Session, run: Run, why: str) -> None:
-    """Take back what *run* proposed and nobody put in force."""
+def withdraw(session: Session, run: Run, why: str, step: str | None = None) -> None:
+    """Take back what *run*, or one step of it, proposed and nobody put in force."""
     query = select(Effect).where(col(Effect.run) == run.id, col(Effect.state) == "proposed")
     for effect in session.exec(query):
-        effect.state, effect.reason = "failed", why
+        if step is None or effect.path.partition("[")[0] == step:
+            effect.state, effect.reason = "failed", why
 
 
-def undo_step(session: Session, run: Run, step: str, now: datetime) -> None:
-    """Queue the undo of everything that *step* put in force, last first."""
+def undo_steps(
+    session: Session, run: Run, steps: AbstractSet[str], why: str, now: datetime
+) -> None:
+    """Queue the undo of everything that *steps* put in force, last first."""
+    found = [e for e in _in_force(session, run, now) if e.path.partition("[")[0] in steps]
+    ledger.ask_rollback(session, found, "soc", f"{why} in RUN-{run.id}", now)
+
+
+def undo_all(session: Session, run: Run, actor: str, why: str, now: datetime) -> None:
+    """Queue the undo of everything that *run* put in force, last first."""
+    ledger.ask_rollback(session, _in_force(session, run, now), actor, why, now)
+
+
+def _in_force(session: Session, run: Run, now: datetime) -> list[Effect]:
     query = select(Effect).where(col(Effect.run) == run.id, col(Effect.state) == "active")
-    found = [e for e in session.exec(query) if e.path.partition("[")[0] == step]
-    for effect in sorted(found, key=lambda e: e.active or now, reverse=True):
-        ledger.ask_lift(session, effect.id, "soc", f"step {step} of RUN-{run.id} failed", now)
+    return sorted(session.exec(query), key=lambda e: (e.active or now, e.version), reverse=True)
+
+
+def wake_parent(session: Session, run: Run, now: datetime) -> None:
+    """Let the run that waits for *run* look at it; its row is locked, or the call could be lost."""
+    if run.parent is None:
+        return
+    parent = session.exec(select(Run).where(col(Run.id) == run.parent).with_for_update()).one()
+    if parent.state == "waiting":
+        parent.wake_at = now
+        session.add(parent)
 
 
 def _finding(run: Run, state: str, reason: str, now: datetime) -> Finding:

@@ -1,34 +1,39 @@
 """Run playbooks so that a crash anywhere loses nothing and repeats nothing.
 
-A worker claims a run by a lease and a fence, writes one journal entry per transaction, and every
-transaction begins by checking the fence. A run whose worker died is claimed again when its lease
-ends; it continues at the first entry that is not done.
+A worker claims a run by a lease and a fence, and every transaction on it begins by checking the
+fence on the run's own row. A run whose worker died is claimed again when its lease ends; it
+continues at the first entry of its journal that is not done. What waits is a row with a moment.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
-from sqlmodel import Session, and_, col, or_, select
+from sqlalchemy import ColumnElement, case
+from sqlmodel import Session, and_, col, func, or_, select, update
 
 from soc.clock import Clock
 from soc.errors import Fenced
 from soc.model.value import rfc3339
-from soc.respond import approvals, ledger
-from soc.respond.action import Action
+from soc.respond import approvals, flow, ledger, undoing
 from soc.respond.ending import finish
-from soc.respond.interpreter import Interpreter, Move, Outside
-from soc.respond.notifier import Notifier
+from soc.respond.flights import Flights
+from soc.respond.hands import DryHands
+from soc.respond.journal import Journal
 from soc.respond.playbook import Playbook
 from soc.respond.steps import Steps
-from soc.respond.world import OutsideWorld
+from soc.respond.turn import Means, Result, Turn
 from soc.settings import Respond
+from soc.store.leases import lease_end, lease_is_over
 from soc.store.session import Database, reading, session
-from soc.store.tables import PlaybookVersion, Run
+from soc.store.tables import Effect, PlaybookVersion, Run
 
 CLAIMS = 5
 """Takeovers without progress before a run is handed to a person."""
+WRITTEN = (
+    "state", "reason", "wake_at", "lease_owner", "claims", "finished", "outputs_json",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +45,60 @@ class Claim:
 
 
 class Engine:
-    """One worker's hands."""
+    """One worker's hands; several threads may call it."""
 
     def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        policy: Respond,
-        actions: Mapping[str, type[Action]],
-        notifier: Notifier,
-        owner: str,
+        self, database: Database, clock: Clock, policy: Respond, means: Means, owner: str
     ) -> None:
         self._database, self._clock, self._policy = database, clock, policy
-        self._actions, self._notifier, self._owner = actions, notifier, owner
+        self._means, self._owner = means, owner
+        self._dry = replace(means, hands=DryHands())
+        self._known: dict[str, Steps] = {}
 
     def work(self) -> bool:
         """Claim a run that is due and carry it as far as it goes; return whether there was one."""
-        with session(self._database) as writing:
-            claim = self._claim(writing)
+        claim = self.claim()
         if claim is None:
             return False
         try:
-            while self._once(claim):
-                pass
+            self.carry(claim)
         except Fenced:
             return True
         return True
 
+    def claim(self) -> Claim | None:
+        """Return the right to write a run that is due; count how often it was taken over."""
+        with reading(self._database) as looking:
+            if looking.exec(select(Run.id).where(self._due(looking)).limit(1)).first() is None:
+                return None
+        with session(self._database) as writing:
+            return self._claim(writing)
+
+    def carry(self, claim: Claim) -> None:
+        """Carry a claimed run as far as it goes now; raises Fenced if somebody else has it."""
+        flights, journal = Flights(self._means.notifier, self._clock), None
+        results: list[tuple[str, Result]] = []
+        while True:
+            with self._held(claim) as writing:
+                if journal is None:
+                    run = writing.get_one(Run, claim.run)
+                    journal = Journal.read(writing, run)
+                    writing.expunge(run)
+                turn = self._turn(writing, journal, flights.paths())
+                goes_on = self._advanced(turn, results)
+                self._save(turn, claim, progressed=bool(results) or goes_on)
+            flights.launch(turn.outside)
+            if not flights and not goes_on:
+                return
+            patience = min([self._policy.lease / 3, *(due - turn.now for due in turn.wakes)])
+            results = flights.landed(patience) if flights and not goes_on else []
+
     def end_due(self) -> int:
         """Queue the undo of every effect whose time is over; return how many."""
+        with reading(self._database) as looking:
+            now = self._clock.now()
+            if not (ledger.is_due(looking, now) or approvals.pending(looking)):
+                return 0
         with session(self._database) as writing:
             approvals.withdraw_closed(writing, self._clock.now())
             return ledger.end_due(writing, self._clock.now())
@@ -79,74 +109,108 @@ class Engine:
             asked = approvals.pending(looking)
         for one in asked:
             to = tuple(orjson.loads(one.approvers_json))
+            again = ":escalated" if one.escalated else ""
             title = f"Approval {one.id} waits until {rfc3339(one.expires)}"
-            self._notifier.send(f"approval:{one.id}", to, title, one.ask, self._clock.now())
+            now = self._clock.now()
+            self._means.notifier.send(f"approval:{one.id}{again}", to, title, one.ask, now)
+
+    def steps_of(self, looking: Session, run: Run) -> Steps | None:
+        """Return what *run*, or the run that it undoes, was begun with, if it was with anything."""
+        digest = run.digest
+        if run.kind == "undo":
+            origin = looking.get_one(Effect, run.effect).run
+            digest = looking.get_one(Run, origin).digest if origin else None
+        if digest is None:
+            return None
+        if digest not in self._known:
+            pinned = looking.get(PlaybookVersion, digest)
+            if pinned is None:
+                raise Fenced(f"RUN-{run.id} without its playbook")
+            actions = self._means.actions
+            playbook = Playbook.model_validate_json(pinned.content_json, context=dict(actions))
+            self._known[digest] = Steps(playbook, actions, self._policy)
+        return self._known[digest]
+
+    def _due(self, asking: Session) -> ColumnElement[bool]:
+        return or_(
+            col(Run.state) == "queued",
+            and_(col(Run.state) == "waiting", col(Run.wake_at) <= self._clock.now()),
+            and_(
+                col(Run.state) == "running",
+                lease_is_over(asking, self._clock),
+            ),
+        )
 
     def _claim(self, writing: Session) -> Claim | None:
         now = self._clock.now()
-        due = or_(
-            col(Run.state) == "queued",
-            and_(col(Run.state) == "waiting", col(Run.wake_at) <= now),
-            and_(col(Run.state) == "running", col(Run.lease_until) <= now),
-        )
-        query = select(Run).where(due).order_by(col(Run.id)).limit(1)
-        run = writing.exec(query.with_for_update(skip_locked=True)).first()
-        if run is None:
+        due = select(Run.id).where(self._due(writing)).order_by(col(Run.id)).limit(1)
+        # A fenced-off worker cannot come between: SQLite's writers take turns, PostgreSQL locks.
+        number = writing.exec(due.with_for_update(skip_locked=True)).first()
+        if number is None:
             return None
-        run.claims = run.claims + 1 if run.state == "running" else 0
-        if run.claims > CLAIMS:
+        taken_over = case((col(Run.state) == "running", col(Run.claims) + 1), else_=0)
+        claimed = writing.connection().execute(
+            update(Run)
+            .where(col(Run.id) == number)
+            .values(
+                state="running",
+                wake_at=None,
+                claims=taken_over,
+                started=func.coalesce(col(Run.started), now),
+                lease_owner=self._owner,
+                lease_until=lease_end(writing, self._policy.lease, self._clock),
+                fence=col(Run.fence) + 1,
+            )
+            .returning(col(Run.fence), col(Run.claims))
+        )
+        fence, claims = claimed.one()
+        if claims > CLAIMS:
+            run = writing.get_one(Run, number)
             finish(writing, run, "needs_human", f"{CLAIMS} workers died on it", now)
             return None
-        run.state, run.started, run.wake_at = "running", run.started or now, None
-        run.lease_owner, run.lease_until = self._owner, now + self._policy.lease
-        run.fence += 1
-        assert run.id is not None  # noqa: S101 - it was read from the store
-        return Claim(run.id, run.fence)
+        return Claim(number, fence)
 
-    def _once(self, claim: Claim) -> bool:
-        """Write one journal entry; return whether there is more to do now."""
-        with self._held(claim) as (writing, run):
-            if run.kind == "undo":
-                self._undo(writing, run)
-                return False
-            interpreter = self._interpreter(writing, run)
-            move = interpreter.advance(writing, run, self._clock.now())
-            if move is Move.ON:
-                run.claims = 0
-        if isinstance(move, Outside):
-            output, error = self._perform(move)
-            with self._held(claim) as (writing, run):
-                now = self._clock.now()
-                move = interpreter.recorded(writing, run, move.path, output, error, now)
-                run.claims = 0
-        return move is Move.ON
+    def _advanced(self, turn: Turn, results: list[tuple[str, Result]]) -> bool:
+        if turn.run.kind == "undo":
+            for path, result in results:
+                undoing.recorded(turn, path, result)
+            return undoing.advance(turn)
+        for path, result in results:
+            flow.recorded(turn, path, result)
+        return flow.advance(turn)
 
-    def _perform(self, outside: Outside) -> tuple[object, str]:
-        world = OutsideWorld(outside.key, self._notifier, self._clock.now())
-        try:
-            return outside.action.run(world), ""
-        except Exception as failed:  # noqa: BLE001 - one of the five edges: a step that fails is recorded
-            return {}, f"{type(failed).__name__}: {failed}"
-
-    def _undo(self, writing: Session, run: Run) -> None:
-        now = self._clock.now()
-        ledger.lift(writing, run.effect or "", run.requested_by, now)
-        finish(writing, run, "done", run.reason or "", now)
+    def _turn(self, writing: Session, journal: Journal, busy: frozenset[str]) -> Turn:
+        return Turn(
+            session=writing,
+            journal=journal,
+            origin=self.steps_of(writing, journal.run),
+            means=self._dry if journal.run.mode == "dry_run" else self._means,
+            now=self._clock.now(),
+            busy=busy,
+        )
 
     @contextmanager
-    def _held(self, claim: Claim) -> Iterator[tuple[Session, Run]]:
+    def _held(self, claim: Claim) -> Iterator[Session]:
         """Give a transaction on the claimed run; raise Fenced if somebody else has it."""
         with session(self._database) as writing:
-            run = writing.get(Run, claim.run, with_for_update=True)
-            if run is None or run.fence != claim.fence or run.state != "running":
+            mine = (
+                col(Run.id) == claim.run,
+                col(Run.fence) == claim.fence,
+                col(Run.state) == "running",
+            )
+            end = lease_end(writing, self._policy.lease, self._clock)
+            held = writing.connection().execute(update(Run).where(*mine).values(lease_until=end))
+            if held.rowcount != 1:
                 raise Fenced(f"RUN-{claim.run}")
-            run.lease_until = self._clock.now() + self._policy.lease
-            yield writing, run
-            writing.add(run)
+            yield writing
 
-    def _interpreter(self, writing: Session, run: Run) -> Interpreter:
-        pinned = writing.get(PlaybookVersion, run.digest)
-        if pinned is None:
-            raise Fenced(f"RUN-{run.id} without its playbook")
-        playbook = Playbook.model_validate_json(pinned.content_json, context=dict(self._actions))
-        return Interpreter(Steps(playbook, self._actions, self._policy))
+    def _save(self, turn: Turn, claim: Claim, *, progressed: bool) -> None:
+        run = turn.run
+        if progressed:
+            run.claims = 0
+        turn.journal.save(turn.session)
+        values = {name: getattr(run, name) for name in WRITTEN}
+        if run.state != "running":
+            values["lease_until"] = None
+        mine = (col(Run.id) == claim.run, col(Run.fence) == claim.fence)
+        turn.session.connection().execute(update(Run).where(*mine).values(values))

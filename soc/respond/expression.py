@@ -6,7 +6,7 @@ an incident called ``${{ 7 * 7 }}`` stays that. No templates, no calls, no priva
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +21,9 @@ MARK = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 LONGEST = 2_000
 MOST_TEXT = 64 * 1024
 DEEPEST = 20
-ROOTS = frozenset({"incident", "steps", "item", "run"})
+ROOTS = frozenset({"incident", "inputs", "steps", "item", "run"})
+SECRET = re.compile(r"\s*secrets\.([A-Z][A-Z0-9_]{0,63})\s*")
+ALONE = "a secret stands alone, such as ${{ secrets.NAME }}: what else touches it could show it"
 ALLOWED = (
     nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Const, nodes.Name,
     nodes.Getattr, nodes.Getitem, nodes.List, nodes.Dict, nodes.Pair, nodes.Tuple, nodes.CondExpr,
@@ -106,18 +108,45 @@ def truth(value: str, context: Mapping[str, Any]) -> bool:
 
 def problems(value: object) -> Iterator[str]:
     """Yield what is wrong with the expressions in *value*, without evaluating any."""
+    for source in _sources(value):
+        try:
+            if not SECRET.fullmatch(source):
+                _compile(source)
+        except ExpressionError as wrong:
+            yield wrong.reason
+
+
+def references(value: object) -> Iterator[tuple[str, str]]:
+    """Yield what the expressions in *value* read: a root and the name below it, if it has one."""
+    for source in _sources(value):
+        if secret := SECRET.fullmatch(source):
+            yield "secrets", secret[1]
+            continue
+        tree = _environment().parse("{{ (" + source + ") }}")
+        below = {}
+        for node in tree.find_all(nodes.Expr):
+            if isinstance(node, nodes.Getattr | nodes.Getitem) and (name := _name_below(node)):
+                below[id(node.node)] = name
+        for node in tree.find_all(nodes.Name):
+            yield node.name, below.get(id(node), "")
+
+
+def _name_below(node: nodes.Getattr | nodes.Getitem) -> str:
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    return str(node.arg.value) if isinstance(node.arg, nodes.Const) else ""
+
+
+def _sources(value: object) -> Iterator[str]:
+    """Yield the source of every expression in *value*."""
     if isinstance(value, Mapping):
         for inner in value.values():
-            yield from problems(inner)
+            yield from _sources(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from problems(inner)
+            yield from _sources(inner)
     elif isinstance(value, str):
-        for found in MARK.finditer(value):
-            try:
-                _compile(found[1])
-            except ExpressionError as wrong:
-                yield wrong.reason
+        yield from (found[1] for found in MARK.finditer(value))
 
 
 def _evaluate(source: str, context: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
@@ -155,12 +184,16 @@ def _refusal(node: nodes.Node) -> str | None:
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         return "private attributes are not allowed"
     if isinstance(node, nodes.Name) and node.name not in ROOTS:
-        return f"unknown name {node.name!r}: known are {', '.join(sorted(ROOTS))}"
+        return ALONE if node.name == "secrets" else _unknown("name", node.name, ROOTS)
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        return f"unknown filter {node.name!r}: known are {', '.join(sorted(FILTERS))}"
+        return _unknown("filter", node.name, FILTERS)
     if isinstance(node, nodes.Test) and node.name not in TESTS:
-        return f"unknown test {node.name!r}: known are {', '.join(sorted(TESTS))}"
+        return _unknown("test", node.name, TESTS)
     return None
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f"unknown {what} {name!r}: known are {', '.join(sorted(known))}"
 
 
 @lru_cache(maxsize=1)

@@ -4,10 +4,11 @@ Each change takes the next version, in the transaction of what caused it, so an 
 version V asks for what came after V and has missed nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlmodel import Session, col, select
 
 from soc.audit import Act, record
@@ -45,12 +46,13 @@ def propose(session: Session, effect: Effect) -> None:
         session.flush()
 
 
-def lift(session: Session, effect_id: str, by: str, now: datetime) -> None:
+def lift(session: Session, effect_id: str, by: str, now: datetime, why: str = "") -> None:
     """End an effect; do nothing if it ended already."""
     effect = session.get(Effect, effect_id, with_for_update=True)
     if effect is None or effect.state == "lifted":
         return
     effect.state, effect.lifted, effect.lifted_by = "lifted", now, by
+    effect.reason = why or effect.reason
     effect.version = _next(session)
     session.add(effect)
     session.flush()
@@ -66,25 +68,53 @@ def ask_lift(session: Session, effect_id: str, actor: str, reason: str, now: dat
         raise NotFound("effect", effect_id)
     if effect.state != "active":
         raise Illegal(f"{effect_id} is {effect.state}: only what is active can be lifted")
-    effect.state = "lifting"
-    session.add(effect)
+    _queue_undo(session, [effect], f"undo:{effect_id}", actor, reason, now)
+
+
+def ask_rollback(
+    session: Session, found: Sequence[Effect], actor: str, reason: str, now: datetime
+) -> None:
+    """Queue one run that undoes *found* in their order; do nothing without any."""
+    active = [effect for effect in found if effect.state == "active"]
+    if active:
+        _queue_undo(session, active, f"rollback:{active[0].id}", actor, reason, now)
+
+
+def activate(session: Session, effect_id: str, until: datetime, now: datetime) -> None:
+    """Say that what was proposed has happened outside, and ends at *until*."""
+    effect = session.get_one(Effect, effect_id, with_for_update=True)
+    effect.until = until
+    enforce(session, effect, now)
+
+
+def _queue_undo(
+    session: Session, found: Sequence[Effect], dedup: str, actor: str, why: str, now: datetime
+) -> None:
+    for effect in found:
+        effect.state = "lifting"
+        session.add(effect)
+        act = Act(at=now, actor=actor, action="effect.lift", object=f"effect:{effect.id}")
+        record(session, act.model_copy(update={"reason": why}))
     session.add(
         Run(
-            dedup=f"undo:{effect_id}",
+            dedup=dedup,
             kind="undo",
-            playbook=effect.action,
-            effect=effect_id,
-            incident=effect.incident,
+            playbook=found[0].action,
+            effect=found[0].id,
+            incident=found[0].incident,
+            inputs_json=orjson.dumps({"effects": [effect.id for effect in found]}).decode(),
             state="queued",
-            reason=reason,
+            reason=why,
             requested_by=actor,
             created=now,
         )
     )
-    act = Act(
-        at=now, actor=actor, action="effect.lift", object=f"effect:{effect_id}", reason=reason
-    )
-    record(session, act)
+
+
+def is_due(session: Session, now: datetime) -> bool:
+    """Return whether the time of any effect is over."""
+    due = select(Effect.id).where(col(Effect.state) == "active", col(Effect.until) <= now)
+    return session.exec(due.limit(1)).first() is not None
 
 
 def end_due(session: Session, now: datetime) -> int:

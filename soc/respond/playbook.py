@@ -2,92 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import Field, field_validator, model_validator
 
 from soc.content.digest import digest_of
-from soc.content.document import did_you_mean
 from soc.content.kinds import Described, Duration, load
-from soc.model.value import Severity, Slug, Value
+from soc.model.value import EPOCH, Severity, Slug, Value
 from soc.respond.expression import problems
+from soc.respond.parameter import Parameter
+from soc.respond.step import Step, walk
 
-StepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-
-
-class OnFailure(StrEnum):
-    """What follows when a step fails.
-
-    stop: the run fails. continue: the next step. undo: take back what the step did, then fail.
-    """
-
-    STOP = "stop"
-    CONTINUE = "continue"
-    UNDO = "undo"
-
-
-class Retry(Value):
-    """How often a failing step is tried again; the delay grows by the factor each time."""
-
-    attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    delay: Duration = timedelta(seconds=1)
-    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
-
-
-class Ask(Value):
-    """A question to people; one who rejects ends it. expires: then nobody agreed."""
-
-    ask: str
-    approvers: Annotated[tuple[str, ...], Field(min_length=1)]
-    need: Annotated[int, Field(ge=1, le=10)] = 1
-    expires: Duration = timedelta(hours=4)
-
-
-class Step(Value):
-    """One thing to do, or one question."""
-
-    id: StepId
-    title: str = ""
-    when: str | None = None
-    use: str | None = None
-    parameters: Annotated[Mapping[str, Any], Field(alias="with")] = {}
-    for_each: str | None = None
-    max_items: Annotated[int, Field(ge=1, le=1_000)] = 1_000
-    ttl: Duration | None = None
-    retry: Retry = Retry(attempts=1)
-    on_failure: OnFailure = OnFailure.STOP
-    approval: Ask | None = None
-
-    @field_validator("use")
-    @classmethod
-    def _must_be_installed(cls, use: str | None, info: ValidationInfo) -> str | None:
-        if use is not None and use not in (actions := info.context or {}):
-            raise ValueError(f"no action {use!r}: {did_you_mean(use, actions)}")
-        return use
-
-    @field_validator("parameters", "when", "for_each", "approval")
-    @classmethod
-    def _must_compile(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the field holds
-        wrong = list(problems(given.model_dump() if isinstance(given, Ask) else given))
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        return given
-
-    @model_validator(mode="after")
-    def _must_be_one_kind(self, info: ValidationInfo) -> Self:
-        if (self.use is None) == (self.approval is None):
-            raise ValueError("a step has either use or approval")
-        action = (info.context or {}).get(self.use)
-        if self.ttl and action and not action.undoes:
-            raise ValueError(f"ttl: {self.use} cannot be undone, so it has no end")
-        if action and action.undoes and not self.ttl:
-            raise ValueError(f"ttl is missing: say when {self.use} ends, such as 24h")
-        known = set(action.model_fields) if action else set()
-        if action and (unknown := sorted(set(self.parameters) - known)):
-            raise ValueError(f"with: unknown key {unknown[0]!r}: {did_you_mean(unknown[0], known)}")
-        return self
+ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 
 
 class OnIncident(Value):
@@ -98,24 +28,78 @@ class OnIncident(Value):
     when: str | None = None
 
 
-class Trigger(Value):
-    """What starts it."""
+class OnSchedule(Value):
+    """When it starts by itself: every so often, or as a cron line says.
 
-    incident: OnIncident
+    tz: the zone that the cron line is read in. catch_up: what becomes of times that passed while
+    nothing ran: skip them, run once for all, or run each.
+    """
+
+    every: Duration | None = None
+    cron: str | None = None
+    tz: str = "UTC"
+    catch_up: Literal["skip", "once", "all"] = "once"
+
+    @model_validator(mode="after")
+    def _must_name_a_time(self) -> Self:
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("a schedule has either every or cron")
+        try:
+            ZoneInfo(self.tz)
+        except (ValueError, OSError) as wrong:
+            raise ValueError(f"tz: no zone {self.tz!r}: write one such as Europe/Berlin") from wrong
+        try:
+            CronSim(self.cron or "* * * * *", EPOCH)
+        except CronSimError as wrong:
+            raise ValueError(f"cron: {wrong}: write five fields such as 0 9 * * 1-5") from wrong
+        return self
+
+
+class Trigger(Value):
+    """What starts it: incidents or a schedule; manual: the roles whose members may start it."""
+
+    incident: OnIncident | None = None
+    schedule: OnSchedule | None = None
+    manual: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _must_be_something(self) -> Self:
+        if self.incident and self.schedule:
+            raise ValueError("either incident or schedule: a scheduled run has no incident")
+        return self
 
 
 class Playbook(Described):
-    """What to do about an incident, in order."""
+    """What to do about an incident, in order.
+
+    author: the person who wrote it, such as ``user:alice``; has no vote in its approvals.
+    """
 
     layout: Annotated[Literal["commonwatch.playbook/1"], Field(alias="schema")]
     name: Annotated[Slug, Field(alias="playbook")]
     version: Annotated[int, Field(ge=1)]
+    author: str | None = None
+    labels: tuple[str, ...] = ()
     on: Trigger
+    inputs: Mapping[ParameterName, Parameter] = {}
+    secrets: tuple[SecretName, ...] = ()
+    once_per: str | None = None
+    timeout: Duration = timedelta(days=30)
+    mode: Literal["live", "dry_run"] = "live"
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+    on_failure: tuple[Step, ...] = ()
+    outputs: Mapping[ParameterName, Any] = {}
+
+    @field_validator("once_per", "outputs")
+    @classmethod
+    def _must_compile(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the field holds
+        if wrong := list(problems(given)):
+            raise ValueError("; ".join(wrong))
+        return given
 
     @model_validator(mode="after")
     def _ids_must_differ(self) -> Self:
-        ids = [step.id for step in self.steps]
+        ids = [step.id for step in self.every_step()]
         if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
             raise ValueError(f"step id {twice[0]!r} is here twice")
         return self
@@ -129,9 +113,14 @@ class Playbook(Described):
         """Return it as JSON values, as it is written."""
         return self.model_dump(mode="json", by_alias=True)
 
+    def every_step(self) -> Iterator[Step]:
+        """Yield every step at any depth, also those that only follow a failure."""
+        yield from walk(self.steps)
+        yield from walk(self.on_failure)
+
     def containing(self, actions: Mapping[str, Any]) -> Iterator[Step]:
         """Yield the steps that hold somebody back."""
-        return (step for step in self.steps if step.use and actions[step.use].undoes)
+        return (step for step in self.every_step() if step.use and actions[step.use].undoes)
 
 
 def read(path: Path, actions: Mapping[str, Any]) -> Playbook:

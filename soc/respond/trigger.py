@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 from sqlmodel import Session, col, select
 
-from soc.audit import Act, record
 from soc.content.digest import digest_of
+from soc.errors import Illegal
 from soc.incidents import alerts, lifecycle
 from soc.model.value import Entity, EntityKind
-from soc.respond.expression import truth
+from soc.respond.expression import render, truth
 from soc.respond.playbook import OnIncident, Playbook
-from soc.store.locks import put_new
-from soc.store.tables import Alert, Incident, PlaybookVersion, Run
+from soc.respond.versions import Wanted, queue
+from soc.store.tables import Alert, Incident, Run
 
 MOST = 500
 """Subjects of one kind that a run is given at most; the rest get runs of their own."""
@@ -34,6 +34,8 @@ def trigger(
     for number in sorted(set(incidents)):
         incident = lifecycle.get(session, number)
         for playbook in playbooks:
+            if playbook.on.incident is None:
+                continue
             inputs = _inputs(session, incident, playbook.on.incident)
             while inputs and (run := _queue(session, incident, playbook, inputs, now)):
                 started.append(run)
@@ -62,21 +64,21 @@ def inputs_of(session: Session, incident: Incident, counted: Sequence[Alert]) ->
     }
 
 
-def pin(session: Session, playbook: Playbook, now: datetime) -> str:
-    """Keep *playbook* as it is now; return its digest."""
-    digest = playbook.digest
-    if session.get(PlaybookVersion, digest) is None:
-        put_new(
-            session,
-            PlaybookVersion(
-                digest=digest,
-                slug=playbook.name,
-                version=playbook.version,
-                content_json=orjson.dumps(playbook.plain()).decode(),
-                seen=now,
-            ),
-        )
-    return digest
+def offered_to(session: Session, playbook: Playbook, incident: str | None) -> dict[str, Any] | None:
+    """Return what *playbook* may read of *incident*, as a person starts it.
+
+    Alerts of its own rules count; if there are none, all do. Raises Illegal where it needs an
+    incident and has none, or the other way round.
+    """
+    if incident is None:
+        if playbook.on.incident:
+            raise Illegal(f"{playbook.name} answers incidents: name one, such as INC-3")
+        return None
+    number = lifecycle.number_of(incident)
+    found = lifecycle.get(session, number)
+    every = lifecycle.alerts_of(session, number)
+    rules = playbook.on.incident.rules if playbook.on.incident else ()
+    return inputs_of(session, found, [a for a in every if a.rule in rules] or every)
 
 
 def _inputs(session: Session, incident: Incident, on: OnIncident) -> dict[str, Any] | None:
@@ -106,22 +108,16 @@ def _queue(
     added = {kind: _beyond(earlier, kind, inputs[kind])[:MOST] for kind in NAMES}
     if earlier and not any(added.values()):
         return None
-    run = Run(
-        dedup=f"{playbook.name}:INC-{incident.id}:{digest_of(added)}{f':{failed}' * bool(failed)}",
-        kind="playbook",
-        playbook=playbook.name,
-        digest=pin(session, playbook, now),
-        incident=incident.id,
-        inputs_json=orjson.dumps({**inputs, **added}).decode(),
-        state="queued",
-        requested_by="soc",
-        created=now,
+    offered = {**inputs, **added}
+    dedup = f"{playbook.name}:INC-{incident.id}:{digest_of(added)}{f':{failed}' * bool(failed)}"
+    if playbook.once_per:
+        dedup = f"{playbook.name}:{render(playbook.once_per, {'incident': offered})}"
+        if session.exec(select(Run.id).where(col(Run.dedup) == dedup)).first() is not None:
+            return None
+    wanted = Wanted(
+        dedup=dedup, incident=incident.id, offered=offered, given={}, requested_by="soc"
     )
-    session.add(run)
-    session.flush()
-    act = Act(at=now, actor="soc", action="run.queue", object=f"run:{run.id}", reason=run.dedup)
-    record(session, act)
-    return run.id
+    return queue(session, playbook, wanted, now)
 
 
 def _beyond(earlier: Iterable[Mapping[str, Any]], kind: str, names: list[str]) -> list[str]:

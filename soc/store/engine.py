@@ -8,6 +8,7 @@ from weakref import finalize
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import StaticPool
 from sqlmodel import create_engine
 
 from soc.errors import StoreError
@@ -36,6 +37,15 @@ def engine_of(url: str) -> Database:
         _prepare(database)
         return database
     return _postgresql(where)
+
+
+def memory() -> Database:
+    """Return a database of one connection, in memory."""
+    database = create_engine(
+        "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+    _prepare(database)
+    return database
 
 
 def parsed(url: str) -> URL:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from soc.errors import StoreError
 from soc.store import schema
-from soc.store.engine import POSTGRESQL, Database, engine_of
+from soc.store.engine import POSTGRESQL, Database, engine_of, memory
 from soc.store.failure import told
 
-__all__ = ["Database", "connect", "reading", "session"]
+__all__ = ["Database", "connect", "in_memory", "reading", "session"]
 
 
 def connect(url: str) -> Database:
@@ -23,6 +23,13 @@ def connect(url: str) -> Database:
     except StoreError:
         database.dispose()
         raise
+    return database
+
+
+def in_memory() -> Database:
+    """Return an empty store of the newest schema that is gone with the process."""
+    database = memory()
+    SQLModel.metadata.create_all(database)
     return database
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Index,
     Integer,
     Text,
     TypeDecorator,
@@ -167,14 +168,21 @@ class PlaybookVersion(SQLModel, table=True):
     version: int = _number()
     content_json: str = _text()
     seen: datetime = _moment()
+    author: str | None = None
+    signer: str | None = None
+    signature: str | None = _text(default=None)
 
 
 class Run(SQLModel, table=True):
-    """One execution of a playbook, or the undo of one effect.
+    """One execution of a playbook, or the undo of effects.
 
-    inputs_json: what ``incident`` offers its expressions. wake_at: when a waiting run goes on.
-    lease_*, fence: who may write it. claims: takeovers without progress.
+    mode: live or dry_run. inputs_json: what ``incident`` offers its expressions; of an undo, the
+    effects in their order. parameters_json: what ``inputs`` offers. parent, parent_path: the step
+    that started it. wake_at: when a waiting run goes on. lease_*, fence: who may write it.
+    claims: takeovers without progress.
     """
+
+    __table_args__ = (Index("ix_run_state_wake_at", "state", "wake_at"),)
 
     id: int | None = _number(default=None, primary_key=True)
     dedup: str = Field(unique=True)
@@ -183,7 +191,12 @@ class Run(SQLModel, table=True):
     digest: str | None = Field(default=None, foreign_key="playbook_version.digest")
     incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
     effect: str | None = None
+    mode: str = "live"
     inputs_json: str = _text(default="{}")
+    parameters_json: str = _text(default="{}")
+    outputs_json: str | None = _text(default=None)
+    parent: int | None = _number(default=None, foreign_key="run.id", index=True)
+    parent_path: str | None = None
     state: str = Field(index=True)
     reason: str | None = _text(default=None)
     requested_by: str
@@ -209,6 +222,7 @@ class Step(SQLModel, table=True):
     input_json: str = _text(default="{}")
     output_json: str | None = _text(default=None)
     error: str | None = _text(default=None)
+    wake_at: datetime | None = _moment(default=None)
     started: datetime = _moment()
     finished: datetime | None = _moment(default=None)
 
@@ -225,6 +239,10 @@ class Approval(SQLModel, table=True):
     ask: str = _text()
     approvers_json: str = _text()
     need: int = _number()
+    four_eyes: bool = True
+    on_timeout: str = "reject"
+    escalate_json: str = _text(default="[]")
+    escalated: datetime | None = _moment(default=None)
     plan_json: str = _text(default="[]")
     digest: str
     state: str = Field(index=True)
@@ -285,6 +303,14 @@ class Edge(SQLModel, table=True):
     applied: int = _number()
     failed: int = _number()
     reported: datetime = _moment()
+
+
+class Schedule(SQLModel, table=True):
+    """When a playbook that keeps to a clock is due next; moved by compare-and-swap."""
+
+    playbook: str = Field(primary_key=True)
+    spec: str = _text()
+    due: datetime = _moment()
 
 
 class RuleState(SQLModel, table=True):

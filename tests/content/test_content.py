@@ -142,11 +142,13 @@ def test_no_rule_fires_on_a_benign_sample_of_another_unexplained() -> None:
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
 def test_every_playbook_loads_under_its_name_and_passes_its_tests(path: Path) -> None:
     playbook = read(path, ACTIONS)
-    results = list(rehearsal.run(path.with_name(path.stem + samples.SUFFIX), ACTIONS))
+    results, coverage = rehearsal.run(path.with_name(path.stem + samples.SUFFIX), ACTIONS)
 
     assert playbook.name == path.stem
     assert results
     assert [result for result in results if result.problem] == []
+    assert coverage
+    assert coverage.plain()["steps_reached"] == coverage.plain()["steps"]
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)

@@ -20,7 +20,9 @@ from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.respond import ledger
 from soc.respond.engine import Engine
+from soc.respond.hands import LiveHands
 from soc.respond.notifier import Outbox
+from soc.respond.turn import Means
 from soc.settings import Incidents, Respond
 from soc.store import windows
 from soc.store.session import Database, connect, session
@@ -72,8 +74,13 @@ def test_every_effect_ends_once_whoever_ends_it(
     actions = plugins.load("soc.actions")
 
     def work(database: Database) -> int:
-        outbox = Outbox(tmp_path / "outbox")
-        engine = Engine(database, clock, Respond(), actions, outbox, f"{id(database)}")
+        means = Means(
+            actions=actions,
+            notifier=Outbox(tmp_path / "outbox"),
+            playbook=lambda _: None,
+            hands=LiveHands(),
+        )
+        engine = Engine(database, clock, Respond(), means, f"{id(database)}")
         engine.end_due()
         done = 0
         while engine.work():

@@ -23,7 +23,7 @@ from soc.model.finding import Finding, Match, Score
 from soc.model.value import Entity, EntityKind, Severity
 from soc.respond import approvals, ledger
 from soc.respond.action import Hold
-from soc.respond.playbook import Ask
+from soc.respond.step import Ask
 from soc.store.tables import Effect, Run, Step, User
 from soc.web.app import build
 from soc.web.front import Front

@@ -24,7 +24,7 @@ class Enabled:
         if sight.alive is None:
             return None
         playbook = sight.playbooks.get(asked.ref)
-        rules = playbook.on.incident.rules if playbook else ()
+        rules = playbook.on.incident.rules if playbook and playbook.on.incident else ()
         missing = sorted(set(rules) - set(sight.rules))
         value, words = "loaded", f"{asked.ref} loads, and so do its rules"
         if playbook is None:

@@ -1,9 +1,9 @@
-"""Commands about content: rules and playbooks."""
+"""Commands about rules."""
 
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,12 +26,6 @@ def add(app: typer.Typer) -> None:
     rules.command("disable")(rules_disable)
     rules.command("mode")(rules_mode)
     app.add_typer(rules, name="rules")
-    playbooks = group("What is done about incidents.")
-    playbooks.command("list")(playbooks_list)
-    playbooks.command("check")(playbooks_check)
-    playbooks.command("plan")(playbooks_plan)
-    playbooks.command("test")(playbooks_test)
-    app.add_typer(playbooks, name="playbooks")
 
 
 def rules_check(
@@ -205,71 +199,6 @@ def rules_mode(
     if mode not in {"monitor", "active"}:
         raise typer.BadParameter("write monitor or active")
     _switch(home, rule, mode, reason, until)
-
-
-def playbooks_list(home: HomeOption = HOME, as_json: Json = False) -> None:
-    """List the playbooks in use."""
-    found = suite_at(home).playbooks
-    rows = [
-        {"playbook": p.name, "version": p.version, "title": p.title, "digest": p.digest}
-        for p in found.usable
-    ]
-    for problem in found.problems:
-        warn(problem)
-    show(rows, as_json, table(rows, "playbook", "version", "title"))
-
-
-def playbooks_check(paths: Paths = None) -> None:
-    """Name every mistake in playbooks, as path:line: message; exit with 2 if there is one."""
-    from soc import plugins
-    from soc.content.folders import files, packaged
-    from soc.errors import ContentError
-    from soc.respond.playbook import read  # defers pydantic and Jinja2
-
-    actions = plugins.load("soc.actions")
-    wrong = False
-    for folder in paths or [packaged("playbooks")]:
-        for path in files(folder):
-            try:
-                read(path, actions)
-            except ContentError as mistakes:
-                warn(mistakes)
-                wrong = True
-    if wrong:
-        raise typer.Exit(2)
-
-
-def playbooks_test(paths: Paths = None, as_json: Json = False) -> None:
-    """Run the tests beside playbooks, on the real engine; exit with 1 if one fails."""
-    from soc.app.testing import test_playbooks
-    from soc.content.folders import packaged
-
-    results = test_playbooks(paths or [packaged("playbooks")])
-    failed = [result for result in results if result["problem"]]
-    for result in failed:
-        warn(f"{result['path']}: {result['test']}: {result['problem']}")
-    summary = {"tests": len(results), "failed": len(failed), "results": results}
-    show(summary, as_json, [f"tests: {len(results)}, failed: {len(failed)}"])
-    if failed:
-        raise typer.Exit(1)
-
-
-def playbooks_plan(
-    playbook: str,
-    incident: Annotated[str, typer.Argument(help="An incident, such as INC-3.")],
-    home: HomeOption = HOME,
-    as_json: Json = False,
-) -> None:
-    """Show what a playbook would do about an incident; do nothing."""
-    from soc.app.planning import plan_for
-
-    result = plan_for(suite_at(home), playbook, incident)
-    steps: list[dict[str, Any]] = result["steps"]
-    lines = [
-        f"digest {result['digest']}",
-        *table(steps, "step", "use", "subjects", "decision", "why"),
-    ]
-    show(result, as_json, lines)
 
 
 def _switch(home: Path, rule: str, mode: str, reason: str, until: datetime | None) -> None:

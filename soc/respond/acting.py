@@ -1,0 +1,226 @@
+"""Carry a step that uses an action: guard it, do it item by item, try again, record how it ended.
+
+What commits with its step happened exactly once. What reaches outside is written down before it
+begins; a worker that finds it begun and not ended does what the action's ``repeat`` says.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, select
+
+from soc.errors import AccessDenied, ActionFailed, SocError
+from soc.respond import approvals, asking, ledger
+from soc.respond.action import Action, Repeat
+from soc.respond.expression import render
+from soc.respond.guard import HARMLESS, NeedsApproval, decide, is_protected
+from soc.respond.journal import ENDED, Entry
+from soc.respond.step import Failure, Step
+from soc.respond.turn import Failed, Outcome, Outside, Result, Turn
+from soc.respond.world import key_of
+from soc.store.tables import Effect
+
+DEADLINE = timedelta(seconds=60)
+"""How long one try of an action may take, where its step does not say."""
+
+
+def carry(turn: Turn, step: Step, entry: Entry | None) -> Outcome | Failed:
+    """Carry a step that uses an action on."""
+    if entry is None:
+        entry = _begin(turn, step)
+    if entry.state == "waiting" and entry.wake_at is None:
+        answered = asking.permitted(turn, step, entry)
+        if answered is not None:
+            return answered
+    if step.for_each is None:
+        outcome = _item(turn, step, entry, None)
+        return Failed(*outcome) if isinstance(outcome, tuple) else outcome
+    return _each(turn, step, entry)
+
+
+def recorded(turn: Turn, path: str, result: Result) -> Failed | None:
+    """Write how an action ended that was performed outside; return how its step failed, if so.
+
+    A run that was cancelled meanwhile takes no results.
+    """
+    entry = turn.journal.get(path)
+    step = turn.steps.by_id[path.partition("[")[0]]
+    if entry is None or entry.state != "started":
+        return None
+    if result.failure is None:
+        turn.end(entry, "done", result.output)
+        if step.undo:
+            until = turn.now + turn.steps.lasts(step)
+            ledger.activate(turn.session, key_of(turn.run, path), until, turn.now)
+        return None
+    never = turn.steps.kind(step).repeat is Repeat.NEVER
+    if never and result.failure is Failure.TIMEOUT:
+        turn.journal.change(entry).state = "unknown"
+        entry.error = result.error
+        return None
+    outcome = _failed(turn, step, entry, result.failure, result.error)
+    alone = step.for_each is None and isinstance(outcome, tuple)
+    return Failed(*outcome) if alone and isinstance(outcome, tuple) else None
+
+
+def classify(error: Exception) -> Failure:
+    """Return the name of what *error* is."""
+    if isinstance(error, ActionFailed):
+        return Failure(error.kind)
+    if isinstance(error, TimeoutError):
+        return Failure.TIMEOUT
+    if isinstance(error, PermissionError | AccessDenied):
+        return Failure.DENIED
+    if isinstance(error, OSError):
+        return Failure.UNAVAILABLE
+    return Failure.INVALID if isinstance(error, ValueError) else Failure.ERROR
+
+
+def _begin(turn: Turn, step: Step) -> Entry:
+    """Write that *step* has begun; ask people first where a guard says so."""
+    context = turn.journal.context()
+    given = {"items": turn.steps.items(step, context)} if step.for_each else {}
+    planned = turn.steps.planned(step, context)
+    entry = turn.journal.begin(step.id, step.use, given, turn.now)
+    risk = turn.steps.risk(step)
+    if risk in HARMLESS or not planned or turn.is_dry:
+        return entry
+    holds = list(planned.values())
+    agreed = approvals.agreed(turn.session, turn.run.id or 0)
+    held = _held(turn)
+    decision = decide(risk, holds, turn.steps.policy, agreed, held)
+    if isinstance(decision, NeedsApproval):
+        asking.propose(turn, step, planned)
+        asking.ask_leave(turn, step, entry, holds, decision.why)
+    return entry
+
+
+def _each(turn: Turn, step: Step, entry: Entry) -> Outcome | Failed:
+    outcomes: list[Outcome | tuple[Failure, str]] = []
+    paths = [f"{step.id}[{place}]" for place in range(len(entry.given["items"]))]
+    for path, item in zip(paths, entry.given["items"], strict=True):
+        begun = turn.journal.get(path)
+        if begun is None and (turn.left <= 0 or not turn.has_room()):
+            turn.more = turn.more or turn.left <= 0
+            return Outcome.OPEN
+        begun = begun or turn.journal.begin(path, step.use, {"item": item}, turn.now)
+        outcomes.append(_item(turn, step, begun, item))
+    if Outcome.OPEN in outcomes:
+        return Outcome.OPEN
+    if failed := [one for one in outcomes if isinstance(one, tuple)]:
+        error = f"{len(failed)} of {len(outcomes)} failed: {failed[0][1]}"
+        return Failed(failed[0][0], error)
+    turn.end(entry, "done", [turn.journal.entries[path].output for path in paths])
+    return Outcome.PASSED
+
+
+def _item(turn: Turn, step: Step, entry: Entry, item: object) -> Outcome | tuple[Failure, str]:
+    """Carry one item on; return how it failed for good, if it did."""
+    standing = _standing(turn, entry)
+    if standing is not None:
+        return standing
+    try:
+        action = turn.steps.action(step, turn.journal.context(item=item))
+    except ValidationError as wrong:
+        if step.for_each is None:
+            raise
+        # One bad item must not keep the others from being done.
+        turn.end(entry, "skipped", {"refused": str(wrong)})
+        return Outcome.PASSED
+    hold = action.plan()
+    if hold and is_protected(hold.subject, turn.steps.policy):
+        turn.end(entry, "skipped", {"refused": f"{hold.subject} is protected"})
+        return Outcome.PASSED
+    if turn.means.hands.is_inline(action):
+        return _inline(turn, step, entry, action)
+    return _outside(turn, step, entry, action, item)
+
+
+def _standing(turn: Turn, entry: Entry) -> Outcome | tuple[Failure, str] | None:
+    """Return what has become of an item already, or None if it is to be done now."""
+    if entry.state == "failed":
+        return Failure(entry.output["kind"]), entry.error or ""
+    if entry.state in ENDED:
+        return Outcome.PASSED
+    if entry.state == "unknown" or entry.path in turn.busy:
+        return Outcome.OPEN
+    if entry.wake_at and entry.wake_at > turn.now:
+        return turn.sleep_until(entry.wake_at)
+    return None
+
+
+def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | tuple[Failure, str]:
+    if turn.left <= 0:
+        turn.more = True
+        return Outcome.OPEN
+    turn.left -= 1
+    _tried(turn, entry, action)
+    try:
+        with turn.session.begin_nested():
+            output = turn.means.hands.perform(turn, step, entry.path, action)
+    except (SocError, SQLAlchemyError, OSError, ValueError) as failed:
+        return _failed(turn, step, entry, classify(failed), str(failed))
+    turn.end(entry, "done", output)
+    return Outcome.PASSED
+
+
+def _outside(turn: Turn, step: Step, entry: Entry, action: Action, item: object) -> Outcome:
+    """Write the intent first; what was begun and never ended may or may not have happened."""
+    in_doubt = entry.state == "started" and entry.attempt > 0
+    if in_doubt and action.repeat is Repeat.NEVER:
+        turn.journal.change(entry).state = "unknown"
+        return Outcome.OPEN
+    if not turn.has_room():
+        return Outcome.OPEN
+    _tried(turn, entry, action)
+    if step.undo:
+        _intend(turn, step, entry.path, action, item)
+    key = key_of(turn.run, entry.path)
+    if step.key:
+        key = str(render(step.key, turn.journal.context(item=item)))
+    seconds = (step.timeout or DEADLINE).total_seconds()
+    look = in_doubt and action.repeat is Repeat.CHECK
+    turn.outside.append(
+        Outside(path=entry.path, key=key, action=action, timeout=seconds, look=look)
+    )
+    return Outcome.OPEN
+
+
+def _intend(turn: Turn, step: Step, path: str, action: Action, item: object) -> None:
+    """Write down what will be in force before it happens: a crash must not make it endless."""
+    context = turn.journal.context(item=item)
+    hold = turn.steps.hold(step, context)
+    assert hold is not None  # noqa: S101 - its action was made of the same context
+    effect = ledger.effect_of(key_of(turn.run, path), turn.run, path, action.name, hold, turn.now)
+    ledger.propose(turn.session, effect)
+
+
+def _tried(turn: Turn, entry: Entry, action: Action) -> None:
+    turn.journal.change(entry)
+    entry.state, entry.wake_at, entry.error = "started", None, None
+    entry.attempt += 1
+    given = action.model_dump(mode="json", by_alias=True)
+    entry.given = {**entry.given, **given} if "item" in entry.given else given
+
+
+def _failed(
+    turn: Turn, step: Step, entry: Entry, failure: Failure, error: str
+) -> Outcome | tuple[Failure, str]:
+    """Try again later, or give up; return how it failed for good, if it did."""
+    retry = step.retry
+    if entry.attempt >= retry.attempts or failure not in retry.on:
+        output: dict[str, Any] = {"failed": True, "kind": failure, "error": error}
+        turn.end(entry, "failed", output, error)
+        return failure, error
+    delay = min(retry.delay * retry.factor ** (entry.attempt - 1), retry.max)
+    turn.journal.change(entry)
+    entry.state, entry.error, entry.wake_at = "waiting", error, turn.now + delay
+    return turn.sleep_until(entry.wake_at)
+
+
+def _held(turn: Turn) -> set[str]:
+    mine = col(Effect.run) == turn.run.id
+    query = select(Effect.subject).where(mine, col(Effect.state) == "active")
+    return set(turn.session.exec(query))

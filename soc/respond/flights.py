@@ -1,0 +1,80 @@
+"""Actions under way outside any transaction: each in a thread of its own, each with a deadline.
+
+A thread cannot be stopped: one that is late is abandoned, and what it brings back later is not
+looked at.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Thread
+
+from soc.clock import Clock, monotonic
+from soc.respond.acting import classify
+from soc.respond.notifier import Notifier
+from soc.respond.step import Failure
+from soc.respond.turn import Outside, Result
+from soc.respond.world import OutsideWorld
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    future: Future[Result]
+    end: float
+
+
+class Flights:
+    """What one run has under way."""
+
+    def __init__(self, notifier: Notifier, clock: Clock) -> None:
+        self._notifier, self._clock = notifier, clock
+        self._under_way: dict[str, _Flight] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._under_way)
+
+    def paths(self) -> frozenset[str]:
+        """Return where in the journal the actions stand that are under way."""
+        return frozenset(self._under_way)
+
+    def launch(self, actions: Sequence[Outside]) -> None:
+        """Begin *actions*."""
+        for one in actions:
+            future: Future[Result] = Future()
+            flight = _Flight(future, monotonic() + one.timeout)
+            self._under_way[one.path] = flight
+            Thread(target=self._fly, args=(one, future), daemon=True, name=one.path).start()
+
+    def landed(self, patience: timedelta) -> list[tuple[str, Result]]:
+        """Return how actions ended, once any has or *patience* is over."""
+        ends = [flight.end - monotonic() for flight in self._under_way.values()]
+        longest = max(min(*ends, patience.total_seconds()) if ends else 0.0, 0.0)
+        futures = [flight.future for flight in self._under_way.values()]
+        wait(futures, timeout=longest, return_when=FIRST_COMPLETED)
+        now = monotonic()
+        over: list[tuple[str, Result]] = []
+        for path, flight in list(self._under_way.items()):
+            if flight.future.done():
+                over.append((path, flight.future.result()))
+            elif flight.end <= now:
+                over.append((path, Result(failure=Failure.TIMEOUT, error="it took too long")))
+        for path, _ in over:
+            del self._under_way[path]
+        return over
+
+    def _fly(self, outside: Outside, future: Future[Result]) -> None:
+        world = OutsideWorld(outside.key, self._notifier, self._clock.now())
+        try:
+            future.set_result(Result(output=_done(outside, world)))
+        except Exception as failed:  # noqa: BLE001 - one of the five edges: a step that fails is recorded
+            told = f"{type(failed).__name__}: {failed}"
+            future.set_result(Result(failure=classify(failed), error=told))
+
+
+def _done(outside: Outside, world: OutsideWorld) -> object:
+    if outside.undo:
+        outside.action.undo(world)
+        return {}
+    found = outside.action.probe(world) if outside.look else None
+    return outside.action.run(world) if found is None else found
