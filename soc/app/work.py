@@ -7,6 +7,7 @@ from threading import Event
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
+from soc.app.hands import Responding
 from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -17,7 +18,6 @@ from soc.store.session import session
 
 GIVE_WAY = 10
 """Niceness of a worker: under a flood, events are taken in first and looked at later."""
-RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
 SILENCE_EVERY = 15.0
@@ -33,10 +33,6 @@ def work(suite: Suite, stop: Event) -> None:
         reloading.look()
         watch.tick()
 
-    def respond() -> None:
-        while engine.work():
-            pass
-
     def number() -> None:
         with session(suite.database) as writing:
             audit.number(writing)
@@ -48,15 +44,16 @@ def work(suite: Suite, stop: Event) -> None:
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     clock.add_job(look, "interval", seconds=suite.settings.detect.every)
-    clock.add_job(respond, "interval", seconds=RUNS_EVERY)
-    clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
     clock.add_job(number, "interval", seconds=AUDIT_EVERY)
     silence = Silence(suite)
     clock.add_job(silence.look, "interval", seconds=SILENCE_EVERY)
+    responding = Responding(engine, stop)
+    responding.start()
     clock.start()
     stop.wait()
     clock.shutdown(wait=True)
+    responding.join()
 
 
 def tell_of_death(suite: Suite, words: str) -> None:

@@ -1,0 +1,48 @@
+"""The threads that carry runs: they look often and cheaply, and stop when told to."""
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+from soc.errors import StoreError
+from soc.respond.engine import Engine
+
+THREADS = 2
+"""Runs that one worker carries at once; what waits is carried by none."""
+LOOK_EVERY = 0.05
+AFTER_LOSS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Responding:
+    """Threads that carry due runs until they are stopped."""
+
+    def __init__(self, engine: Engine, stop: Event) -> None:
+        self._stop = stop
+        self._threads = [
+            Thread(target=self._again, args=(engine.work, LOOK_EVERY), name=f"runs-{number}")
+            for number in range(THREADS)
+        ]
+        ends = Thread(target=self._again, args=(lambda: engine.end_due() > 0, 0.25), name="ends")
+        self._threads.append(ends)
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait until what was begun is finished; the stop was set before."""
+        for thread in self._threads:
+            thread.join()
+
+    def _again(self, look: Callable[[], bool], pause: float) -> None:
+        """Look again and again; a store that is lost is looked for later."""
+        while not self._stop.is_set():
+            try:
+                if not look():
+                    self._stop.wait(pause)
+            except StoreError as lost:
+                _log.warning("%s", lost)
+                self._stop.wait(AFTER_LOSS)
