@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import col, select
 
+from soc.errors import Illegal
 from soc.respond import approvals, ledger
 from soc.respond.action import Hold
 from soc.respond.ending import withdraw as withdraw_effects
@@ -21,13 +22,12 @@ LEAVE = ("role:approver",)
 
 def carry(turn: Turn, step: Step, entry: Entry | None) -> Outcome | Failed:
     """Carry a step that asks people on."""
-    if entry is None:
+    entry = entry or turn.journal.begin(step.id, None, {}, turn.now)
+    if entry.state == "started":
         assert step.approval is not None  # noqa: S101 - the caller looked
-        later = turn.steps.holds_after(step, turn.journal.context())
-        entry = turn.journal.begin(step.id, None, {}, turn.now)
         if turn.is_dry:
             return _shown(turn, step.approval, entry)
-        _ask(turn, entry, step.approval, later)
+        _ask(turn, entry, step.approval, turn.steps.holds_after(step, turn.journal.context()))
     approval = _settled(turn, entry)
     if approval is None:
         return Outcome.OPEN
@@ -96,8 +96,7 @@ def _settled(turn: Turn, entry: Entry) -> Approval | None:
     """Return the question of *entry* once it is over; until then, wait for its end."""
     approval = approvals.of_step(turn.session, turn.run.id or 0, entry.path)
     if approval is None:
-        turn.sleep_until(turn.now)
-        return None
+        raise Illegal(f"the question of {entry.path} is gone")
     if approvals.expire(turn.session, approval, turn.now):
         return approval
     turn.sleep_until(approval.expires)
