@@ -265,6 +265,11 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+def environment() -> Mapping[str, str]:
+    """Return the variables of this process, of which secrets may be some."""
+    return os.environ
+
+
 def of(groups: Groups) -> Settings:
     """Return the settings that *groups* hold."""
     return Settings(**{name: getattr(groups, name) for name in Groups.model_fields})

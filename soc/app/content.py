@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from soc.app.home import Home
+from soc.contacts import Contacts
 from soc.content import folders
 from soc.errors import ContentError, Problem
 from soc.ingest.sources.model import Source
 from soc.ingest.sources.model import read as read_source
+from soc.respond import addressees
 from soc.respond.playbook import Playbook
 from soc.respond.playbook import read as read_playbook
 from soc.settings import Settings
@@ -24,16 +26,24 @@ class Playbooks:
     replaced: tuple[tuple[Path, Path], ...]
 
 
-def playbooks(home: Home, actions: Mapping[str, Any]) -> Playbooks:
-    """Return every playbook; a broken one is reported and stops no other."""
+def playbooks(home: Home, actions: Mapping[str, Any], contacts: Contacts) -> Playbooks:
+    """Return every playbook; a broken one is reported and stops no other.
+
+    One that writes to somebody whom *contacts* do not know is broken.
+    """
     paths, replaced = folders.overlay([folders.packaged("playbooks"), home.content("playbooks")])
     usable: list[Playbook] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            usable.append(read_playbook(path, actions))
+            playbook = read_playbook(path, actions)
         except ContentError as wrong:
             problems += wrong.problems
+            continue
+        if nobody := addressees.unknown(path, contacts):
+            problems += nobody
+        else:
+            usable.append(playbook)
     return Playbooks(tuple(sorted(usable, key=lambda p: p.name)), tuple(problems), replaced)
 
 

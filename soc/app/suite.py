@@ -13,7 +13,7 @@ from soc import plugins
 from soc.app import home
 from soc.clock import Clock, SystemClock
 from soc.errors import LogError
-from soc.settings import OpenSearch, Settings
+from soc.settings import OpenSearch, Settings, environment
 from soc.settings import read as read_settings
 
 POLICY = "qf"
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from soc.logs.reader import LogReader
     from soc.respond.action import Action
     from soc.respond.engine import Engine
+    from soc.respond.messages import Messenger
+    from soc.respond.secrets import Secrets
     from soc.retain.classify import Classifier
     from soc.retain.policy import Policy
     from soc.store.session import Database
@@ -151,7 +153,7 @@ class Suite:
         """All playbooks."""
         from soc.app import content  # Jinja2
 
-        return content.playbooks(self.home, self.actions)
+        return content.playbooks(self.home, self.actions, self.settings.contacts)
 
     @cached_property
     def rules(self) -> Rules:
@@ -230,7 +232,6 @@ class Suite:
     def engine(self) -> Engine:
         """Return this process's hands."""
         from soc.respond.engine import Engine  # SQLAlchemy and Jinja2
-        from soc.respond.notifier import Outbox
 
         owner = f"{os.uname().nodename}:{os.getpid()}"
         return Engine(
@@ -238,9 +239,26 @@ class Suite:
             self.clock,
             self.settings.respond,
             self.actions,
-            Outbox(self.home.outbox),
+            self.messenger,
             owner,
         )
+
+    @cached_property
+    def messenger(self) -> Messenger:
+        """What reaches people; raises SettingsError for a channel that cannot be used."""
+        from soc.respond.channels import Channels  # SQLAlchemy
+        from soc.respond.messages import Messenger
+        from soc.respond.notifier import Outbox
+
+        contacts = self.settings.contacts
+        return Messenger(Outbox(self.home.outbox), contacts, Channels(contacts), self.database)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets that playbooks may use."""
+        from soc.respond.secrets import Secrets
+
+        return Secrets(self.settings.secrets, environment(), self.home.path)
 
     def follow(self) -> Callable[[Session, tuple[Change, ...], Any], None]:
         """Return what follows from changed incidents, in the transaction that changed them."""

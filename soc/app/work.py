@@ -20,6 +20,7 @@ GIVE_WAY = 10
 RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
+TELL_HELD_EVERY = 10.0
 SILENCE_EVERY = 15.0
 
 
@@ -37,6 +38,9 @@ def work(suite: Suite, stop: Event) -> None:
         while engine.work():
             pass
 
+    def tell_held() -> None:
+        suite.messenger.tell_held(suite.clock.now())
+
     def number() -> None:
         with session(suite.database) as writing:
             audit.number(writing)
@@ -51,6 +55,7 @@ def work(suite: Suite, stop: Event) -> None:
     clock.add_job(respond, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
+    clock.add_job(tell_held, "interval", seconds=TELL_HELD_EVERY)
     clock.add_job(number, "interval", seconds=AUDIT_EVERY)
     silence = Silence(suite)
     clock.add_job(silence.look, "interval", seconds=SILENCE_EVERY)

@@ -10,6 +10,7 @@ from soc.cli import (
     demo,
     events,
     governance,
+    reaching,
     response,
     running,
     sources,
@@ -25,7 +26,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-MODULES = (demo, running, events, sources, content, triage, response, access, governance, upkeep)
+MODULES = (
+    demo,
+    running,
+    events,
+    sources,
+    content,
+    triage,
+    response,
+    reaching,
+    access,
+    governance,
+    upkeep,
+)
 for module in MODULES:
     module.add(app)
 

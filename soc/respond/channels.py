@@ -38,9 +38,10 @@ class Channels:
         return name in self._made
 
     def shown(self, name: str) -> str:
-        """Return the URL of a channel without its secrets."""
+        """Return the service and the host of a channel: all of its URL that is surely no secret."""
         service: Any = self._made[name][0]
-        return str(service.url(privacy=True)).partition("?")[0]
+        split = urlsplit(str(service.url(privacy=True)))
+        return f"{split.scheme}://{split.netloc.rpartition('@')[2]}"
 
     def send(self, name: str, title: str, text: str, *, urgent: bool) -> str:
         """Send a message; return nothing if it was taken, else why not.
