@@ -149,8 +149,9 @@ class Respond(Value):
     budget: subjects that one run holds back unasked. protected: subjects nobody holds back.
     ttl: per ``playbook/step``, instead of what the playbook says. lease: how long a worker owns a
     run without a sign of life. outward: addresses that are not public, each with its port, such as
-    ``10.0.0.5:8443``, that playbooks may reach by ``http.request``. heartbeat_url: what is fetched
-    each minute while all is well, so that somebody else notices when it is not; never shown.
+    ``10.0.0.5:8443``, that playbooks may reach by ``http.request``. outward_ca: file of the
+    authorities that it trusts instead of the public ones. heartbeat_url: what is fetched each
+    minute while all is well, so that somebody else notices when it is not; never shown.
     """
 
     mode: Mode = Mode.PLAN
@@ -160,6 +161,7 @@ class Respond(Value):
     lease: Duration = timedelta(seconds=30)
     approval_expires: Duration | None = None
     outward: tuple[Opened, ...] = ()
+    outward_ca: Path | None = None
     heartbeat_url: SecretStr | None = None
 
     @field_validator("protected")

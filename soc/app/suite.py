@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from soc.respond.action import Action
     from soc.respond.engine import Engine
     from soc.respond.messages import Messenger
+    from soc.respond.outward import Outward
     from soc.respond.secrets import Secrets
     from soc.retain.classify import Classifier
     from soc.retain.policy import Policy
@@ -241,7 +242,17 @@ class Suite:
             self.actions,
             self.messenger,
             owner,
+            self.outward,
         )
+
+    @property
+    def outward(self) -> Outward:
+        """The one way of playbooks to the outside."""
+        from soc.respond.outward import Outward  # requests
+
+        policy = self.settings.respond
+        ca = policy.outward_ca and self.home.path / policy.outward_ca
+        return Outward(policy.outward, ca)
 
     @cached_property
     def messenger(self) -> Messenger:

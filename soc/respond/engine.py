@@ -16,7 +16,7 @@ from soc.clock import Clock
 from soc.errors import Fenced
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger
-from soc.respond.action import Action
+from soc.respond.action import Action, Http
 from soc.respond.ending import finish
 from soc.respond.interpreter import Interpreter, Move, Outside
 from soc.respond.notifier import Notifier
@@ -50,8 +50,9 @@ class Engine:
         actions: Mapping[str, type[Action]],
         notifier: Notifier,
         owner: str,
+        http: Http | None = None,
     ) -> None:
-        self._database, self._clock, self._policy = database, clock, policy
+        self._database, self._clock, self._policy, self._http = database, clock, policy, http
         self._actions, self._notifier, self._owner = actions, notifier, owner
 
     def work(self) -> bool:
@@ -122,7 +123,7 @@ class Engine:
         return move is Move.ON
 
     def _perform(self, outside: Outside) -> tuple[object, str]:
-        world = OutsideWorld(outside.key, self._notifier, self._clock.now())
+        world = OutsideWorld(outside.key, self._notifier, self._clock.now(), self._http)
         try:
             return outside.action.run(world), ""
         except Exception as failed:  # noqa: BLE001 - one of the five edges: a step that fails is recorded

@@ -137,7 +137,8 @@ def scrub(text: str, values: Iterable[str]) -> str:
 
 def _forms(value: str) -> set[str]:
     data = value.encode()
-    found = {value, quote(value), quote(value, safe=""), quote_plus(value), data.hex()}
+    quoted = {quote(value), quote(value, safe=""), quote_plus(value)}
+    found = {value, data.hex(), *quoted, *(form.replace("%20", "+") for form in quoted)}
     found.add(json.dumps(value)[1:-1])
     found.add(json.dumps(value, ensure_ascii=False)[1:-1])
     for encode in (base64.b64encode, base64.urlsafe_b64encode):

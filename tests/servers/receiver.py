@@ -1,5 +1,6 @@
 """A real web server on loopback that takes, refuses, hangs, trickles and redirects."""
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -78,12 +79,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Give a receiver on a free port of loopback."""
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Give a receiver on a free port of loopback, behind *tls* if there is any."""
     receiver = Receiver()
     handler = type("Handler", (_Handler,), {"receiver": receiver})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         receiver.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
