@@ -7,6 +7,8 @@ from threading import Event
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
+from soc.app import heartbeat
+from soc.app.heartbeat import Heartbeat, Jobs
 from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -51,14 +53,20 @@ def work(suite: Suite, stop: Event) -> None:
         timezone="UTC",
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
-    clock.add_job(look, "interval", seconds=suite.settings.detect.every)
-    clock.add_job(respond, "interval", seconds=RUNS_EVERY)
-    clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
-    clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
-    clock.add_job(tell_held, "interval", seconds=TELL_HELD_EVERY)
-    clock.add_job(number, "interval", seconds=AUDIT_EVERY)
-    silence = Silence(suite)
-    clock.add_job(silence.look, "interval", seconds=SILENCE_EVERY)
+    jobs = Jobs()
+    beats = {
+        look: suite.settings.detect.every,
+        respond: RUNS_EVERY,
+        engine.end_due: RUNS_EVERY,
+        engine.remind: REMIND_EVERY,
+        tell_held: TELL_HELD_EVERY,
+        number: AUDIT_EVERY,
+        Silence(suite).look: SILENCE_EVERY,
+    }
+    for job, seconds in beats.items():
+        clock.add_job(jobs.watched(job.__qualname__, job), "interval", seconds=seconds)
+    if suite.settings.respond.heartbeat_url:
+        clock.add_job(Heartbeat(suite, jobs).beat, "interval", seconds=heartbeat.EVERY)
     clock.start()
     stop.wait()
     clock.shutdown(wait=True)
