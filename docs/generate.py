@@ -181,9 +181,10 @@ def settings() -> str:
     for name, field in sorted(Groups.model_fields.items()):
         group = getattr(groups, name)
         if not isinstance(group, BaseModel):
-            folder = get_args(field.annotation)[0]
-            lines += [f"## `{name}`", "", f"A list; each item: {words_of(folder)}", ""]
-            lines += _keys(folder, "", folder.model_fields)
+            kind = next(one for one in get_args(field.annotation) if hasattr(one, "model_fields"))
+            form = "A map of names; each" if isinstance(group, Mapping) else "A list; each item"
+            lines += [f"## `{name}`", "", f"{form}: {words_of(kind)}", ""]
+            lines += _keys(kind, "", kind.model_fields)
             continue
         lines += [f"## `{name}`", "", words_of(group), ""]
         lines += _keys(type(group), name, type(group).model_fields)

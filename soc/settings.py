@@ -21,12 +21,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from soc.contacts import Contacts
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
 from soc.inputs import Inputs, cluster_url
 from soc.model.listener import Listener, address_of, unsafe
 from soc.model.value import Entity, Severity, Value
+from soc.outward import Opened, SecretName, SecretSource
 
 PREFIX = "SOC_"
 STORES = ("sqlite:///", "postgresql://")
@@ -146,7 +148,10 @@ class Respond(Value):
 
     budget: subjects that one run holds back unasked. protected: subjects nobody holds back.
     ttl: per ``playbook/step``, instead of what the playbook says. lease: how long a worker owns a
-    run without a sign of life.
+    run without a sign of life. outward: addresses that are not public, each with its port, such as
+    ``10.0.0.5:8443``, that playbooks may reach by ``http.request``. outward_ca: file of the
+    authorities that it trusts instead of the public ones. heartbeat_url: what is fetched each
+    minute while all is well, so that somebody else notices when it is not; never shown.
     """
 
     mode: Mode = Mode.PLAN
@@ -155,6 +160,9 @@ class Respond(Value):
     ttl: Mapping[str, Duration] = {}
     lease: Duration = timedelta(seconds=30)
     approval_expires: Duration | None = None
+    outward: tuple[Opened, ...] = ()
+    outward_ca: Path | None = None
+    heartbeat_url: SecretStr | None = None
 
     @field_validator("protected")
     @classmethod
@@ -163,6 +171,13 @@ class Respond(Value):
             return tuple(str(Entity.parse(subject)) for subject in given)
         except ValueError as wrong:
             raise ValueError("write kind and value, such as wallet:0xab") from wrong
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _must_be_http(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("write a URL that begins with https://")
+        return url
 
 
 class Web(Value):
@@ -218,6 +233,8 @@ class Groups(Value):
     respond: Respond = Respond()
     web: Web = Web()
     inputs: Inputs = Inputs()
+    contacts: Contacts = Contacts()
+    secrets: Mapping[SecretName, SecretSource] = {}
 
 
 class Settings(BaseSettings):
@@ -234,6 +251,8 @@ class Settings(BaseSettings):
     respond: Respond
     web: Web
     inputs: Inputs
+    contacts: Contacts
+    secrets: Mapping[SecretName, SecretSource]
 
     @classmethod
     def settings_customise_sources(
@@ -246,6 +265,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take only what *read* hands over: it joined file and environment."""
         return (init_settings,)
+
+
+def environment() -> Mapping[str, str]:
+    """Return the variables of this process, of which secrets may be some."""
+    return os.environ
 
 
 def of(groups: Groups) -> Settings:

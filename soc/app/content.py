@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from soc.app.home import Home
+from soc.contacts import Contacts
 from soc.content import folders
 from soc.errors import ContentError, Problem
 from soc.ingest.sources.model import Source
 from soc.ingest.sources.model import read as read_source
+from soc.respond import addressees
 from soc.respond.check import check_read
 from soc.respond.playbook import Playbook
 from soc.respond.playbook import read as read_playbook
@@ -25,8 +27,11 @@ class Playbooks:
     replaced: tuple[tuple[Path, Path], ...]
 
 
-def playbooks(home: Home, actions: Mapping[str, Any]) -> Playbooks:
-    """Return every playbook; a broken one is reported and stops no other."""
+def playbooks(home: Home, actions: Mapping[str, Any], contacts: Contacts) -> Playbooks:
+    """Return every playbook; a broken one is reported and stops no other.
+
+    One that writes to somebody whom *contacts* do not know is broken.
+    """
     paths, replaced = folders.overlay([folders.packaged("playbooks"), home.content("playbooks")])
     found: dict[Path, Playbook] = {}
     problems: list[Problem] = []
@@ -36,6 +41,7 @@ def playbooks(home: Home, actions: Mapping[str, Any]) -> Playbooks:
         except ContentError as wrong:
             problems += wrong.problems
     unproven = list(check_read(found, actions))
+    unproven += [nobody for path in found for nobody in addressees.unknown(path, contacts)]
     broken = {problem.path for problem in unproven}
     usable = [playbook for path, playbook in found.items() if path not in broken]
     usable.sort(key=lambda playbook: playbook.name)

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable
 from threading import Event, Thread
 
+from soc.app.heartbeat import Jobs
 from soc.errors import StoreError
 from soc.respond.engine import Engine
 
 THREADS = 2
 """Runs that one worker carries at once; what waits is carried by none."""
-LOOK_EVERY = 0.05
+LOOK_EVERY, ENDS_EVERY = 0.05, 0.25
 AFTER_LOSS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -18,14 +19,14 @@ _log = logging.getLogger(__name__)
 class Responding:
     """Threads that carry due runs until they are stopped."""
 
-    def __init__(self, engine: Engine, stop: Event) -> None:
-        self._stop = stop
+    def __init__(self, engine: Engine, stop: Event, jobs: Jobs) -> None:
+        self._stop, self._jobs = stop, jobs
         self._threads = [
-            Thread(target=self._again, args=(engine.work, LOOK_EVERY), name=f"runs-{number}")
-            for number in range(THREADS)
+            Thread(target=self._again, args=(name, engine.work, LOOK_EVERY), name=name)
+            for name in (f"runs {number}" for number in range(THREADS))
         ]
-        ends = Thread(target=self._again, args=(lambda: engine.end_due() > 0, 0.25), name="ends")
-        self._threads.append(ends)
+        ends = ("ends of effects", lambda: engine.end_due() > 0, ENDS_EVERY)
+        self._threads.append(Thread(target=self._again, args=ends, name=ends[0]))
 
     def start(self) -> None:
         """Begin."""
@@ -37,12 +38,12 @@ class Responding:
         for thread in self._threads:
             thread.join()
 
-    def _again(self, look: Callable[[], bool], pause: float) -> None:
+    def _again(self, name: str, look: Callable[[], bool], pause: float) -> None:
         """Look again and again; a store that is lost is looked for later."""
+        watched = self._jobs.watched(name, lambda: look() or self._stop.wait(pause))
         while not self._stop.is_set():
             try:
-                if not look():
-                    self._stop.wait(pause)
+                watched()
             except StoreError as lost:
                 _log.warning("%s", lost)
                 self._stop.wait(AFTER_LOSS)

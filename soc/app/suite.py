@@ -13,7 +13,7 @@ from soc import plugins
 from soc.app import home
 from soc.clock import Clock, SystemClock
 from soc.errors import LogError
-from soc.settings import OpenSearch, Settings
+from soc.settings import OpenSearch, Settings, environment
 from soc.settings import read as read_settings
 
 POLICY = "qf"
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from soc.logs.reader import LogReader
     from soc.respond.action import Action
     from soc.respond.engine import Engine
+    from soc.respond.messages import Messenger
+    from soc.respond.outward import Outward
     from soc.respond.playbook import Playbook
+    from soc.respond.secrets import Secrets
     from soc.respond.turn import Means
     from soc.retain.classify import Classifier
     from soc.retain.policy import Policy
@@ -153,7 +156,7 @@ class Suite:
         """All playbooks."""
         from soc.app import content  # Jinja2
 
-        return content.playbooks(self.home, self.actions)
+        return content.playbooks(self.home, self.actions, self.settings.contacts)
 
     @cached_property
     def rules(self) -> Rules:
@@ -240,12 +243,13 @@ class Suite:
     def means(self) -> Means:
         """All that runs work with."""
         from soc.respond.hands import LiveHands  # SQLAlchemy and Jinja2
-        from soc.respond.notifier import Outbox
         from soc.respond.turn import Means
 
         return Means(
             actions=self.actions,
-            notifier=Outbox(self.home.outbox),
+            notifier=self.messenger,
+            http=self.outward,
+            secret=self.secrets.get,
             playbook=self.playbook,
             hands=LiveHands(),
         )
@@ -253,6 +257,32 @@ class Suite:
     def playbook(self, name: str) -> Playbook | None:
         """Return the playbook called *name*, if there is one that can be used."""
         return next((one for one in self.playbooks.usable if one.name == name), None)
+
+    @property
+    def outward(self) -> Outward:
+        """The one way of playbooks to the outside."""
+        from soc.respond.outward import Outward  # requests
+
+        policy = self.settings.respond
+        ca = policy.outward_ca and self.home.path / policy.outward_ca
+        return Outward(policy.outward, ca)
+
+    @cached_property
+    def messenger(self) -> Messenger:
+        """What reaches people; raises SettingsError for a channel that cannot be used."""
+        from soc.respond.channels import Channels  # SQLAlchemy
+        from soc.respond.messages import Messenger
+        from soc.respond.notifier import Outbox
+
+        contacts = self.settings.contacts
+        return Messenger(Outbox(self.home.outbox), contacts, Channels(contacts), self.database)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets that playbooks may use."""
+        from soc.respond.secrets import Secrets
+
+        return Secrets(self.settings.secrets, environment(), self.home.path)
 
     def follow(self) -> Callable[[Session, tuple[Change, ...], Any], None]:
         """Return what follows from changed incidents, in the transaction that changed them."""

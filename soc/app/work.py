@@ -7,7 +7,9 @@ from threading import Event
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
+from soc.app import heartbeat
 from soc.app.hands import Responding
+from soc.app.heartbeat import Heartbeat, Jobs
 from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -20,6 +22,7 @@ GIVE_WAY = 10
 """Niceness of a worker: under a flood, events are taken in first and looked at later."""
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
+TELL_HELD_EVERY = 10.0
 SILENCE_EVERY = 15.0
 
 
@@ -33,6 +36,9 @@ def work(suite: Suite, stop: Event) -> None:
         reloading.look()
         watch.tick()
 
+    def tell_held() -> None:
+        suite.messenger.tell_held(suite.clock.now())
+
     def number() -> None:
         with session(suite.database) as writing:
             audit.number(writing)
@@ -43,12 +49,19 @@ def work(suite: Suite, stop: Event) -> None:
         timezone="UTC",
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
-    clock.add_job(look, "interval", seconds=suite.settings.detect.every)
-    clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
-    clock.add_job(number, "interval", seconds=AUDIT_EVERY)
-    silence = Silence(suite)
-    clock.add_job(silence.look, "interval", seconds=SILENCE_EVERY)
-    responding = Responding(engine, stop)
+    jobs = Jobs()
+    beats = {
+        look: suite.settings.detect.every,
+        engine.remind: REMIND_EVERY,
+        tell_held: TELL_HELD_EVERY,
+        number: AUDIT_EVERY,
+        Silence(suite).look: SILENCE_EVERY,
+    }
+    for job, seconds in beats.items():
+        clock.add_job(jobs.watched(job.__qualname__, job), "interval", seconds=seconds)
+    if suite.settings.respond.heartbeat_url:
+        clock.add_job(Heartbeat(suite, jobs).beat, "interval", seconds=heartbeat.EVERY)
+    responding = Responding(engine, stop, jobs)
     responding.start()
     clock.start()
     stop.wait()

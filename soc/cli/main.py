@@ -10,6 +10,7 @@ from soc.cli import (
     events,
     governance,
     playbooks,
+    reaching,
     response,
     rules,
     running,
@@ -27,8 +28,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 MODULES = (
-    demo, running, events, sources, rules, playbooks, triage, response, access, governance, upkeep
-)  # fmt: skip
+    demo,
+    running,
+    events,
+    sources,
+    rules,
+    playbooks,
+    triage,
+    response,
+    reaching,
+    access,
+    governance,
+    upkeep,
+)
 for module in MODULES:
     module.add(app)
 

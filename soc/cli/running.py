@@ -100,12 +100,18 @@ def work(
     from soc.app.presence import at_work
     from soc.app.work import tell_of_death
     from soc.app.work import work as work_on
+    from soc.errors import SettingsError
     from soc.watch import lifeline
-    from soc.watch.supervisor import stop_on_signal
+    from soc.watch.supervisor import REFUSED, stop_on_signal
 
     if supervised:
         lifeline.hold()
-    suite = suite_at(home)
+    try:
+        suite = suite_at(home)
+        _ = suite.messenger  # a channel that cannot be used must stop the start, not a message
+    except SettingsError as refused:
+        warn(refused)
+        raise typer.Exit(REFUSED) from refused
     if after:
         tell_of_death(suite, after)
     for problem in (*suite.rules.ruleset.failed, *suite.playbooks.problems):
@@ -120,9 +126,9 @@ def check(home: HomeOption = HOME, as_json: Json = False) -> None:
 
     with checking():
         suite = suite_at(home)
-    from soc.app import sourcing  # defers all stages
+    from soc.app import reaching, sourcing  # defers all stages
 
-    broken = sourcing.problems(suite)
+    broken = [*sourcing.problems(suite), *reaching.problems(suite)]
     problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems, *broken]
     view = suite.reader.view()
     for problem in problems:

@@ -144,7 +144,7 @@ def _standing(turn: Turn, entry: Entry) -> Outcome | tuple[Failure, str] | None:
         return Failure(entry.output["kind"]), entry.error or ""
     if entry.state in ENDED:
         return Outcome.PASSED
-    if entry.state == "unknown" or entry.path in turn.busy:
+    if entry.state == "unknown" or turn.is_under_way(entry.path):
         return Outcome.OPEN
     if entry.wake_at and entry.wake_at > turn.now:
         return turn.sleep_until(entry.wake_at)

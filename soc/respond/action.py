@@ -51,6 +51,34 @@ class Hold:
     seconds: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody answered over HTTP. headers: by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http(Protocol):
+    """A way to ask the outside over HTTP."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        seconds: float = 10.0,
+        most: int = 1_000_000,
+    ) -> Answer:
+        """Return the answer, of at most so many bytes, after at most so many seconds.
+
+        Raises PermissionError for what must not be reached, and OSError for what does not work.
+        """
+
+
 class World(Protocol):
     """All that an action can reach. key: the same step of the same run always has the same."""
 
@@ -61,6 +89,10 @@ class World(Protocol):
     @property
     def until(self) -> datetime | None:
         """Return when the effect of this step ends."""
+
+    @property
+    def http(self) -> Http:
+        """Return the way to the outside."""
 
     def enforce(self, hold: Hold) -> None:
         """Put *hold* in force until the end of this step's effect."""

@@ -5,6 +5,7 @@ fence on the run's own row. A run whose worker died is claimed again when its le
 continues at the first entry of its journal that is not done. What waits is a row with a moment.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from soc.clock import Clock
 from soc.errors import Fenced
 from soc.model.value import rfc3339
 from soc.respond import approvals, flow, ledger, undoing
+from soc.respond.action import World
 from soc.respond.ending import finish
 from soc.respond.flights import Flights
 from soc.respond.hands import DryHands
@@ -24,10 +26,13 @@ from soc.respond.journal import Journal
 from soc.respond.playbook import Playbook
 from soc.respond.steps import Steps
 from soc.respond.turn import Means, Result, Turn
+from soc.respond.world import OutsideWorld
 from soc.settings import Respond
 from soc.store.leases import lease_end, lease_is_over
 from soc.store.session import Database, reading, session
 from soc.store.tables import Effect, PlaybookVersion, Run
+
+_log = logging.getLogger(__name__)
 
 CLAIMS = 5
 """Takeovers without progress before a run is handed to a person."""
@@ -76,7 +81,7 @@ class Engine:
 
     def carry(self, claim: Claim) -> None:
         """Carry a claimed run as far as it goes now; raises Fenced if somebody else has it."""
-        flights, journal = Flights(self._means.notifier, self._clock), None
+        flights, journal = Flights(self._world), None
         results: list[tuple[str, Result]] = []
         while True:
             with self._held(claim) as writing:
@@ -112,7 +117,10 @@ class Engine:
             again = ":escalated" if one.escalated else ""
             title = f"Approval {one.id} waits until {rfc3339(one.expires)}"
             now = self._clock.now()
-            self._means.notifier.send(f"approval:{one.id}{again}", to, title, one.ask, now)
+            try:
+                self._means.notifier.send(f"approval:{one.id}{again}", to, title, one.ask, now)
+            except OSError as failed:
+                _log.warning("approval %s cannot be told: %s", one.id, failed)
 
     def steps_of(self, looking: Session, run: Run) -> Steps | None:
         """Return what *run*, or the run that it undoes, was begun with, if it was with anything."""
@@ -128,7 +136,7 @@ class Engine:
                 raise Fenced(f"RUN-{run.id} without its playbook")
             actions = self._means.actions
             playbook = Playbook.model_validate_json(pinned.content_json, context=dict(actions))
-            self._known[digest] = Steps(playbook, actions, self._policy)
+            self._known[digest] = Steps(playbook, actions, self._policy, self._means.secret)
         return self._known[digest]
 
     def _due(self, asking: Session) -> ColumnElement[bool]:
@@ -188,6 +196,9 @@ class Engine:
             now=self._clock.now(),
             busy=busy,
         )
+
+    def _world(self, key: str) -> World:
+        return OutsideWorld(key, self._means.notifier, self._clock.now(), self._means.http)
 
     @contextmanager
     def _held(self, claim: Claim) -> Iterator[Session]:

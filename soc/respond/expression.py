@@ -15,7 +15,8 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from soc.errors import ExpressionError
+from soc.errors import ExpressionError, NotFound
+from soc.respond.secrets import Secret, SecretText
 
 MARK = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 LONGEST = 2_000
@@ -95,7 +96,14 @@ def render(value: object, context: Mapping[str, Any]) -> Any:  # noqa: ANN401 - 
     whole = MARK.fullmatch(value.strip())
     if whole and value.count("${{") == 1:
         return _evaluate(whole[1], context)
-    return MARK.sub(lambda found: str(_evaluate(found[1], context)), value)
+    # Texts and sources take turns: what is rendered is never looked at again.
+    parts = [
+        _evaluate(part, context) if place % 2 else part
+        for place, part in enumerate(MARK.split(value))
+    ]
+    if any(isinstance(part, Secret) for part in parts):
+        return SecretText([p if isinstance(p, Secret) else str(p) for p in parts])
+    return "".join(map(str, parts))
 
 
 def truth(value: str, context: Mapping[str, Any]) -> bool:
@@ -150,6 +158,8 @@ def _sources(value: object) -> Iterator[str]:
 
 
 def _evaluate(source: str, context: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    if secret := SECRET.fullmatch(source):
+        return _secret(secret[1], context)
     try:
         result = _compile(source)(**context)
         if isinstance(result, Undefined):
@@ -157,6 +167,15 @@ def _evaluate(source: str, context: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
         return _plain(result, 0)
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as wrong:
         raise ExpressionError(f"{source.strip()}: {wrong}") from wrong
+
+
+def _secret(name: str, context: Mapping[str, Any]) -> Secret:
+    """Return a secret, unread; raises ExpressionError where there are none."""
+    try:
+        found: Secret = context["secrets"](name)
+    except (KeyError, NotFound) as missing:
+        raise ExpressionError(f"secrets.{name}: {missing}") from missing
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -4,18 +4,17 @@ A thread cannot be stopped: one that is late is abandoned, and what it brings ba
 looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Thread
 
-from soc.clock import Clock, monotonic
+from soc.clock import monotonic
 from soc.respond.acting import classify
-from soc.respond.notifier import Notifier
+from soc.respond.action import World
 from soc.respond.step import Failure
 from soc.respond.turn import Outside, Result
-from soc.respond.world import OutsideWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class _Flight:
 class Flights:
     """What one run has under way."""
 
-    def __init__(self, notifier: Notifier, clock: Clock) -> None:
-        self._notifier, self._clock = notifier, clock
+    def __init__(self, world: Callable[[str], World]) -> None:
+        self._world = world
         self._under_way: dict[str, _Flight] = {}
 
     def __bool__(self) -> bool:
@@ -64,15 +63,14 @@ class Flights:
         return over
 
     def _fly(self, outside: Outside, future: Future[Result]) -> None:
-        world = OutsideWorld(outside.key, self._notifier, self._clock.now())
         try:
-            future.set_result(Result(output=_done(outside, world)))
+            future.set_result(Result(output=_done(outside, self._world(outside.key))))
         except Exception as failed:  # noqa: BLE001 - one of the five edges: a step that fails is recorded
             told = f"{type(failed).__name__}: {failed}"
             future.set_result(Result(failure=classify(failed), error=told))
 
 
-def _done(outside: Outside, world: OutsideWorld) -> object:
+def _done(outside: Outside, world: World) -> object:
     if outside.undo:
         outside.action.undo(world)
         return {}

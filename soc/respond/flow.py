@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
-from soc.errors import ExpressionError, Illegal
+from soc.errors import ExpressionError, Illegal, NotFound
 from soc.respond import acting, asking, children
 from soc.respond.ending import finish, undo_steps
 from soc.respond.expression import render, truth
@@ -77,7 +77,7 @@ def _step(turn: Turn, step: Step) -> Outcome:
             turn.end(skipped, "skipped", {"skipped": True})
             return Outcome.PASSED
         return _carried(turn, step, entry)
-    except (ExpressionError, ValidationError, Illegal) as wrong:
+    except (ExpressionError, ValidationError, Illegal, NotFound) as wrong:
         begun = turn.journal.get(step.id) or turn.journal.begin(step.id, step.use, {}, turn.now)
         if turn.is_dry and isinstance(wrong, ExpressionError):
             turn.end(begun, "skipped", {"skipped": True, "unknown": str(wrong)})

@@ -1,9 +1,10 @@
 """What the steps of a playbook mean in a context: items, actions, what would be put in force."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from secrets import token_hex
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from soc.respond.action import Action, Hold, Risk
 from soc.respond.expression import render, truth
 from soc.respond.guard import HARMLESS, is_protected
 from soc.respond.playbook import Playbook
+from soc.respond.secrets import Opaque, Secret, unread
 from soc.respond.step import Step, walk
 from soc.settings import Respond
 
@@ -29,6 +31,7 @@ class Steps:
     playbook: Playbook
     actions: Mapping[str, type[Action]]
     policy: Respond
+    secret: Callable[[str], Secret] = unread
 
     @cached_property
     def by_id(self) -> dict[str, Step]:
@@ -63,7 +66,12 @@ class Steps:
 
         Raises ExpressionError, or ValidationError for parameters that the action refuses.
         """
-        return made(self.kind(step), render(dict(step.parameters), context))
+        return self.made(step.use or "", step.parameters, context)
+
+    def made(self, use: str, parameters: Mapping[str, Any], context: Context) -> Action:
+        """Return the action *use* with its parameters; raises as *action* does."""
+        given = render(dict(parameters), {**context, "secrets": self.secret})
+        return made(self.actions[use], given)
 
     def planned(self, step: Step, context: Context) -> dict[int, Hold]:
         """Return what *step* would do beyond looking and telling, by the place of its item.
@@ -120,8 +128,20 @@ class Steps:
 
 
 def made(kind: type[Action], given: object) -> Action:
-    """Return the action *kind* with parameters *given*; raises ValidationError."""
-    return kind.model_validate_json(orjson.dumps(given))
+    """Return the action *kind* with parameters *given*; raises ValidationError.
+
+    Secrets pass the door of JSON under marks that nobody can guess, and are found by them again.
+    """
+    hidden: dict[str, Opaque] = {}
+
+    def hide(value: object) -> str:
+        if not isinstance(value, Opaque):
+            raise TypeError(f"no JSON: {type(value).__name__}")
+        mark = token_hex(16)
+        hidden[mark] = value
+        return mark
+
+    return kind.model_validate_json(orjson.dumps(given, default=hide), context=hidden)
 
 
 def _following(steps: Sequence[Step], asking: Step) -> Iterator[Step]:

@@ -9,10 +9,11 @@ from typing import Protocol
 from sqlmodel import Session
 
 from soc.errors import NotFound
-from soc.respond.action import Action
+from soc.respond.action import Action, Http
 from soc.respond.journal import Entry, Journal
 from soc.respond.notifier import Notifier
 from soc.respond.playbook import Playbook
+from soc.respond.secrets import Secret, unread
 from soc.respond.step import Failure, Step
 from soc.respond.steps import Steps
 from soc.store.tables import Run
@@ -76,12 +77,14 @@ class Hands(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """All that runs work with. playbook: finds a playbook by its name."""
+    """All that runs work with. playbook, secret: find what has a name."""
 
     actions: Mapping[str, type[Action]]
     notifier: Notifier
     playbook: Callable[[str], Playbook | None]
     hands: Hands
+    http: Http | None = None
+    secret: Callable[[str], Secret] = unread
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +127,10 @@ class Turn:
         """Say that something is due at *moment*, and not before."""
         self.wakes.append(moment)
         return Outcome.OPEN
+
+    def is_under_way(self, path: str) -> bool:
+        """Return whether the action at *path* is performed outside now, or about to be."""
+        return path in self.busy or any(one.path == path for one in self.outside)
 
     def has_room(self) -> bool:
         """Return whether one more action may be under way outside."""

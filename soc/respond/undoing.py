@@ -9,9 +9,7 @@ from soc.errors import ExpressionError, NotFound
 from soc.respond import ledger
 from soc.respond.action import Action, Repeat
 from soc.respond.ending import finish
-from soc.respond.expression import render
 from soc.respond.journal import SETTLED, Entry, Journal
-from soc.respond.steps import made
 from soc.respond.turn import Outside, Result, Turn
 from soc.store.tables import Effect, Run
 
@@ -59,7 +57,7 @@ def _take_back(turn: Turn, entry: Entry, effect: Effect) -> bool:
         why = f"{entry.path} cannot be taken back: {entry.error}"
         finish(turn.session, turn.run, "needs_human", why, turn.now)
         return False
-    if entry.path in turn.busy:
+    if turn.is_under_way(entry.path):
         return False
     if entry.wake_at and entry.wake_at > turn.now:
         turn.run.state, turn.run.wake_at = "waiting", entry.wake_at
@@ -103,8 +101,7 @@ def _way_back(turn: Turn, effect: Effect) -> tuple[Action, bool]:
     context = journal.context(item=begun.given.get("item"))
     if step.undo is None:
         return turn.steps.action(step, context), True
-    given = render(dict(step.undo.parameters), context)
-    return made(turn.means.actions[step.undo.use], given), False
+    return turn.steps.made(step.undo.use, step.undo.parameters, context), False
 
 
 def _lifted(turn: Turn, entry: Entry) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from soc.errors import Illegal
 from soc.incidents import lifecycle
 from soc.respond import ledger
-from soc.respond.action import Hold
+from soc.respond.action import Hold, Http
 from soc.respond.notifier import Notifier
 from soc.store.tables import Run
 
@@ -37,6 +37,11 @@ class LocalWorld:
         """Return when the effect ends."""
         return self._until
 
+    @property
+    def http(self) -> Http:
+        """Refuse: what was asked cannot be taken back with a transaction."""
+        raise Illegal(f"{self._action} is local and must not ask the outside")
+
     def enforce(self, hold: Hold) -> None:
         """Put *hold* in force."""
         effect = ledger.effect_of(self.key, self._run, self._path, self._action, hold, self._now)
@@ -62,8 +67,10 @@ class LocalWorld:
 class OutsideWorld:
     """For actions that reach beyond the store, outside any transaction."""
 
-    def __init__(self, key: str, notifier: Notifier, now: datetime) -> None:
-        self._key, self._notifier, self._now = key, notifier, now
+    def __init__(
+        self, key: str, notifier: Notifier, now: datetime, http: Http | None = None
+    ) -> None:
+        self._key, self._notifier, self._now, self._http = key, notifier, now, http
 
     @property
     def key(self) -> str:
@@ -74,6 +81,13 @@ class OutsideWorld:
     def until(self) -> datetime | None:
         """Return None: nothing is in force."""
         return None
+
+    @property
+    def http(self) -> Http:
+        """Return the way to the outside; raises Illegal where there is none."""
+        if self._http is None:
+            raise Illegal("nothing outside can be asked from here")
+        return self._http
 
     def enforce(self, hold: Hold) -> None:
         """Refuse: what is in force commits with its step."""

@@ -413,6 +413,20 @@ class SourceState(SQLModel, table=True):
     refused: int = _number(default=0)
 
 
+class Delivery(SQLModel, table=True):
+    """What became of a message on its way to one channel. at: of the last change of state."""
+
+    key: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    state: str = Field(index=True)
+    urgent: bool = False
+    is_digest: bool = False
+    title: str = _text()
+    at: datetime = _moment(index=True)
+    attempts: int = _number(default=0)
+    error: str = _text(default="")
+
+
 class Round(SQLModel, table=True):
     """A funding round, as platform events tell it. pool: integer text."""
 

@@ -52,7 +52,8 @@ def build(front: Front) -> Application:
 
     @app.get("/readyz", include_in_schema=False)
     def readyz() -> dict[str, object]:
-        return {"status": "ok", "last_seq": front.log.reader.view().upto}
+        takes = front.log.free >= front.suite.settings.logs.refuse_below and not front.log.problem
+        return {"status": "ok", "last_seq": front.log.reader.view().upto, "takes_events": takes}
 
     return app
 

@@ -1,12 +1,13 @@
 """What every action keeps to, whoever offers it."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from pydantic import ValidationError
 
 from soc import plugins
-from soc.respond.action import Action, Hold, Repeat, Risk
+from soc.respond.action import Action, Answer, Hold, Repeat, Risk
 
 ACTIONS: dict[str, type[Action]] = plugins.load("soc.actions")
 
@@ -21,6 +22,23 @@ class World:
 
     def __init__(self) -> None:
         self.did: list[object] = []
+
+    @property
+    def http(self) -> "World":
+        return self
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        seconds: float = 10.0,
+        most: int = 1_000_000,
+    ) -> Answer:
+        self.did.append((method, url, dict(headers), body))
+        return Answer(200, {}, b'{"id": 1, "state": "open"}')
 
     def enforce(self, hold: Hold) -> None:
         self.did.append(hold)
@@ -68,3 +86,25 @@ def test_what_contains_can_be_undone_and_plans_what_it_does(name: str) -> None:
     else:
         assert plan is None
     assert json.dumps(action.run(world)) is not None
+
+
+def test_what_may_be_repeated_does_the_same_each_time(name: str) -> None:
+    action, first, second = example(name), World(), World()
+
+    action.run(first)
+    action.run(second)
+
+    assert first.did == second.did
+
+
+def test_it_is_written_to_the_journal_and_read_back(name: str) -> None:
+    action = example(name)
+
+    assert ACTIONS[name].model_validate_json(action.model_dump_json()) == action
+
+
+def test_it_shows_what_a_wrong_parameter_must_be(name: str) -> None:
+    for field, about in ACTIONS[name].model_fields.items():
+        with pytest.raises(ValidationError) as caught:
+            ACTIONS[name].model_validate({**json.loads(ACTIONS[name].example), field: object()})
+        assert field in str(caught.value), about

@@ -31,6 +31,30 @@ class Notify(Action):
         return {"to": list(self.to)}
 
 
+class Page(Action):
+    """Wake up who is on call."""
+
+    name = "notify.page"
+    risk = Risk.NOTIFY
+    repeat = Repeat.KEY
+    example = '{"to": ["role:admin"], "title": "The treasury is being drained"}'
+
+    to: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^role:[a-z0-9][a-z0-9_-]{0,127}$")], ...],
+        Field(
+            min_length=1, description="role:…; who of it is on call, or all where it has no rota"
+        ),
+    ]
+    title: Annotated[str, _cut(200), Field(min_length=1, description="one sentence")]
+    text: Annotated[str, _cut(4_000), Field(description="what to know before acting")] = ""
+
+    def run(self, world: World) -> Mapping[str, object]:
+        """Hand the message over as urgent: no storm of others holds it up."""
+        to = tuple(f"oncall:{target.removeprefix('role:')}" for target in self.to)
+        world.notify(to, self.title, self.text)
+        return {"to": list(self.to)}
+
+
 class Note(Action):
     """Write a note on the incident."""
 
