@@ -1,12 +1,15 @@
 """Commands about runs, approvals and effects."""
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, group, row_of, show, suite_at, table, who
 
 Reason = Annotated[str, typer.Option(help="Why; it is in the audit log.")]
+Path_ = Annotated[str, typer.Argument(metavar="STEP", help="A step, or an item such as limit[3].")]
 Digest = Annotated[str | None, typer.Option(help="Of what was shown; by default the present one.")]
 
 
@@ -15,6 +18,10 @@ def add(app: typer.Typer) -> None:
     runs = group("Executions of playbooks.")
     runs.command("list")(runs_list)
     runs.command("show")(runs_show)
+    runs.command("cancel")(runs_cancel)
+    runs.command("retry-step")(runs_retry_step)
+    runs.command("skip-step")(runs_skip_step)
+    runs.command("resolve")(runs_resolve)
     app.add_typer(runs, name="runs")
     approvals = group("Questions to people.")
     approvals.command("list")(approvals_list)
@@ -51,6 +58,55 @@ def runs_show(run: int, home: HomeOption = HOME, as_json: Json = False) -> None:
         found = views.run_whole(looking, row_of(looking, Run, "run", run))
     steps = table(found["steps"], "path", "use", "state", "attempt", "error")
     show(found, as_json, [f"RUN-{run} {found['playbook']}: {found['state']}", *steps])
+
+
+def runs_cancel(
+    run: int,
+    reason: Reason,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what it put in force.")] = False,
+    home: HomeOption = HOME,
+) -> None:
+    """End a run that is not over, and the runs that it started; a person does this."""
+    from soc.app.mending import cancel_all
+
+    suite = suite_at(home)
+    for number in cancel_all(suite, run, who(suite, person=True), reason, undo=undo):
+        typer.echo(f"RUN-{number} is cancelled")
+
+
+def runs_retry_step(run: int, path: Path_, reason: Reason, home: HomeOption = HOME) -> None:
+    """Do a step, or an item such as limit[3], again and go on from there."""
+    from soc.respond.mending import retry_step
+
+    _mend(home, run, lambda writing, actor, now: retry_step(writing, run, path, actor, reason, now))
+
+
+def runs_skip_step(run: int, path: Path_, reason: Reason, home: HomeOption = HOME) -> None:
+    """Leave a step that failed undone, and go on after it."""
+    from soc.respond.mending import skip_step
+
+    _mend(home, run, lambda writing, actor, now: skip_step(writing, run, path, actor, reason, now))
+
+
+def runs_resolve(
+    run: int,
+    path: Path_,
+    reason: Reason,
+    happened: Annotated[
+        bool, typer.Option("--happened/--did-not", help="Whether it happened.", show_default=False)
+    ],
+    home: HomeOption = HOME,
+) -> None:
+    """Say whether a step happened of which nobody knows: it is done again only if it did not."""
+    from soc.respond.mending import resolve
+
+    _mend(
+        home,
+        run,
+        lambda writing, actor, now: resolve(
+            writing, run, path, actor, reason, now, happened=happened
+        ),
+    )
 
 
 def approvals_list(
@@ -113,9 +169,17 @@ def effects_lift(effect: str, reason: Reason, home: HomeOption = HOME) -> None:
     typer.echo(f"{effect} will be lifted by the next worker")
 
 
-def _decide(number: int, home: object, digest: str | None, reason: str, *, approve: bool) -> None:
-    from pathlib import Path
+def _mend(home: Path, run: int, change: Callable[[Any, Any, Any], None]) -> None:
+    from soc.store.session import session
 
+    suite = suite_at(home)
+    actor = who(suite, person=True)
+    with session(suite.database) as writing:
+        change(writing, actor, suite.clock.now())
+    typer.echo(f"RUN-{run} goes on")
+
+
+def _decide(number: int, home: object, digest: str | None, reason: str, *, approve: bool) -> None:
     from soc.respond import approvals
     from soc.store.session import session
     from soc.store.tables import Approval

@@ -107,6 +107,25 @@ def resolve(
     _mend(session, number, path, who, reason, now, verb="run.resolve", change=settle)
 
 
+def settle(
+    session: Session,
+    number: int,
+    path: str,
+    who: Principal,
+    reason: str,
+    now: datetime,
+    *,
+    verb: str,
+) -> None:
+    """Do what *verb* says to a step: retry, skip, happened or did_not_happen."""
+    if verb == "retry":
+        retry_step(session, number, path, who, reason, now)
+    elif verb == "skip":
+        skip_step(session, number, path, who, reason, now)
+    else:
+        resolve(session, number, path, who, reason, now, happened=verb == "happened")
+
+
 def _mend(
     session: Session,
     number: int,

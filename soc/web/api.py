@@ -1,10 +1,9 @@
 """``/api/v1``: the JSON twins of the console's pages, for scripts and people with tokens."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi import Path as PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlmodel import col, func, select
 from starlette.concurrency import run_in_threadpool
 
@@ -16,22 +15,14 @@ from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import views
+from soc.web import running, views
+from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
 
 LAST_SEQ = 2**63 - 1
-Limit = Annotated[int, Query(ge=1, le=1000)]
 After = Annotated[int, Query(ge=0, le=LAST_SEQ)]
-Number = Annotated[int, PathParameter(ge=1, le=2**53)]
-Plain = dict[str, Any]
 NOTHING = Appended(None, None, (), 0)
-
-
-class Body(BaseModel):
-    """What every request body keeps to."""
-
-    model_config = ConfigDict(extra="forbid", str_max_length=4_000)
 
 
 class Decision(Body):
@@ -47,12 +38,6 @@ class Closing(Body):
 
     verdict: str
     note: str
-
-
-class Reason(Body):
-    """Why."""
-
-    reason: Annotated[str, Field(min_length=1)]
 
 
 class NoteText(Body):
@@ -87,24 +72,10 @@ def router(front: Front) -> APIRouter:
     _lists(routes, front)
     _incidents(routes, front)
     _response(routes, front)
+    running.add(routes, front)
     _events(routes, front)
     _intake(routes, front)
     return routes
-
-
-def needs(front: Front, permission: Permission, *, person: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own dependency
-    """Return a dependency that gives who asks, if that one holds *permission*.
-
-    person: and is one, neither a machine nor the owner of the home.
-    """
-
-    def check(request: Request) -> Principal:
-        who = front.require(request, permission)
-        if person:
-            who.require_person()
-        return who
-
-    return Depends(check)
 
 
 def _lists(routes: APIRouter, front: Front) -> None:
@@ -210,15 +181,6 @@ def _response(routes: APIRouter, front: Front) -> None:
     approves = needs(front, Permission.APPROVE, person=True)
     lifts = needs(front, Permission.RESPOND, person=True)
     clock = front.suite.clock
-
-    @routes.get("/runs/{number}", tags=["runs"], dependencies=[reads])
-    def run(number: Number) -> Plain:
-        """Return one run with its journal."""
-        with front.reading() as looking:
-            row = looking.get(Run, number)
-            if row is None:
-                raise NotFound("run", str(number))
-            return views.run_whole(looking, row)
 
     @routes.get("/approvals/{number}", tags=["approvals"], dependencies=[reads])
     def approval(number: Number) -> Plain:

@@ -9,7 +9,7 @@ from soc.access.permissions import Permission
 from soc.logs.filter import parse
 from soc.logs.port import Search
 from soc.model.value import rfc3339
-from soc.web.api import needs
+from soc.web.asked import needs
 from soc.web.front import Front
 
 MOST = 10_000

@@ -114,6 +114,8 @@ def run(row: Run) -> Plain:
         "id": row.id,
         "playbook": row.playbook,
         "kind": row.kind,
+        "mode": row.mode,
+        "parent": row.parent,
         "digest": row.digest,
         "incident": f"INC-{row.incident}" if row.incident else None,
         "effect": row.effect,
@@ -129,7 +131,13 @@ def run(row: Run) -> Plain:
 def run_whole(session: Session, row: Run) -> Plain:
     """Return a run with its journal."""
     steps = session.exec(select(Step).where(col(Step.run) == row.id).order_by(col(Step.order)))
-    return {**run(row), "inputs": orjson.loads(row.inputs_json), "steps": [step(s) for s in steps]}
+    return {
+        **run(row),
+        "offered": orjson.loads(row.inputs_json),
+        "inputs": orjson.loads(row.parameters_json),
+        "outputs": orjson.loads(row.outputs_json or "null"),
+        "steps": [step(s) for s in steps],
+    }
 
 
 def step(row: Step) -> Plain:
@@ -157,6 +165,9 @@ def approval(session: Session, row: Approval) -> Plain:
         "ask": row.ask,
         "approvers": orjson.loads(row.approvers_json),
         "need": row.need,
+        "four_eyes": row.four_eyes,
+        "on_timeout": row.on_timeout,
+        "escalated_at": rfc3339(row.escalated) if row.escalated else None,
         "state": row.state,
         "digest": row.digest,
         "plan": orjson.loads(row.plan_json),

@@ -1,16 +1,19 @@
 """Runs, with their journals."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from sqlmodel import col, select
 from starlette.responses import Response
 
-from soc.access.permissions import Principal
+from soc.access.permissions import Permission, Principal
+from soc.app.mending import cancel_all
 from soc.errors import NotFound
+from soc.respond import mending
 from soc.store.tables import Approval, Effect, Run
 from soc.web import views
-from soc.web.console.shell import Console, PageNumber, number_of, paged
+from soc.web.console.problems import Problem
+from soc.web.console.shell import Console, Line, PageNumber, Text, go, number_of, paged
 
 Plain = dict[str, Any]
 
@@ -69,7 +72,59 @@ def add(routes: APIRouter, console: Console) -> None:
             effects=held,
             asked=questions,
             twin=f"/api/v1/runs/{number}",
+            may_mend=Permission.RESPOND in who.permissions and who.person is not None,
+            over=found["state"] in mending.OVER,
+            mendable=found["state"] in mending.MENDABLE,
         )
+
+    _forms(routes, console)
+
+
+def _forms(routes: APIRouter, console: Console) -> None:
+    front, reads = console.front, console.reader()
+    suite = front.suite
+
+    @routes.post("/runs/{name}/cancel")
+    def cancel(
+        request: Request, name: str, who: Principal = reads, reason: Text = "", undo: Line = ""
+    ) -> Response:
+        """End a run, and the runs that it started."""
+        number, refused = _asked(console, request, name, who, reason)
+        if refused:
+            return refused
+        cancel_all(suite, number, who, reason.strip(), undo=bool(undo))
+        return go(f"/runs/{number}")
+
+    @routes.post("/runs/{name}/mend")
+    def mend(
+        request: Request,
+        name: str,
+        verb: Annotated[Literal["retry", "skip", "happened", "did_not_happen"], Form()],
+        step: Line,
+        who: Principal = reads,
+        reason: Text = "",
+    ) -> Response:
+        """Settle a step that failed, or of which nobody knows whether it happened."""
+        number, refused = _asked(console, request, name, who, reason)
+        if refused:
+            return refused
+        with front.writing() as writing:
+            mending.settle(writing, number, step, who, reason.strip(), suite.clock.now(), verb=verb)
+        return go(f"/runs/{number}")
+
+
+def _asked(
+    console: Console, request: Request, name: str, who: Principal, reason: str
+) -> tuple[int, Response | None]:
+    """Return the run that a form is about, and the page that refuses one without a reason."""
+    number = number_of("run", name)
+    who.require(Permission.RESPOND)
+    who.require_person()
+    if reason.strip():
+        return number, None
+    ways = [("Back, to write a reason", f"/runs/{number}")]
+    problem = Problem(422, f"RUN-{number} was not changed", ("Reason: write why.",), [], ways)
+    return number, console.page(request, "error.html", who=who, status=422, problem=problem)
 
 
 def _nested(steps: list[Plain]) -> list[Plain]:

@@ -1,0 +1,41 @@
+"""What routes of the API ask for, and of whom."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from fastapi import Path as PathParameter
+from pydantic import BaseModel, ConfigDict, Field
+
+from soc.access.permissions import Permission, Principal
+from soc.web.front import Front
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Number = Annotated[int, PathParameter(ge=1, le=2**53)]
+Plain = dict[str, Any]
+
+
+class Body(BaseModel):
+    """What every request body keeps to."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=4_000)
+
+
+class Reason(Body):
+    """Why."""
+
+    reason: Annotated[str, Field(min_length=1)]
+
+
+def needs(front: Front, permission: Permission, *, person: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own dependency
+    """Return a dependency that gives who asks, if that one holds *permission*.
+
+    person: and is one, neither a machine nor the owner of the home.
+    """
+
+    def check(request: Request) -> Principal:
+        who = front.require(request, permission)
+        if person:
+            who.require_person()
+        return who
+
+    return Depends(check)
