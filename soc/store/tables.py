@@ -246,7 +246,12 @@ class ApprovalVote(SQLModel, table=True):
 
 
 class Effect(SQLModel, table=True):
-    """Something in force, or proposed. version: of the ledger when it last changed."""
+    """Something in force, or proposed. version: of the ledger when it last changed.
+
+    path: the step that made it. details_json: what its kind needs beyond rate and burst.
+    approvers_json: who agreed to it. active, until: its start and its end. receipt: what the ledger
+    and the edges answered. verified: when every live edge had reported to obey it.
+    """
 
     id: str = Field(primary_key=True)
     run: int | None = _number(default=None, foreign_key="run.id", index=True)
@@ -257,6 +262,8 @@ class Effect(SQLModel, table=True):
     kind: str
     rate: int = _number(default=0)
     burst: int = _number(default=0)
+    details_json: str = _text(default="")
+    approvers_json: str = _text(default="[]")
     state: str = Field(index=True)
     reason: str = _text(default="")
     created: datetime = _moment()
@@ -264,6 +271,9 @@ class Effect(SQLModel, table=True):
     until: datetime | None = _moment(default=None)
     lifted: datetime | None = _moment(default=None)
     lifted_by: str | None = None
+    lift_reason: str = _text(default="")
+    receipt: str = _text(default="")
+    verified: datetime | None = _moment(default=None)
     version: int = _number(default=0, index=True)
 
 
@@ -277,14 +287,55 @@ class LedgerVersion(SQLModel, table=True):
 
 
 class Edge(SQLModel, table=True):
-    """What an edge last said about itself."""
+    """What an edge last said about itself.
+
+    drift: by how many rules it obeyed more or fewer than it should have, when it said so.
+    """
 
     name: str = Field(primary_key=True)
     version: int = _number()
     skew_ms: int = _number()
     applied: int = _number()
     failed: int = _number()
+    drift: int = _number(default=0)
     reported: datetime = _moment()
+
+
+class EdgeWebhook(SQLModel, table=True):
+    """How far a platform that enforces by itself was told. claimed_until: one worker at a time."""
+
+    __tablename__ = "edge_webhook"
+
+    name: str = Field(primary_key=True)
+    version: int = _number(default=0)
+    attempts: int = _number(default=0)
+    next_at: datetime = _moment()
+    claimed_until: datetime | None = _moment(default=None)
+    failure: str = _text(default="")
+
+
+class ResponseStop(SQLModel, table=True):
+    """The switch that stops all response; one row, kept when response starts again."""
+
+    __tablename__ = "response_stop"
+
+    id: int = _number(default=1, primary_key=True)
+    stopped: bool
+    reason: str = _text()
+    by: str
+    at: datetime = _moment()
+
+
+class EntityLabel(SQLModel, table=True):
+    """A label that an answer put on somebody; incidents that name them show it."""
+
+    __tablename__ = "entity_label"
+
+    entity: str = Field(primary_key=True)
+    label: str = Field(primary_key=True)
+    by: str
+    incident: int | None = _number(default=None, foreign_key="incident.id")
+    at: datetime = _moment()
 
 
 class RuleState(SQLModel, table=True):
