@@ -18,6 +18,7 @@ from soc.respond.expression import truth
 from soc.respond.guard import NeedsApproval, decide, is_protected
 from soc.respond.journal import Journal
 from soc.respond.playbook import Ask, OnFailure, Step
+from soc.respond.reach import facts
 from soc.respond.steps import Steps
 from soc.respond.world import LocalWorld, key_of
 from soc.store.tables import Effect, Run
@@ -112,7 +113,8 @@ class Interpreter:
         row = journal.begin(step.id, step.use, {"items": items}, now)
         agreed = approvals.agreed(session, journal.run.id or 0)
         held = _held(session, journal.run)
-        decision = decide(self.steps.kind(step).risk, holds, policy, agreed, held)
+        known = facts(session, journal.run, step.use or "", holds, now)
+        decision = decide(self.steps.kind(step).risk, holds, policy, agreed, held, known)
         if holds and isinstance(decision, NeedsApproval):
             propose(session, journal, step, planned, now)
             words = f"{step.title or step.use} on {len(holds)} subjects? {decision.why}"
