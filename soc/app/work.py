@@ -7,6 +7,8 @@ from threading import Event
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
+from soc.app.edges import Edges
+from soc.app.enforcing import Enforcing
 from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -21,6 +23,7 @@ RUNS_EVERY = 0.25
 AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
 SILENCE_EVERY = 15.0
+EDGES_EVERY = 5.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -54,6 +57,8 @@ def work(suite: Suite, stop: Event) -> None:
     clock.add_job(number, "interval", seconds=AUDIT_EVERY)
     silence = Silence(suite)
     clock.add_job(silence.look, "interval", seconds=SILENCE_EVERY)
+    clock.add_job(Edges(suite).look, "interval", seconds=EDGES_EVERY)
+    clock.add_job(Enforcing(suite).look, "interval", seconds=RUNS_EVERY)
     clock.start()
     stop.wait()
     clock.shutdown(wait=True)

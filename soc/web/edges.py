@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from soc.access.permissions import Permission
 from soc.clock import monotonic
 from soc.edge import Refusal, Rule, Snapshot, key_of
-from soc.respond import ledger
+from soc.errors import StoreError
+from soc.respond import ledger, reconcile
 from soc.store.tables import Edge
 from soc.web.front import Front
 
@@ -94,7 +95,7 @@ def router(front: Front) -> APIRouter:
                 reported=front.suite.clock.now(),
                 **said.model_dump(exclude={"edge"}),
             )
-            ledger.report(writing, row)
+            reconcile.heard(writing, row, front.suite.settings.edges)
         return Response(status_code=204)
 
     @routes.get("/authz")
@@ -114,6 +115,26 @@ def router(front: Front) -> APIRouter:
         return _refuse(refused, deny) if refused else JSONResponse({"allowed": True})
 
     return routes
+
+
+def health(front: Front) -> dict[str, Any]:
+    """Return how many edges obey the ledger, and how long the oldest of them was not heard of.
+
+    Anybody may ask this: it names nobody.
+    """
+    try:
+        with front.reading() as looking:
+            now = front.suite.clock.now()
+            found = reconcile.standing(looking, front.suite.settings.edges, now, with_effects=False)
+    except StoreError:
+        return {"status": "unknown"}
+    ages = [edge.age.total_seconds() for edge in found.edges]
+    return {
+        "status": "drift" if found.troubles else "ok",
+        "live": sum(edge.is_live for edge in found.edges),
+        "silent": sum(not edge.is_live for edge in found.edges),
+        "oldest_s": round(max(ages), 1) if ages else None,
+    }
 
 
 def is_subject(text: str) -> bool:
