@@ -39,7 +39,7 @@ id: 0d8f6a3e-6f0c-4a5b-9d0f-2f8a6f1d9e01
 name: bench-attack
 status: experimental
 description: Every event of the benchmark is an incident of its own.
-logsource: {category: application}
+logsource: {product: bench, service: edge}
 detection:
   attack: {event.action: bench-attack}
   condition: attack
@@ -214,7 +214,7 @@ def attack(url: str, token: str, wallet: str) -> None:
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     event = {
         "@timestamp": now,
-        "event": {"action": "bench-attack", "dataset": "bench", "id": wallet},
+        "event": {"action": "bench-attack", "dataset": "bench.edge", "id": wallet},
         "wallet": {"address": wallet},
     }
     body = f'{{"create":{{"_index":"bench"}}}}\n{json.dumps(event)}\n'.encode()
