@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from threading import Event
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -156,13 +155,20 @@ class Noticing(Snapshot):
     def __init__(self) -> None:
         super().__init__()
         self.at: dict[str, datetime] = {}
-        self.news = Event()
 
     def change(self, rules: Any, removed: Any, now: datetime) -> None:
         listed = list(rules)
         super().change(listed, removed, now)
-        self.at |= {rule.subject: datetime.now(UTC) for rule in listed}
-        self.news.set()
+        self._notice(listed)
+
+    def replace(self, rules: Any) -> None:
+        listed = list(rules)
+        super().replace(listed)
+        self._notice(listed)
+
+    def _notice(self, rules: list[Rule]) -> None:
+        now = datetime.now(UTC)
+        self.at = {rule.subject: now for rule in rules} | self.at
 
 
 def soc(home: Path, *command: str) -> Any:

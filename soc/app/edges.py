@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from soc.app.suite import Suite
+from soc.content.document import did_you_mean
 from soc.incidents.record import record
 from soc.model.finding import Finding, Score
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.respond import reconcile
 from soc.respond.reconcile import Trouble
-from soc.store.session import session
+from soc.store.session import reading, session
 
 
 class Edges:
@@ -50,3 +51,28 @@ def finding_of(trouble: Trouble, hour: datetime, now: datetime) -> Finding:
         last=now,
         score=Score(value=1.0, reasons=(trouble.reason[:500],)),
     )
+
+
+def problems(suite: Suite) -> list[str]:
+    """Return what is wrong with the budgets of the settings: one must name what there is."""
+    known = {*suite.actions, *(playbook.name for playbook in suite.playbooks.usable)}
+    return [
+        f"{suite.home.settings}: respond.budgets: no action or playbook {name!r}: "
+        f"{did_you_mean(name, known)}"
+        for name in sorted(suite.settings.respond.budgets)
+        if name not in known
+    ]
+
+
+def words(suite: Suite) -> str:
+    """Return in a line whether edges obey what is in force, and how old their news are."""
+    with reading(suite.database) as looking:
+        now = suite.clock.now()
+        found = reconcile.standing(looking, suite.settings.edges, now, with_effects=False)
+    if not found.edges:
+        return "none reports"
+    live = sum(edge.is_live for edge in found.edges)
+    oldest = max(edge.age for edge in found.edges).total_seconds()
+    wrong = sorted({trouble.rule for trouble in found.troubles})
+    told = f", but {', '.join(wrong)}" if wrong else ""
+    return f"{live} of {len(found.edges)} live, the oldest report {oldest:.0f} s ago{told}"
