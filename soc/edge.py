@@ -153,6 +153,7 @@ class Snapshot:
         self._rules: dict[Key, dict[str, Rule]] = {}
         self._keys: dict[str, set[Key]] = {}
         self._ends: list[tuple[datetime, str]] = []
+        self._count = 0
         self._networks: Counter[tuple[int, int]] = Counter()
         self._lengths: dict[int, tuple[int, ...]] = {}
         self._whole_at: dict[tuple[Key, str], datetime] = {}
@@ -179,7 +180,7 @@ class Snapshot:
     def replace(self, rules: Iterable[Rule]) -> None:
         """Obey *rules* and no other; what is used of a limit that stays, stays used."""
         with self._lock:
-            self._rules, self._keys, self._ends = {}, {}, []
+            self._rules, self._keys, self._ends, self._count = {}, {}, [], 0
             self._networks, self._lengths = Counter(), {}
             for rule in rules:
                 self._add(rule)
@@ -197,7 +198,7 @@ class Snapshot:
         """Return how many rules are in force; cheap, however many there are."""
         with self._lock:
             self._forget_ended(now)
-            return sum(map(len, self._keys.values()))
+            return self._count
 
     def refusal(self, subjects: Sequence[str], now: datetime) -> Refusal | None:
         """Return why a request of these *subjects* may not pass, or None if it may.
@@ -243,6 +244,8 @@ class Snapshot:
             if not subject.startswith("ip:"):
                 yield key_of(subject)
                 return
+            if not self._lengths:
+                return
             address = _network(subject.removeprefix("ip:"))
         except ValueError:
             return
@@ -268,7 +271,9 @@ class Snapshot:
         if key not in self._rules and isinstance(key, tuple):
             self._networks[key[:2]] += 1
             self._measure()
-        self._rules.setdefault(key, {})[rule.effect] = rule
+        rules = self._rules.setdefault(key, {})
+        self._count += rule.effect not in rules
+        rules[rule.effect] = rule
         self._keys.setdefault(rule.effect, set()).add(key)
         heappush(self._ends, (rule.until, rule.effect))
 
@@ -276,6 +281,7 @@ class Snapshot:
         for key in self._keys.pop(effect, set()):
             rules = self._rules[key]
             del rules[effect]
+            self._count -= 1
             if not rules:
                 del self._rules[key]
                 if isinstance(key, tuple):

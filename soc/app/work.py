@@ -51,7 +51,8 @@ def work(suite: Suite, stop: Event) -> None:
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     clock.add_job(look, "interval", seconds=suite.settings.detect.every)
-    clock.add_job(respond, "interval", seconds=RUNS_EVERY)
+    runs = clock.add_job(respond, "interval", seconds=RUNS_EVERY)
+    suite.on_queued = lambda: runs.modify(next_run_time=suite.clock.now())
     clock.add_job(engine.end_due, "interval", seconds=RUNS_EVERY)
     clock.add_job(engine.remind, "interval", seconds=REMIND_EVERY)
     clock.add_job(number, "interval", seconds=AUDIT_EVERY)

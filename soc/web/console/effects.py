@@ -78,6 +78,12 @@ def add(routes: APIRouter, console: Console) -> None:
             ledger.ask_lift(writing, name, who.name, reason.strip(), front.suite.clock.now())
         return go(local(back, "/effects"))
 
+    _add_switch(routes, console)
+
+
+def _add_switch(routes: APIRouter, console: Console) -> None:
+    front, reads = console.front, console.reader()
+
     @routes.post("/response/{turn}")
     def turn(
         request: Request, turn: Literal["stop", "start"], who: Principal = reads, reason: Text = ""
