@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect trial-short trial-main trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge trial-short trial-main trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -71,6 +71,10 @@ trial-sigma: setup
 # The Sigma engine on the same data: about a minute.
 bench-detect: setup
 	$(PY) benchmarks/detect.py --write
+
+# What the edge costs, and how soon it obeys: about two minutes, on a machine that does nothing else.
+bench-edge: setup
+	$(PY) benchmarks/edge.py --write
 
 # Faults planted into copies of both evaluators: each must fail a conformance vector. About four minutes.
 mutate-sigma: setup

@@ -5,6 +5,7 @@ its own end, so a limit ends on time even when the suite that made it is gone.
 """
 
 import json
+from collections import Counter
 from collections.abc import (
     Awaitable,
     Callable,
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from heapq import heappop, heappush
 from http.client import HTTPException
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from math import ceil
@@ -36,6 +38,8 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 MIN_RATE, MAX_BURST = 0.001, 1_000_000
+HEARTBEAT = 20.0
+"""Seconds after which an edge reports again where nothing changed."""
 MAX_ANSWER = 64 << 20
 """Bytes of an answer that are read at most: some 400,000 rules."""
 
@@ -148,6 +152,9 @@ class Snapshot:
         self._lock = Lock()
         self._rules: dict[Key, dict[str, Rule]] = {}
         self._keys: dict[str, set[Key]] = {}
+        self._ends: list[tuple[datetime, str]] = []
+        self._count = 0
+        self._networks: Counter[tuple[int, int]] = Counter()
         self._lengths: dict[int, tuple[int, ...]] = {}
         self._whole_at: dict[tuple[Key, str], datetime] = {}
 
@@ -155,32 +162,30 @@ class Snapshot:
         """Obey *rule*, in the place of any earlier one of its effect; what is used stays used."""
         with self._lock:
             self._add(rule)
-            self._measure()
 
     def lift(self, effect: str) -> None:
         """Stop obeying the rules of *effect*; do nothing if there are none."""
         with self._lock:
             self._drop(effect)
-            self._measure()
 
     def change(self, rules: Iterable[Rule], removed: Iterable[str], now: datetime) -> None:
         """Drop the effects in *removed* and what has ended by *now*, then obey *rules*."""
         with self._lock:
-            for effect in (*removed, *self._ended(now)):
+            self._forget_ended(now)
+            for effect in removed:
                 self._drop(effect)
             for rule in rules:
                 self._add(rule)
-            self._measure()
 
     def replace(self, rules: Iterable[Rule]) -> None:
         """Obey *rules* and no other; what is used of a limit that stays, stays used."""
         with self._lock:
-            self._rules, self._keys = {}, {}
+            self._rules, self._keys, self._ends, self._count = {}, {}, [], 0
+            self._networks, self._lengths = Counter(), {}
             for rule in rules:
                 self._add(rule)
             kept = {(key, effect) for effect, keys in self._keys.items() for key in keys}
             self._whole_at = {at: whole for at, whole in self._whole_at.items() if at in kept}
-            self._measure()
 
     def rules(self, now: datetime) -> tuple[Rule, ...]:
         """Return the rules in force, in the order of their effects and subjects."""
@@ -188,6 +193,12 @@ class Snapshot:
             every = [rule for rules in self._rules.values() for rule in rules.values()]
         live = [rule for rule in every if now < rule.until]
         return tuple(sorted(live, key=lambda rule: (rule.effect, rule.subject)))
+
+    def count(self, now: datetime) -> int:
+        """Return how many rules are in force; cheap, however many there are."""
+        with self._lock:
+            self._forget_ended(now)
+            return self._count
 
     def refusal(self, subjects: Sequence[str], now: datetime) -> Refusal | None:
         """Return why a request of these *subjects* may not pass, or None if it may.
@@ -233,6 +244,8 @@ class Snapshot:
             if not subject.startswith("ip:"):
                 yield key_of(subject)
                 return
+            if not self._lengths:
+                return
             address = _network(subject.removeprefix("ip:"))
         except ValueError:
             return
@@ -255,32 +268,41 @@ class Snapshot:
 
     def _add(self, rule: Rule) -> None:
         key = key_of(rule.subject)
-        self._rules.setdefault(key, {})[rule.effect] = rule
+        if key not in self._rules and isinstance(key, tuple):
+            self._networks[key[:2]] += 1
+            self._measure()
+        rules = self._rules.setdefault(key, {})
+        self._count += rule.effect not in rules
+        rules[rule.effect] = rule
         self._keys.setdefault(rule.effect, set()).add(key)
+        heappush(self._ends, (rule.until, rule.effect))
 
     def _drop(self, effect: str) -> None:
         for key in self._keys.pop(effect, set()):
             rules = self._rules[key]
             del rules[effect]
+            self._count -= 1
             if not rules:
                 del self._rules[key]
+                if isinstance(key, tuple):
+                    self._networks[key[:2]] -= 1
+                    self._measure()
             self._whole_at.pop((key, effect), None)
 
-    def _ended(self, now: datetime) -> list[str]:
-        """Return the effects none of whose rules is in force any more."""
-        return [
-            effect
-            for effect, keys in self._keys.items()
-            if all(self._rules[key][effect].until <= now for key in keys)
-        ]
+    def _forget_ended(self, now: datetime) -> None:
+        """Drop the effects none of whose rules is in force any more."""
+        while self._ends and self._ends[0][0] <= now:
+            _, effect = heappop(self._ends)
+            keys = self._keys.get(effect, set())
+            if all(self._rules[key][effect].until <= now for key in keys):
+                self._drop(effect)
 
     def _measure(self) -> None:
         """Note which lengths of networks rules speak of: an address is looked up once for each."""
-        networks = {key[:2] for key in self._rules if isinstance(key, tuple)}
-        versions = sorted({version for version, _ in networks})
+        known = sorted(network for network, rules in self._networks.items() if rules)
         self._lengths = {
-            version: tuple(sorted(length for of, length in networks if of == version))
-            for version in versions
+            version: tuple(length for of, length in known if of == version)
+            for version in dict(known)
         }
 
 
@@ -294,8 +316,9 @@ class _NoRedirect(HTTPRedirectHandler):
 class EdgeClient:
     """Keeps a snapshot as the suite wants it, from a thread that lives as long as the platform.
 
-    It asks with long polls and reports what it obeys after each change. While the suite is away the
-    last known rules stay until their own end; *version*, *age* and *error* are for health pages.
+    It asks with long polls and reports what it obeys after each change, and as a sign of life.
+    While the suite is away the last known rules stay until their own end; *version*, *age* and
+    *error* are for health pages.
     """
 
     def __init__(
@@ -324,6 +347,8 @@ class EdgeClient:
         self._stopping = Event()
         self._heard: float | None = None
         self._report: dict[str, object] | None = None
+        self._reported = float("-inf")
+        self._unreadable: list[str] = []
         self._thread = Thread(target=self._run, name=f"edge-{edge}", daemon=True)
 
     @property
@@ -363,7 +388,13 @@ class EdgeClient:
         answer, skew = self._call(f"/v1/edge/rules?after={known}&wait={self._wait}", None)
         version, full = int(answer["version"]), bool(answer.get("full"))
         raws, removed = list(answer.get("rules") or ()), list(answer.get("removed") or ())
-        rules, failed = _readable(raws)
+        rules, unreadable = _readable(raws)
+        if full:
+            self._unreadable = unreadable
+        else:
+            settled = {*map(str, removed), *(rule.effect for rule in rules), *unreadable}
+            kept = [effect for effect in self._unreadable if effect not in settled]
+            self._unreadable = kept + unreadable
         if full:
             self._snapshot.replace(rules)
         else:
@@ -373,13 +404,13 @@ class EdgeClient:
             version != self.version or bool(full or raws or removed),
         )
         self.version, self._heard = version, monotonic()
-        if first or changed:
+        if first or changed or monotonic() - self._reported >= HEARTBEAT:
             self._report = {
                 "edge": self.edge,
                 "version": version,
                 "skew_ms": skew,
-                "applied": len(self._snapshot.rules(self._now())),
-                "failed": failed,
+                "applied": self._snapshot.count(self._now()),
+                "failed": len(self._unreadable),
             }
         return changed
 
@@ -387,7 +418,7 @@ class EdgeClient:
         """Tell the suite what is obeyed here; what it misses now is told after the next poll."""
         if self._report is not None:
             self._call("/v1/edge/report", json.dumps(self._report).encode())
-            self._report = None
+            self._report, self._reported = None, monotonic()
 
     def _call(self, path: str, body: bytes | None) -> tuple[dict[str, Any], int]:
         """Return the suite's answer, and by how many milliseconds our clock is ahead of its."""
@@ -403,15 +434,19 @@ class EdgeClient:
         return (json.loads(content) if content else {}), round(ahead / SECOND * 1000)
 
 
-def _readable(raws: Iterable[Any]) -> tuple[list[Rule], int]:
-    """Return the rules that can be obeyed, and how many cannot: one bad rule spoils no other."""
-    rules, failed = [], 0
+def _readable(raws: Iterable[Any]) -> tuple[list[Rule], list[str]]:
+    """Return the rules that can be obeyed, and the effects of those that cannot.
+
+    One bad rule spoils no other.
+    """
+    rules: list[Rule] = []
+    unreadable: list[str] = []
     for raw in raws:
         try:
             rules.append(Rule.parse(raw))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-            failed += 1
-    return rules, failed
+            unreadable.append(str(raw.get("effect")) if isinstance(raw, Mapping) else "")
+    return rules, unreadable
 
 
 @dataclass(frozen=True, slots=True)

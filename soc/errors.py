@@ -23,6 +23,7 @@ SocError
 ├── Refused           input that cannot be taken, and what to send instead
 ├── SettingsError     settings are wrong
 ├── StoreError        the store cannot be reached or used
+├── Unreloaded        nginx did not read what is in force
 └── WindowTaken       another worker moved a window first
 
 The class name is the code, the first line of its docstring the message, its attributes the facts.
@@ -206,6 +207,10 @@ class SettingsError(_Reasoned):
 
 class StoreError(_Reasoned):
     """The store cannot be reached or used; the reason says what became of the change."""
+
+
+class Unreloaded(_Reasoned):
+    """nginx did not read what is in force; the reason says what its command said."""
 
 
 class WindowTaken(SocError):

@@ -25,9 +25,9 @@ from soc.contacts import Contacts
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
-from soc.inputs import Inputs, cluster_url
+from soc.inputs import SHORTEST_SECRET, Inputs, cluster_url
 from soc.model.listener import Listener, address_of, unsafe
-from soc.model.value import Entity, Severity, Value
+from soc.model.value import Entity, Severity, Slug, Value
 from soc.outward import Opened, SecretName, SecretSource
 
 PREFIX = "SOC_"
@@ -146,7 +146,10 @@ class Incidents(Value):
 class Respond(Value):
     """Response.
 
-    budget: subjects that one run holds back unasked. protected: subjects nobody holds back.
+    budget: subjects that one run holds back unasked. budgets: per action or playbook, subjects that
+    it may hold back unasked in an hour. budget_share: the share of those who gave in the last 30
+    days that may be held back at once unasked, where they are at least 20. protected: subjects
+    nobody holds back.
     ttl: per ``playbook/step``, instead of what the playbook says. lease: how long a worker owns a
     run without a sign of life. outward: addresses that are not public, each with its port, such as
     ``10.0.0.5:8443``, that playbooks may reach by ``http.request``. outward_ca: file of the
@@ -156,6 +159,8 @@ class Respond(Value):
 
     mode: Mode = Mode.PLAN
     budget: Annotated[int, Field(ge=0)] = 50
+    budgets: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    budget_share: Annotated[float, Field(gt=0, le=1)] | None = None
     protected: tuple[str, ...] = ()
     ttl: Mapping[str, Duration] = {}
     lease: Duration = timedelta(seconds=30)
@@ -178,6 +183,60 @@ class Respond(Value):
         if url and not url.get_secret_value().startswith(("http://", "https://")):
             raise ValueError("write a URL that begins with https://")
         return url
+
+
+class Platform(Value):
+    """A platform that enforces by itself, and is told of every change by a signed request.
+
+    secret: what both sides know, at least 16 characters; never shown. timeout: seconds that it may
+    take to answer.
+    """
+
+    name: Slug
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2_000)]
+    secret: SecretStr
+    timeout: Annotated[float, Field(gt=0, le=30)] = 5.0
+
+    @field_validator("secret")
+    @classmethod
+    def _must_be_long(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"write at least {SHORTEST_SECRET} unguessable characters")
+        return secret
+
+
+class Nginx(Value):
+    """Quarantines as a file for nginx's ``map``, written anew by workers at every change.
+
+    file: in the home unless it is absolute; without it none is written. reload: the command, word
+    by word, that makes nginx read it.
+    """
+
+    file: Path | None = None
+    reload: tuple[str, ...] = ()
+
+
+class Edges(Value):
+    """Where effects are obeyed, and when people are told that they are not.
+
+    lag: how long an edge may not know a change. max_age: how long it may be silent. max_skew: how
+    far its clock may be from ours. forget_after: an edge that is silent for so long was taken away.
+    """
+
+    lag: Duration = timedelta(seconds=60)
+    max_age: Duration = timedelta(seconds=90)
+    max_skew: Duration = timedelta(seconds=5)
+    forget_after: Duration = timedelta(hours=24)
+    webhooks: tuple[Platform, ...] = ()
+    nginx: Nginx = Nginx()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _names_must_differ(cls, given: tuple[Platform, ...]) -> tuple[Platform, ...]:
+        names = [one.name for one in given]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]} is here twice")
+        return given
 
 
 class Web(Value):
@@ -231,6 +290,7 @@ class Groups(Value):
     detect: Detect = Detect()
     incidents: Incidents = Incidents()
     respond: Respond = Respond()
+    edges: Edges = Edges()
     web: Web = Web()
     inputs: Inputs = Inputs()
     contacts: Contacts = Contacts()
@@ -249,6 +309,7 @@ class Settings(BaseSettings):
     detect: Detect
     incidents: Incidents
     respond: Respond
+    edges: Edges
     web: Web
     inputs: Inputs
     contacts: Contacts

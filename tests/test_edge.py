@@ -336,6 +336,48 @@ def test_a_rule_that_cannot_be_read_spoils_no_other(suite: Suite, snapshot: Snap
     assert (suite.reports[0]["applied"], suite.reports[0]["failed"]) == (2, 6)
 
 
+@pytest.mark.usefixtures("client")
+def test_a_rule_that_cannot_be_read_is_told_until_it_is_replaced_or_removed(suite: Suite) -> None:
+    bad = {"kind": "exile"}
+    suite.say(1, raw(LIMIT) | bad, raw(QUARANTINE) | bad, full=True)
+    soon(lambda: len(suite.reports) == 1)
+    suite.say(2, raw(NETWORK))
+    soon(lambda: len(suite.reports) == 2)
+    suite.say(3, raw(QUARANTINE), removed=["n"])
+    soon(lambda: len(suite.reports) == 3)
+    suite.say(4, removed=["a"])
+    soon(lambda: len(suite.reports) == 4)
+
+    assert [each["failed"] for each in suite.reports] == [2, 2, 1, 0]
+
+
+def test_an_edge_shows_that_it_lives_where_nothing_changes(
+    suite: Suite, client: EdgeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite.say(1, raw(QUARANTINE), full=True)
+    soon(lambda: len(suite.reports) == 1)
+    suite.say(1)
+    soon(lambda: not suite.answers)
+    assert len(suite.reports) == 1
+
+    monkeypatch.setattr(edge, "HEARTBEAT", 0.0)
+    suite.say(1)
+
+    soon(lambda: len(suite.reports) == 2)
+    assert [each["version"] for each in suite.reports] == [1, 1]
+
+
+def test_what_ended_is_forgotten_and_a_longer_end_counts() -> None:
+    snapshot = enforcing(QUARANTINE, replace(NETWORK, until=END + timedelta(hours=1)))
+    snapshot.enforce(replace(QUARANTINE, until=END + timedelta(hours=2)))
+
+    counts = [snapshot.count(START + timedelta(hours=hour)) for hour in (0, 1, 2, 3)]
+
+    assert counts == [2, 2, 1, 0]
+    assert snapshot._networks.total() == 0
+    assert snapshot._lengths == {}
+
+
 def test_rules_outlive_the_suite_until_their_own_end(
     suite: Suite, client: EdgeClient, snapshot: Snapshot
 ) -> None:

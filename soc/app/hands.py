@@ -20,7 +20,7 @@ class Responding:
     """Threads that carry due runs until they are stopped."""
 
     def __init__(self, engine: Engine, stop: Event, jobs: Jobs) -> None:
-        self._stop, self._jobs = stop, jobs
+        self._stop, self._jobs, self._woken = stop, jobs, Event()
         self._threads = [
             Thread(target=self._again, args=(name, engine.work, LOOK_EVERY), name=name)
             for name in (f"runs {number}" for number in range(THREADS))
@@ -33,6 +33,10 @@ class Responding:
         for thread in self._threads:
             thread.start()
 
+    def wake(self) -> None:
+        """Look at once: something was queued."""
+        self._woken.set()
+
     def join(self) -> None:
         """Wait until what was begun is finished; the stop was set before."""
         for thread in self._threads:
@@ -40,7 +44,12 @@ class Responding:
 
     def _again(self, name: str, look: Callable[[], bool], pause: float) -> None:
         """Look again and again; a store that is lost is looked for later."""
-        watched = self._jobs.watched(name, lambda: look() or self._stop.wait(pause))
+
+        def once() -> None:
+            if not look() and self._woken.wait(pause):
+                self._woken.clear()
+
+        watched = self._jobs.watched(name, once)
         while not self._stop.is_set():
             try:
                 watched()

@@ -54,6 +54,8 @@ class Suite:
         self.home: Home = home.find(home_path)
         self.clock: Clock = clock or SystemClock()
         self.settings: Settings = read_settings(self.home.settings)
+        self.on_queued: Callable[[], None] = lambda: None
+        """What this process does when it has queued runs: they need not wait for their time."""
 
     @property
     def store_url(self) -> str:
@@ -286,6 +288,8 @@ class Suite:
 
     def follow(self) -> Callable[[Session, tuple[Change, ...], Any], None]:
         """Return what follows from changed incidents, in the transaction that changed them."""
+        from sqlalchemy import event
+
         from soc.audit import Act, record  # SQLAlchemy
         from soc.respond.trigger import trigger
 
@@ -296,6 +300,8 @@ class Suite:
                 verb = "incident.open" if change.opened else "incident.grow"
                 act = Act(at=now, actor="soc", action=verb, object=f"incident:{change.incident}")
                 record(writing, act)
-            trigger(writing, (change.incident for change in changes), playbooks, now)
+            numbers = (change.incident for change in changes)
+            if trigger(writing, numbers, playbooks, now):
+                event.listen(writing, "after_commit", lambda _: self.on_queued(), once=True)
 
         return follow

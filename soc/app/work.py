@@ -8,6 +8,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
 from soc.app import heartbeat
+from soc.app.edges import Edges
+from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
 from soc.app.heartbeat import Heartbeat, Jobs
 from soc.app.reloading import Reloading
@@ -24,6 +26,8 @@ AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
 TELL_HELD_EVERY = 10.0
 SILENCE_EVERY = 15.0
+EDGES_EVERY = 5.0
+ENFORCE_EVERY = 0.25
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -56,12 +60,15 @@ def work(suite: Suite, stop: Event) -> None:
         tell_held: TELL_HELD_EVERY,
         number: AUDIT_EVERY,
         Silence(suite).look: SILENCE_EVERY,
+        Edges(suite).look: EDGES_EVERY,
+        Enforcing(suite).look: ENFORCE_EVERY,
     }
     for job, seconds in beats.items():
         clock.add_job(jobs.watched(job.__qualname__, job), "interval", seconds=seconds)
     if suite.settings.respond.heartbeat_url:
         clock.add_job(Heartbeat(suite, jobs).beat, "interval", seconds=heartbeat.EVERY)
     responding = Responding(engine, stop, jobs)
+    suite.on_queued = responding.wake
     responding.start()
     clock.start()
     stop.wait()

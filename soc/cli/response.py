@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from soc.cli import enforcement
 from soc.cli.base import HOME, HomeOption, Json, group, row_of, show, suite_at, table, who
 
 Reason = Annotated[str, typer.Option(help="Why; it is in the audit log.")]
@@ -31,6 +32,7 @@ def add(app: typer.Typer) -> None:
     effects = group("What is in force.")
     effects.command("list")(effects_list)
     effects.command("lift")(effects_lift)
+    enforcement.add(effects)
     app.add_typer(effects, name="effects")
 
 
@@ -152,7 +154,9 @@ def effects_list(home: HomeOption = HOME, as_json: Json = False) -> None:
 
     with reading(suite_at(home).database) as looking:
         rows = [views.effect(row) for row in ledger.effects(looking)]
-    show(rows, as_json, table(rows, "id", "state", "kind", "subject", "until", "incident"))
+    told = [{**row, "approved_by": ", ".join(row["approved_by"]) or None} for row in rows]
+    columns = ("id", "state", "kind", "subject", "until", "incident", "approved_by", "verified")
+    show(rows, as_json, table(told, *columns))
 
 
 def effects_lift(effect: str, reason: Reason, home: HomeOption = HOME) -> None:

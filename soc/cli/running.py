@@ -126,9 +126,9 @@ def check(home: HomeOption = HOME, as_json: Json = False) -> None:
 
     with checking():
         suite = suite_at(home)
-    from soc.app import reaching, sourcing  # defers all stages
+    from soc.app import edges, reaching, sourcing  # defers all stages
 
-    broken = [*sourcing.problems(suite), *reaching.problems(suite)]
+    broken = [*sourcing.problems(suite), *reaching.problems(suite), *edges.problems(suite)]
     problems = [*suite.rules.ruleset.failed, *suite.playbooks.problems, *broken]
     view = suite.reader.view()
     for problem in problems:
@@ -141,6 +141,7 @@ def check(home: HomeOption = HOME, as_json: Json = False) -> None:
         "last_seq": view.upto,
         "segments": len(view.segments),
         "store": name_of(suite.database),
+        "edges": edges.words(suite),
     }
     show(result, as_json, [f"{key}: {value}" for key, value in result.items()])
     if problems:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from soc.audit import Act, record
 from soc.errors import Illegal, NotFound
 from soc.incidents.alerts import AlertState
+from soc.model.value import Severity
 from soc.store.locks import alone
 from soc.store.tables import Alert, Incident, IncidentEntity, IncidentNote
 
@@ -97,6 +98,17 @@ def assign(session: Session, number: int, owner: str, actor: str, now: datetime)
     if incident.state == IncidentState.NEW:
         incident.state = IncidentState.IN_PROGRESS
     _act(session, incident, "incident.assign", actor, now, owner)
+
+
+def rate(session: Session, number: int, severity: Severity, actor: str, now: datetime) -> None:
+    """Say how bad an open incident is if it is true."""
+    incident = _held(session, number)
+    if incident.state not in OPEN:
+        raise Illegal(f"INC-{number} is {incident.state}: reopen it first")
+    if incident.severity == severity:
+        return
+    before, incident.severity, incident.changed = incident.severity, severity, now
+    _act(session, incident, "incident.rate", actor, now, f"{before} became {severity}")
 
 
 def close(

@@ -17,6 +17,7 @@ from soc.respond.action import Action, Repeat
 from soc.respond.expression import render
 from soc.respond.guard import HARMLESS, NeedsApproval, decide, is_protected
 from soc.respond.journal import ENDED, Entry
+from soc.respond.reach import facts
 from soc.respond.step import Failure, Step
 from soc.respond.turn import Failed, Outcome, Outside, Result, Turn
 from soc.respond.world import key_of
@@ -90,7 +91,8 @@ def _begin(turn: Turn, step: Step) -> Entry:
     holds = list(planned.values())
     agreed = approvals.agreed(turn.session, turn.run.id or 0)
     held = _held(turn)
-    decision = decide(risk, holds, turn.steps.policy, agreed, held)
+    known = facts(turn.session, turn.run, step.use or "", holds, turn.now)
+    decision = decide(risk, holds, turn.steps.policy, agreed, held, known)
     if isinstance(decision, NeedsApproval):
         asking.propose(turn, step, planned)
         asking.ask_leave(turn, step, entry, holds, decision.why)

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from soc.model.value import Value
+from soc.model.value import Severity, Value
 
 
 class Risk(StrEnum):
@@ -42,6 +42,7 @@ class Hold:
     """What an action would put in force.
 
     rate: requests a minute. burst: requests at once. seconds: for how long, once it is known.
+    details: JSON of what else its kind needs, such as a weight.
     """
 
     subject: str
@@ -49,6 +50,7 @@ class Hold:
     rate: int = 0
     burst: int = 0
     seconds: int = 0
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,15 @@ class World(Protocol):
 
     def lift(self) -> None:
         """End the effect of this step; do nothing if it ended already."""
+
+    def lift_step(self, step: str) -> int:
+        """End the effects of an earlier step of the same run; return how many."""
+
+    def label(self, subject: str, label: str) -> None:
+        """Put *label* on *subject*, once."""
+
+    def update(self, *, severity: Severity | None, owner: str | None) -> None:
+        """Change the incident; None leaves what is there."""
 
     def note(self, text: str) -> None:
         """Write *text* on the incident, once."""

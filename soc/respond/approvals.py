@@ -1,7 +1,7 @@
 """Questions to people, bound to exactly what will be done."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -12,6 +12,7 @@ from soc.audit import Act, record
 from soc.content.digest import digest_of
 from soc.errors import AccessDenied, Illegal, NotFound
 from soc.incidents import lifecycle
+from soc.respond import stopping
 from soc.respond.action import Hold
 from soc.respond.step import Ask
 from soc.store.tables import Approval, ApprovalVote, Incident, PlaybookVersion, Run
@@ -58,7 +59,8 @@ def decide(
     """Count a person's answer and wake the run if it settles the question.
 
     The run's row is locked first, so that an answer given while the run lies down is not lost.
-    Raises Illegal for an ended question or another digest, AccessDenied for who has no vote.
+    Raises Illegal for an ended question or another digest, and for agreeing to hold somebody back
+    while response is stopped; AccessDenied for who has no vote.
     """
     approval = get(session, number)
     run = session.get(Run, approval.run, with_for_update=True)
@@ -70,6 +72,8 @@ def decide(
     if not approve and not reason.strip():
         raise Illegal("a reason is needed to reject")
     require_vote(session, approval, run, who)
+    if approve and orjson.loads(approval.plan_json):
+        stopping.require_running(session)
     voted = ApprovalVote(
         approval=number, person=who.person or "", approve=approve, reason=reason.strip(), at=now
     )
@@ -114,6 +118,18 @@ def agreed(session: Session, run: int) -> list[Hold]:
         col(Approval.run) == run, col(Approval.state) == "approved"
     )
     return [Hold(**plain) for text in session.exec(query) for plain in orjson.loads(text)]
+
+
+def agreed_by(session: Session, run: int, hold: Hold) -> list[str]:
+    """Return who agreed to *hold* in a run, however long it was to last."""
+    query = select(Approval).where(col(Approval.run) == run, col(Approval.state) == "approved")
+    names: set[str] = set()
+    for approval in session.exec(query):
+        plan = [Hold(**plain) for plain in orjson.loads(approval.plan_json)]
+        if any(replace(one, seconds=hold.seconds) == hold for one in plan):
+            votes = votes_on(session, approval.id or 0)
+            names |= {vote.person for vote in votes if vote.approve}
+    return sorted(names)
 
 
 def pending(session: Session) -> Sequence[Approval]:

@@ -16,9 +16,12 @@ from soc.errors import Illegal, NotFound
 from soc.model.value import rfc3339
 from soc.respond.action import Hold
 from soc.store.locks import alone
-from soc.store.tables import Edge, Effect, LedgerVersion, Run
+from soc.store.tables import Effect, LedgerVersion, Run
 
 FOLLOWED = ("active", "lifting")
+"""States in which an effect is in force."""
+AT_EDGES = ("allow", "quarantine", "rate_limit")
+"""Kinds that edges obey; others are read from the ledger by whoever they are for."""
 
 
 def version(session: Session) -> int:
@@ -33,8 +36,12 @@ def enforce(session: Session, effect: Effect, now: datetime) -> None:
     if known and known.state != "proposed":
         return
     if known:
-        known.until, effect = effect.until, known
+        known.until, known.approvers_json = effect.until, effect.approvers_json
+        effect = known
     effect.state, effect.active, effect.version = "active", now, _next(session)
+    effect.receipt = f"ledger {effect.version}"
+    if effect.kind not in AT_EDGES:
+        effect.verified = now
     session.add(effect)
     session.flush()
 
@@ -52,7 +59,7 @@ def lift(session: Session, effect_id: str, by: str, now: datetime, why: str = ""
     if effect is None or effect.state == "lifted":
         return
     effect.state, effect.lifted, effect.lifted_by = "lifted", now, by
-    effect.reason = why or effect.reason
+    effect.lift_reason = why or effect.lift_reason
     effect.version = _next(session)
     session.add(effect)
     session.flush()
@@ -91,7 +98,7 @@ def _queue_undo(
     session: Session, found: Sequence[Effect], dedup: str, actor: str, why: str, now: datetime
 ) -> None:
     for effect in found:
-        effect.state = "lifting"
+        effect.state, effect.lift_reason = "lifting", why
         session.add(effect)
         act = Act(at=now, actor=actor, action="effect.lift", object=f"effect:{effect.id}")
         record(session, act.model_copy(update={"reason": why}))
@@ -126,17 +133,21 @@ def end_due(session: Session, now: datetime) -> int:
     return len(ids)
 
 
-def rules_after(session: Session, known: int, now: datetime) -> dict[str, Any]:
+def rules_after(
+    session: Session, known: int, now: datetime, limit: int | None = None
+) -> dict[str, Any]:
     """Return what an edge that knows version *known* must do to be up to date.
 
     ``full`` is set where it must forget all it knew: at the start, and after a restored backup.
+    limit: changes at most; the version is then that of the last one, and there may be more.
     """
     newest = version(session)
     full = known <= 0 or known > newest
-    changed = select(Effect).order_by(col(Effect.version))
-    after = col(Effect.version) > known
-    changed = changed.where(col(Effect.state).in_(FOLLOWED) if full else after)
-    effects = session.exec(changed).all()
+    wanted = col(Effect.state).in_(FOLLOWED) if full else col(Effect.version) > known
+    changed = select(Effect).where(wanted, col(Effect.kind).in_(AT_EDGES))
+    effects = session.exec(changed.order_by(col(Effect.version)).limit(limit)).all()
+    if limit is not None and len(effects) == limit:
+        newest = effects[-1].version
     live = [e for e in effects if e.state in FOLLOWED and e.until and e.until > now]
     gone = [] if full else [e.id for e in effects if e.state == "lifted"]
     return {"version": newest, "full": full, "rules": list(map(rule_of, live)), "removed": gone}
@@ -154,10 +165,10 @@ def rule_of(effect: Effect) -> dict[str, Any]:
     }
 
 
-def report(session: Session, edge: Edge) -> None:
-    """Keep what an edge says about itself."""
-    alone(session, f"edge {edge.name}")
-    session.merge(edge)
+def parameters(effect: Effect) -> dict[str, Any]:
+    """Return what *effect* was given, beyond whom it is about."""
+    limits = {"rate": effect.rate, "burst": effect.burst} if effect.kind == "rate_limit" else {}
+    return {**limits, **(orjson.loads(effect.details_json) if effect.details_json else {})}
 
 
 def effects(session: Session, *states: str) -> Iterator[Effect]:
@@ -180,6 +191,7 @@ def effect_of(
         kind=hold.kind,
         rate=hold.rate,
         burst=hold.burst,
+        details_json=hold.details,
         state="proposed",
         created=now,
     )

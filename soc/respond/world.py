@@ -2,14 +2,16 @@
 
 from datetime import datetime
 
-from sqlmodel import Session
+import orjson
+from sqlmodel import Session, col, select
 
 from soc.errors import Illegal
 from soc.incidents import lifecycle
-from soc.respond import ledger
+from soc.model.value import Severity
+from soc.respond import approvals, labels, ledger, stopping
 from soc.respond.action import Hold, Http
 from soc.respond.notifier import Notifier
-from soc.store.tables import Run
+from soc.store.tables import Effect, Run
 
 
 class LocalWorld:
@@ -44,20 +46,55 @@ class LocalWorld:
 
     def enforce(self, hold: Hold) -> None:
         """Put *hold* in force."""
+        stopping.require_running(self._session)
         effect = ledger.effect_of(self.key, self._run, self._path, self._action, hold, self._now)
         effect.until = self._until
+        agreed = approvals.agreed_by(self._session, self._run.id or 0, hold)
+        effect.approvers_json = orjson.dumps(agreed).decode()
         ledger.enforce(self._session, effect, self._now)
 
     def lift(self) -> None:
         """End what this step put in force."""
-        ledger.lift(self._session, self.key, f"RUN-{self._run.id}", self._now)
+        by = f"RUN-{self._run.id}"
+        ledger.lift(self._session, self.key, by, self._now, f"{self._action} was undone")
+
+    def lift_step(self, step: str) -> int:
+        """End what an earlier step of this run put in force."""
+        query = select(Effect).where(
+            col(Effect.run) == self._run.id, col(Effect.state).in_(ledger.FOLLOWED)
+        )
+        found = [e.id for e in self._session.exec(query) if e.path.partition("[")[0] == step]
+        for effect in sorted(found):
+            by = f"RUN-{self._run.id}"
+            ledger.lift(self._session, effect, by, self._now, f"{self._action} of its own run")
+        return len(found)
+
+    def label(self, subject: str, label: str) -> None:
+        """Put a label on *subject*."""
+        labels.put(self._session, subject, label, self._actor, self._run.incident, self._now)
+
+    def update(self, *, severity: Severity | None, owner: str | None) -> None:
+        """Change the incident."""
+        incident = self._incident
+        if severity is not None:
+            lifecycle.rate(self._session, incident, severity, self._actor, self._now)
+        if owner is not None and lifecycle.get(self._session, incident).owner != owner:
+            lifecycle.assign(self._session, incident, owner, self._actor, self._now)
 
     def note(self, text: str) -> None:
         """Write on the incident."""
+        incident, actor = self._incident, self._actor
+        lifecycle.annotate(self._session, incident, text, actor, self._now, self.key)
+
+    @property
+    def _actor(self) -> str:
+        return f"playbook:{self._run.playbook}"
+
+    @property
+    def _incident(self) -> int:
         if self._run.incident is None:
             raise Illegal("this run has no incident to write on")
-        actor = f"playbook:{self._run.playbook}"
-        lifecycle.annotate(self._session, self._run.incident, text, actor, self._now, self.key)
+        return self._run.incident
 
     def notify(self, to: tuple[str, ...], title: str, text: str) -> None:
         """Refuse: a message cannot be taken back with a transaction."""
@@ -96,6 +133,18 @@ class OutsideWorld:
     def lift(self) -> None:
         """Refuse, as with enforce."""
         raise Illegal("only a local action may lift")
+
+    def lift_step(self, step: str) -> int:
+        """Refuse, as with enforce."""
+        raise Illegal(f"only a local action may lift what {step} did")
+
+    def label(self, subject: str, label: str) -> None:
+        """Refuse: a label commits with its step."""
+        raise Illegal(f"only a local action may label {subject} as {label}")
+
+    def update(self, *, severity: Severity | None, owner: str | None) -> None:
+        """Refuse: a change of the incident commits with its step."""
+        raise Illegal(f"only a local action may change the incident: {severity}, {owner}")
 
     def note(self, text: str) -> None:
         """Refuse: a note commits with its step."""

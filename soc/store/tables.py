@@ -3,56 +3,60 @@
 Moments are aware UTC. Columns that end in ``_json`` hold JSON text.
 """
 
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date, datetime
 
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-    Dialect,
-    Index,
-    Integer,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-)
 from sqlmodel import Field, SQLModel
 
+from soc.store.columns import moment, number, text
+from soc.store.responses import (
+    Approval,
+    ApprovalVote,
+    Delivery,
+    Edge,
+    EdgeWebhook,
+    Effect,
+    EntityLabel,
+    LedgerVersion,
+    PlaybookVersion,
+    ResponseStop,
+    Run,
+    Schedule,
+    Step,
+)
 
-class Moment(TypeDecorator[datetime]):
-    """A moment that is aware and in UTC, whatever the database makes of zones.
-
-    SQLite keeps none; PostgreSQL answers in that of the connection.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Return *value* in UTC; astimezone refuses nothing, so naive moments must not get here."""
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Return *value* in UTC."""
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-Number: Any = BigInteger().with_variant(Integer(), "sqlite")
-"""A whole number of 64 bits: what SQLite calls INTEGER, and numbers its rows by."""
-
-
-def _moment(**options: Any) -> Any:  # noqa: ANN401 - what Field itself takes and gives
-    return Field(sa_type=Moment, **options)
-
-
-def _text(**options: Any) -> Any:  # noqa: ANN401 - what Field itself takes and gives
-    return Field(sa_type=Text, **options)
-
-
-def _number(**options: Any) -> Any:  # noqa: ANN401 - what Field itself takes and gives
-    return Field(sa_type=Number, **options)
+__all__ = [
+    "Alert",
+    "AlertEntity",
+    "AlertEvent",
+    "Approval",
+    "ApprovalVote",
+    "AuditRow",
+    "Delivery",
+    "DetectorWindow",
+    "Donation",
+    "Edge",
+    "EdgeWebhook",
+    "Effect",
+    "EntityLabel",
+    "HookSeen",
+    "Incident",
+    "IncidentEntity",
+    "IncidentNote",
+    "LedgerVersion",
+    "LoginFailure",
+    "LoginSession",
+    "PlaybookVersion",
+    "Project",
+    "ResponseStop",
+    "Round",
+    "RuleState",
+    "Run",
+    "Schedule",
+    "SourceState",
+    "Step",
+    "Token",
+    "User",
+]
 
 
 class DetectorWindow(SQLModel, table=True):
@@ -61,38 +65,38 @@ class DetectorWindow(SQLModel, table=True):
     __tablename__ = "detector_window"
 
     detector: str = Field(primary_key=True)
-    hwm: int = _number()
-    state: str = _text()
-    moved: datetime | None = _moment(default=None)
-    failure: str | None = _text(default=None)
-    failed: datetime | None = _moment(default=None)
+    hwm: int = number()
+    state: str = text()
+    moved: datetime | None = moment(default=None)
+    failure: str | None = text(default=None)
+    failed: datetime | None = moment(default=None)
 
 
 class Alert(SQLModel, table=True):
     """Findings with one key: hash of rule, entity and event-time bucket."""
 
-    id: int | None = _number(default=None, primary_key=True)
+    id: int | None = number(default=None, primary_key=True)
     key: str = Field(unique=True)
     rule: str = Field(index=True)
     rule_digest: str
-    title: str = _text()
+    title: str = text()
     severity: str
     entity: str = Field(index=True)
-    bucket: datetime = _moment()
-    first: datetime = _moment()
-    last: datetime = _moment()
-    count: int = _number()
+    bucket: datetime = moment()
+    first: datetime = moment()
+    last: datetime = moment()
+    count: int = number()
     state: str
     monitor: bool = False
-    incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
-    joined_by: str = _text(default="")
-    matched_json: str = _text(default="[]")
+    incident: int | None = number(default=None, foreign_key="incident.id", index=True)
+    joined_by: str = text(default="")
+    matched_json: str = text(default="[]")
     score: float | None = None
-    reasons_json: str = _text(default="[]")
-    author: str = _text(default="")
-    licence: str = _text(default="")
-    created: datetime = _moment()
-    changed: datetime = _moment()
+    reasons_json: str = text(default="[]")
+    author: str = text(default="")
+    licence: str = text(default="")
+    created: datetime = moment()
+    changed: datetime = moment()
 
 
 class AlertEntity(SQLModel, table=True):
@@ -100,7 +104,7 @@ class AlertEntity(SQLModel, table=True):
 
     __tablename__ = "alert_entity"
 
-    alert: int = _number(foreign_key="alert.id", primary_key=True)
+    alert: int = number(foreign_key="alert.id", primary_key=True)
     entity: str = Field(primary_key=True, index=True)
 
 
@@ -109,30 +113,30 @@ class AlertEvent(SQLModel, table=True):
 
     __tablename__ = "alert_event"
 
-    alert: int = _number(foreign_key="alert.id", primary_key=True)
-    seq: int = _number(primary_key=True)
-    ts: datetime = _moment()
+    alert: int = number(foreign_key="alert.id", primary_key=True)
+    seq: int = number(primary_key=True)
+    ts: datetime = moment()
     source: str
-    raw: str = _text()
+    raw: str = text()
     digest: str
 
 
 class Incident(SQLModel, table=True):
     """Alerts worked together. operations: it is about the suite itself."""
 
-    id: int | None = _number(default=None, primary_key=True)
-    title: str = _text()
+    id: int | None = number(default=None, primary_key=True)
+    title: str = text()
     severity: str
     state: str = Field(index=True)
     operations: bool = False
     monitor: bool = False
     owner: str | None = None
     verdict: str | None = None
-    verdict_note: str | None = _text(default=None)
-    first: datetime = _moment()
-    created: datetime = _moment()
-    changed: datetime = _moment()
-    closed: datetime | None = _moment(default=None)
+    verdict_note: str | None = text(default=None)
+    first: datetime = moment()
+    created: datetime = moment()
+    changed: datetime = moment()
+    closed: datetime | None = moment(default=None)
 
 
 class IncidentEntity(SQLModel, table=True):
@@ -140,9 +144,9 @@ class IncidentEntity(SQLModel, table=True):
 
     __tablename__ = "incident_entity"
 
-    incident: int = _number(foreign_key="incident.id", primary_key=True)
+    incident: int = number(foreign_key="incident.id", primary_key=True)
     entity: str = Field(primary_key=True, index=True)
-    added: datetime = _moment()
+    added: datetime = moment()
 
 
 class IncidentNote(SQLModel, table=True):
@@ -150,167 +154,12 @@ class IncidentNote(SQLModel, table=True):
 
     __tablename__ = "incident_note"
 
-    id: int | None = _number(default=None, primary_key=True)
-    incident: int = _number(foreign_key="incident.id", index=True)
-    at: datetime = _moment()
+    id: int | None = number(default=None, primary_key=True)
+    incident: int = number(foreign_key="incident.id", index=True)
+    at: datetime = moment()
     author: str
-    text: str = _text()
+    text: str = text()
     key: str | None = Field(default=None, unique=True)
-
-
-class PlaybookVersion(SQLModel, table=True):
-    """A playbook as it was when a run began; a run never changes its version."""
-
-    __tablename__ = "playbook_version"
-
-    digest: str = Field(primary_key=True)
-    slug: str
-    version: int = _number()
-    content_json: str = _text()
-    seen: datetime = _moment()
-    author: str | None = None
-    signer: str | None = None
-    signature: str | None = _text(default=None)
-
-
-class Run(SQLModel, table=True):
-    """One execution of a playbook, or the undo of effects.
-
-    mode: live or dry_run. inputs_json: what ``incident`` offers its expressions; of an undo, the
-    effects in their order. parameters_json: what ``inputs`` offers. parent, parent_path: the step
-    that started it. wake_at: when a waiting run goes on. lease_*, fence: who may write it.
-    claims: takeovers without progress.
-    """
-
-    __table_args__ = (Index("ix_run_state_wake_at", "state", "wake_at"),)
-
-    id: int | None = _number(default=None, primary_key=True)
-    dedup: str = Field(unique=True)
-    kind: str
-    playbook: str = Field(index=True)
-    digest: str | None = Field(default=None, foreign_key="playbook_version.digest")
-    incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
-    effect: str | None = None
-    mode: str = "live"
-    inputs_json: str = _text(default="{}")
-    parameters_json: str = _text(default="{}")
-    outputs_json: str | None = _text(default=None)
-    parent: int | None = _number(default=None, foreign_key="run.id", index=True)
-    parent_path: str | None = None
-    state: str = Field(index=True)
-    reason: str | None = _text(default=None)
-    requested_by: str
-    wake_at: datetime | None = _moment(default=None)
-    lease_owner: str | None = None
-    lease_until: datetime | None = _moment(default=None)
-    fence: int = _number(default=0)
-    claims: int = _number(default=0)
-    created: datetime = _moment()
-    started: datetime | None = _moment(default=None)
-    finished: datetime | None = _moment(default=None)
-
-
-class Step(SQLModel, table=True):
-    """The journal: one row per step, and per item of a ``for_each``."""
-
-    run: int = _number(foreign_key="run.id", primary_key=True)
-    path: str = Field(primary_key=True)
-    order: int = _number()
-    state: str
-    attempt: int = _number(default=0)
-    use: str | None = None
-    input_json: str = _text(default="{}")
-    output_json: str | None = _text(default=None)
-    error: str | None = _text(default=None)
-    wake_at: datetime | None = _moment(default=None)
-    started: datetime = _moment()
-    finished: datetime | None = _moment(default=None)
-
-
-class Approval(SQLModel, table=True):
-    """A question to people, bound to the digest of exactly what will be done."""
-
-    __table_args__ = (UniqueConstraint("run", "path"),)
-
-    id: int | None = _number(default=None, primary_key=True)
-    run: int = _number(foreign_key="run.id", index=True)
-    path: str
-    incident: int | None = _number(default=None, foreign_key="incident.id")
-    ask: str = _text()
-    approvers_json: str = _text()
-    need: int = _number()
-    four_eyes: bool = True
-    on_timeout: str = "reject"
-    escalate_json: str = _text(default="[]")
-    escalated: datetime | None = _moment(default=None)
-    plan_json: str = _text(default="[]")
-    digest: str
-    state: str = Field(index=True)
-    asked: datetime = _moment()
-    expires: datetime = _moment()
-    decided: datetime | None = _moment(default=None)
-
-
-class ApprovalVote(SQLModel, table=True):
-    """One person's answer."""
-
-    __tablename__ = "approval_vote"
-
-    approval: int = _number(foreign_key="approval.id", primary_key=True)
-    person: str = Field(primary_key=True)
-    approve: bool
-    reason: str = _text(default="")
-    at: datetime = _moment()
-
-
-class Effect(SQLModel, table=True):
-    """Something in force, or proposed. version: of the ledger when it last changed."""
-
-    id: str = Field(primary_key=True)
-    run: int | None = _number(default=None, foreign_key="run.id", index=True)
-    path: str = ""
-    incident: int | None = _number(default=None, foreign_key="incident.id", index=True)
-    action: str
-    subject: str = Field(index=True)
-    kind: str
-    rate: int = _number(default=0)
-    burst: int = _number(default=0)
-    state: str = Field(index=True)
-    reason: str = _text(default="")
-    created: datetime = _moment()
-    active: datetime | None = _moment(default=None)
-    until: datetime | None = _moment(default=None)
-    lifted: datetime | None = _moment(default=None)
-    lifted_by: str | None = None
-    version: int = _number(default=0, index=True)
-
-
-class LedgerVersion(SQLModel, table=True):
-    """The one counter of ledger changes."""
-
-    __tablename__ = "ledger_version"
-
-    id: int = _number(default=1, primary_key=True)
-    version: int = _number(default=0)
-
-
-class Edge(SQLModel, table=True):
-    """What an edge last said about itself."""
-
-    name: str = Field(primary_key=True)
-    version: int = _number()
-    skew_ms: int = _number()
-    applied: int = _number()
-    failed: int = _number()
-    reported: datetime = _moment()
-
-
-class Schedule(SQLModel, table=True):
-    """When a playbook that keeps to a clock is due next; moved by compare-and-swap."""
-
-    playbook: str = Field(primary_key=True)
-    spec: str = _text()
-    due: datetime = _moment()
 
 
 class RuleState(SQLModel, table=True):
@@ -320,10 +169,10 @@ class RuleState(SQLModel, table=True):
 
     rule: str = Field(primary_key=True)
     mode: str
-    reason: str = _text()
-    until: datetime | None = _moment(default=None)
+    reason: str = text()
+    until: datetime | None = moment(default=None)
     by: str
-    at: datetime = _moment()
+    at: datetime = moment()
 
 
 class AuditRow(SQLModel, table=True):
@@ -331,14 +180,14 @@ class AuditRow(SQLModel, table=True):
 
     __tablename__ = "audit"
 
-    id: int | None = _number(default=None, primary_key=True)
-    leaf: int | None = _number(default=None, unique=True)
-    at: datetime = _moment()
+    id: int | None = number(default=None, primary_key=True)
+    leaf: int | None = number(default=None, unique=True)
+    at: datetime = moment()
     actor: str = Field(index=True)
     action: str = Field(index=True)
     object: str
     outcome: str
-    record: str = _text()
+    record: str = text()
     hash: str
 
 
@@ -348,10 +197,10 @@ class User(SQLModel, table=True):
     __tablename__ = "user_account"
 
     name: str = Field(primary_key=True)
-    password: str = _text()
-    roles_json: str = _text()
+    password: str = text()
+    roles_json: str = text()
     disabled: bool = False
-    created: datetime = _moment()
+    created: datetime = moment()
 
 
 class LoginFailure(SQLModel, table=True):
@@ -359,10 +208,10 @@ class LoginFailure(SQLModel, table=True):
 
     __tablename__ = "login_failure"
 
-    id: int | None = _number(default=None, primary_key=True)
+    id: int | None = number(default=None, primary_key=True)
     name: str = Field(index=True)
     address: str
-    at: datetime = _moment()
+    at: datetime = moment()
 
 
 class LoginSession(SQLModel, table=True):
@@ -372,8 +221,8 @@ class LoginSession(SQLModel, table=True):
 
     hash: str = Field(primary_key=True)
     name: str = Field(foreign_key="user_account.name", index=True)
-    created: datetime = _moment()
-    expires: datetime = _moment()
+    created: datetime = moment()
+    expires: datetime = moment()
 
 
 class Token(SQLModel, table=True):
@@ -386,8 +235,8 @@ class Token(SQLModel, table=True):
     hash: str = Field(unique=True)
     scope: str
     user: str | None = Field(default=None, foreign_key="user_account.name")
-    created: datetime = _moment()
-    revoked: datetime | None = _moment(default=None)
+    created: datetime = moment()
+    revoked: datetime | None = moment(default=None)
     source: str | None = None
 
 
@@ -398,7 +247,7 @@ class HookSeen(SQLModel, table=True):
 
     hook: str = Field(primary_key=True)
     digest: str = Field(primary_key=True)
-    at: datetime = _moment(index=True)
+    at: datetime = moment(index=True)
 
 
 class SourceState(SQLModel, table=True):
@@ -407,24 +256,10 @@ class SourceState(SQLModel, table=True):
     __tablename__ = "source_state"
 
     name: str = Field(primary_key=True)
-    last_seen: datetime = _moment()
+    last_seen: datetime = moment()
     day: date
-    day_events: int = _number(default=0)
-    refused: int = _number(default=0)
-
-
-class Delivery(SQLModel, table=True):
-    """What became of a message on its way to one channel. at: of the last change of state."""
-
-    key: str = Field(primary_key=True)
-    channel: str = Field(primary_key=True)
-    state: str = Field(index=True)
-    urgent: bool = False
-    is_digest: bool = False
-    title: str = _text()
-    at: datetime = _moment(index=True)
-    attempts: int = _number(default=0)
-    error: str = _text(default="")
+    day_events: int = number(default=0)
+    refused: int = number(default=0)
 
 
 class Round(SQLModel, table=True):
@@ -436,8 +271,8 @@ class Round(SQLModel, table=True):
     name: str = ""
     phase: str = ""
     pool: str = "0"
-    opened: datetime | None = _moment(default=None)
-    closed: datetime | None = _moment(default=None)
+    opened: datetime | None = moment(default=None)
+    closed: datetime | None = moment(default=None)
 
 
 class Project(SQLModel, table=True):
@@ -461,5 +296,5 @@ class Donation(SQLModel, table=True):
     project: str
     wallet: str = Field(index=True)
     amount: str
-    announced: datetime | None = _moment(default=None)
-    on_chain: datetime | None = _moment(default=None)
+    announced: datetime | None = moment(default=None)
+    on_chain: datetime | None = moment(default=None)

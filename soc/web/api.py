@@ -13,7 +13,7 @@ from soc.errors import NotFound, TooManyRequests
 from soc.incidents import lifecycle
 from soc.logs.port import Appended
 from soc.model.value import rfc3339
-from soc.respond import approvals, ledger
+from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
 from soc.web import running, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
@@ -209,6 +209,22 @@ def _response(routes: APIRouter, front: Front) -> None:
         with front.writing() as writing:
             ledger.ask_lift(writing, name, who.name, given.reason, clock.now())
             return views.effect(writing.get_one(Effect, name))
+
+    @routes.get("/response", tags=["effects"], dependencies=[reads])
+    def response() -> Plain:
+        """Return whether all response is stopped, and how edges obey what is in force."""
+        with front.reading() as looking:
+            policy = front.suite.settings.edges
+            found = reconcile.standing(looking, policy, clock.now(), with_effects=False)
+            return {"stop": views.stop(stopping.stopped(looking)), **views.standing(found)}
+
+    @routes.post("/response/{turn}", tags=["effects"])
+    def turn(turn: Literal["stop", "start"], given: Reason, who: Principal = lifts) -> Plain:
+        """Stop all response, or let it run again, as a person."""
+        act = stopping.stop if turn == "stop" else stopping.start
+        with front.writing() as writing:
+            act(writing, who.name, given.reason, clock.now())
+            return {"stop": views.stop(stopping.stopped(writing))}
 
 
 def _events(routes: APIRouter, front: Front) -> None:

@@ -47,8 +47,8 @@ def build(front: Front) -> Application:
         return bulk.greeting()
 
     @app.get("/healthz", include_in_schema=False)
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+    def healthz() -> dict[str, object]:
+        return {"status": "ok", "edges": edges.health(front)}
 
     @app.get("/readyz", include_in_schema=False)
     def readyz() -> dict[str, object]:

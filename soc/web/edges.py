@@ -14,11 +14,13 @@ from starlette.responses import JSONResponse, Response
 from soc.access.permissions import Permission
 from soc.clock import monotonic
 from soc.edge import Refusal, Rule, Snapshot, key_of
-from soc.respond import ledger
+from soc.errors import StoreError
+from soc.respond import ledger, reconcile
 from soc.store.tables import Edge
 from soc.web.front import Front
 
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.03
+"""Seconds between two looks at the ledger's version: one for all edges that wait."""
 MAX_WAIT = 30.0
 SUBJECT = re.compile(r"wallet:[0-9A-Za-z._:-]+|account:[^\s,]+|ip:[0-9A-Fa-f.:/]+")
 """What a proxy may ask about. A comma is what two headers are when a proxy makes one of them."""
@@ -63,6 +65,22 @@ class Gate:
         self._version = changes["version"]
 
 
+class News:
+    """The ledger's version, looked up once for all long polls."""
+
+    def __init__(self, front: Front) -> None:
+        self._front, self._lock = front, asyncio.Lock()
+        self._version, self._looked = 0, float("-inf")
+
+    async def version(self) -> int:
+        """Return the version, which may be a moment old."""
+        async with self._lock:
+            if monotonic() - self._looked >= LOOK_EVERY:
+                self._version = await run_in_threadpool(_version, self._front)
+                self._looked = monotonic()
+            return self._version
+
+
 def router(front: Front) -> APIRouter:
     """Return the routes of edges; all need a token of scope authz."""
 
@@ -70,7 +88,7 @@ def router(front: Front) -> APIRouter:
         front.require(request, Permission.AUTHZ)
 
     routes = APIRouter(dependencies=[Depends(authorised)], tags=["edges"])
-    gate = Gate(front)
+    gate, news = Gate(front), News(front)
 
     @routes.get("/v1/edge/rules")
     async def rules(
@@ -80,9 +98,8 @@ def router(front: Front) -> APIRouter:
         """Return what changed after version *after*; hold the answer up to *wait* seconds."""
         end = monotonic() + wait
         while True:
-            changes = await run_in_threadpool(_changes, front, after)
-            if changes["version"] != after or (changes["full"] and after) or monotonic() >= end:
-                return changes
+            if await news.version() != after or monotonic() >= end:
+                return await run_in_threadpool(_changes, front, after)
             await asyncio.sleep(LOOK_EVERY)
 
     @routes.post("/v1/edge/report", status_code=204)
@@ -94,7 +111,7 @@ def router(front: Front) -> APIRouter:
                 reported=front.suite.clock.now(),
                 **said.model_dump(exclude={"edge"}),
             )
-            ledger.report(writing, row)
+            reconcile.heard(writing, row, front.suite.settings.edges)
         return Response(status_code=204)
 
     @routes.get("/authz")
@@ -116,6 +133,26 @@ def router(front: Front) -> APIRouter:
     return routes
 
 
+def health(front: Front) -> dict[str, Any]:
+    """Return how many edges obey the ledger, and how long the oldest of them was not heard of.
+
+    Anybody may ask this: it names nobody.
+    """
+    try:
+        with front.reading() as looking:
+            now = front.suite.clock.now()
+            found = reconcile.standing(looking, front.suite.settings.edges, now, with_effects=False)
+    except StoreError:
+        return {"status": "unknown"}
+    ages = [edge.age.total_seconds() for edge in found.edges]
+    return {
+        "status": "drift" if found.troubles else "ok",
+        "live": sum(edge.is_live for edge in found.edges),
+        "silent": sum(not edge.is_live for edge in found.edges),
+        "oldest_s": round(max(ages), 1) if ages else None,
+    }
+
+
 def is_subject(text: str) -> bool:
     """Return whether *text* is what a rule may be about: nothing else is ever let through."""
     try:
@@ -130,6 +167,11 @@ def _refuse(refused: Refusal, deny: int) -> Response:
     if status == 429 and deny == 403:  # noqa: PLR2004 - HTTP's numbers; nginx knows only 401 and 403
         headers["X-Soc-Status"], status = "429", 403
     return JSONResponse({"allowed": False, "effect": refused.effect}, status, headers)
+
+
+def _version(front: Front) -> int:
+    with front.reading() as looking:
+        return ledger.version(looking)
 
 
 def _changes(front: Front, after: int) -> dict[str, Any]:

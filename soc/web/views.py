@@ -1,5 +1,6 @@
 """What the API and the console say about things: rows of the store as JSON values."""
 
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -7,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from soc.incidents import alerts, lifecycle
 from soc.model.value import rfc3339
-from soc.respond import approvals
+from soc.respond import approvals, labels, ledger
+from soc.respond.reconcile import Standing
 from soc.store.tables import (
     Alert,
     AlertEvent,
@@ -15,6 +17,7 @@ from soc.store.tables import (
     Effect,
     Incident,
     IncidentNote,
+    ResponseStop,
     Run,
     Step,
 )
@@ -51,6 +54,7 @@ def incident_whole(session: Session, number: int) -> Plain:
     return {
         **incident(row),
         "entities": lifecycle.entities_of(session, number),
+        "labels": labels.of_incident(session, number),
         "alerts": [alert(a) for a in lifecycle.alerts_of(session, number)],
         "runs": [run(r) for r in runs],
         "effects": [effect(e) for e in session.exec(held.order_by(col(Effect.id)))],
@@ -182,20 +186,63 @@ def approval(session: Session, row: Approval) -> Plain:
 
 
 def effect(row: Effect) -> Plain:
-    """Return what is, was or may come in force."""
+    """Return what is, was or may come in force: who made it, who agreed, what obeys it."""
     return {
         "id": row.id,
         "run": row.run,
+        "step": row.path or None,
         "incident": f"INC-{row.incident}" if row.incident else None,
         "action": row.action,
         "subject": row.subject,
         "kind": row.kind,
         "rate": row.rate,
         "burst": row.burst,
+        "parameters": ledger.parameters(row),
         "state": row.state,
         "reason": row.reason,
+        "approved_by": orjson.loads(row.approvers_json),
         "active": rfc3339(row.active) if row.active else None,
         "until": rfc3339(row.until) if row.until else None,
+        "receipt": row.receipt,
+        "verified": rfc3339(row.verified) if row.verified else None,
         "lifted": rfc3339(row.lifted) if row.lifted else None,
         "lifted_by": row.lifted_by,
+        "lift_reason": row.lift_reason,
+    }
+
+
+def stop(row: ResponseStop | None) -> Plain | None:
+    """Return who stopped all response, when and why; None while it runs."""
+    return {"by": row.by, "at": rfc3339(row.at), "reason": row.reason} if row else None
+
+
+def standing(found: Standing) -> Plain:
+    """Return how edges and effects stand to the ledger."""
+    return {
+        "version": found.version,
+        "edges": [
+            {
+                "name": edge.name,
+                "state": "live" if edge.is_live else "silent",
+                "version": edge.version,
+                "age_s": round(edge.age.total_seconds(), 1),
+                "skew_ms": edge.skew_ms,
+                "applied": edge.applied,
+                "failed": edge.failed,
+                "drift": edge.drift,
+            }
+            for edge in found.edges
+        ],
+        "effects": [
+            {
+                "id": effect.id,
+                "subject": effect.subject,
+                "kind": effect.kind,
+                "version": effect.version,
+                "verified": rfc3339(effect.verified) if effect.verified else None,
+                "waits_for": list(effect.waits_for),
+            }
+            for effect in found.effects
+        ],
+        "troubles": [asdict(trouble) for trouble in found.troubles],
     }

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from soc import plugins
+from soc.model.value import Severity
 from soc.respond.action import Action, Answer, Hold, Repeat, Risk
 
 ACTIONS: dict[str, type[Action]] = plugins.load("soc.actions")
@@ -45,6 +46,16 @@ class World:
 
     def lift(self) -> None:
         self.did.append("lift")
+
+    def lift_step(self, step: str) -> int:
+        self.did.append(("lift", step))
+        return 1
+
+    def label(self, subject: str, label: str) -> None:
+        self.did.append((subject, label))
+
+    def update(self, *, severity: Severity | None, owner: str | None) -> None:
+        self.did.append((severity, owner))
 
     def note(self, text: str) -> None:
         self.did.append(text)

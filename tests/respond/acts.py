@@ -30,7 +30,9 @@ class _Leaves(Action):
         left = json.loads(failures.read_text()).get(self.word, 0) if failures.exists() else 0
         if left:
             given = json.loads(failures.read_text())
-            failures.write_text(json.dumps({**given, self.word: left - 1}))
+            draft = failures.with_name(f"{self.word}.draft")
+            draft.write_text(json.dumps({**given, self.word: left - 1}))
+            draft.replace(failures)  # branches look at the same time
             raise ActionFailed("unavailable", f"{self.word} cannot be reached")
         with path.open("a") as file:
             file.write(f"{verb} {self.word} {key}\n")

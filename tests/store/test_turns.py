@@ -18,12 +18,12 @@ from soc.errors import Illegal, TooManyRequests
 from soc.incidents import lifecycle
 from soc.incidents.record import record
 from soc.model.finding import Finding
-from soc.respond import ledger
+from soc.respond import ledger, reconcile
 from soc.respond.engine import Engine
 from soc.respond.hands import LiveHands
 from soc.respond.notifier import Outbox
 from soc.respond.turn import Means
-from soc.settings import Incidents, Respond
+from soc.settings import Edges, Incidents, Respond
 from soc.store import windows
 from soc.store.session import Database, connect, session
 from soc.store.tables import Alert, AuditRow, DetectorWindow, Edge, Effect, Incident, Run
@@ -220,7 +220,7 @@ def test_what_is_new_to_all_of_them_is_written_once(
         with session(one) as writing:
             windows.register(writing, ["a", "b"])
             edge = Edge(name="e", version=1, skew_ms=0, applied=0, failed=0, reported=clock.now())
-            ledger.report(writing, edge)
+            reconcile.heard(writing, edge, Edges())
 
     at_once(workers, begin)
 

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 from starlette.responses import Response
 
 from soc.access.permissions import Permission, Principal
-from soc.respond import ledger
+from soc.respond import ledger, stopping
 from soc.store.tables import Effect
 from soc.web import views
 from soc.web.console.problems import Problem
@@ -33,7 +33,7 @@ VIEWS = {
 
 
 def add(routes: APIRouter, console: Console) -> None:
-    """Add the list, and the form that lifts."""
+    """Add the list, the form that lifts, and the switch that stops all response."""
     front, reads = console.front, console.reader()
 
     @routes.get("/effects")
@@ -77,3 +77,25 @@ def add(routes: APIRouter, console: Console) -> None:
         with front.writing() as writing:
             ledger.ask_lift(writing, name, who.name, reason.strip(), front.suite.clock.now())
         return go(local(back, "/effects"))
+
+    _add_switch(routes, console)
+
+
+def _add_switch(routes: APIRouter, console: Console) -> None:
+    front, reads = console.front, console.reader()
+
+    @routes.post("/response/{turn}")
+    def turn(
+        request: Request, turn: Literal["stop", "start"], who: Principal = reads, reason: Text = ""
+    ) -> Response:
+        """Stop all response, or let it run again."""
+        who.require(Permission.RESPOND)
+        who.require_person()
+        if not reason.strip():
+            ways = [("Back, to write a reason", "/effects")]
+            problem = Problem(422, "Nothing was done", ("Reason: write why.",), [], ways)
+            return console.page(request, "error.html", who=who, status=422, problem=problem)
+        act = stopping.stop if turn == "stop" else stopping.start
+        with front.writing() as writing:
+            act(writing, who.name, reason, front.suite.clock.now())
+        return go("/effects")

@@ -12,8 +12,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from soc.access.permissions import Permission, Principal
 from soc.errors import AccessDenied, LogError, NotFound
 from soc.incidents import lifecycle
-from soc.respond import approvals, ledger
+from soc.respond import approvals, ledger, stopping
 from soc.store.tables import Approval, Effect, Incident
+from soc.web import views
 from soc.web.console import words
 from soc.web.front import Front
 
@@ -67,10 +68,12 @@ class Console:
     ) -> HTMLResponse:
         """Return the page *template* makes of *data*, with sidebar if *who* may read."""
         theme = request.cookies.get(THEME, "")
+        reads = who is not None and Permission.READ in who.permissions
         shared = {
             "who": who,
             "may": who.permissions if who else frozenset(),
-            "nav": self._nav() if who and Permission.READ in who.permissions else [],
+            "nav": self._nav() if reads else [],
+            "stopped": self._stopped() if reads else None,
             "path": request.url.path,
             "here": here(request),
             "theme": theme if theme in THEMES else "system",
@@ -118,6 +121,10 @@ class Console:
             ),
             ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
         ]
+
+    def _stopped(self) -> dict[str, Any] | None:
+        with self.front.reading() as looking:
+            return views.stop(stopping.stopped(looking))
 
     def _rejects(self) -> int | None:
         """Return how many events no parser took; None while the event store cannot be read."""

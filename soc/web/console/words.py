@@ -152,6 +152,9 @@ def held(hold: Mapping[str, Any]) -> str:
     """Return what a hold does to its subject."""
     if hold["kind"] == "rate_limit":
         return f"Rate limit, {hold['rate']} requests a minute, {hold['burst']} at once"
+    if hold["kind"] == "weight":
+        known = hold.get("parameters") or orjson.loads(hold["details"])
+        return f"Matching weight {known['weight']:g}"
     return plain(hold["kind"])
 
 
