@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge trial-short trial-main trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -50,6 +50,11 @@ trial-short: setup
 # Sixty kills while demo rounds are played: about twenty minutes.
 trial-main: setup
 	$(PY) tests/trials/kills.py --kills 60 --gap 8 --rounds
+
+# A thousand kills, freezes and crashes while playbooks run, on SQLite and PostgreSQL: ten minutes.
+trial-respond: setup
+	$(PY) -m tests.servers.gather
+	$(PY) tests/trials/respond.py --disturbances 500
 
 # Three hundred kills of the front door under load: about twenty minutes.
 trial-store: setup

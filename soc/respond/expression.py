@@ -76,6 +76,16 @@ TESTS = frozenset(
 class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "%", "+"})
 
+    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - Jinja2's signature
+        """Return what data has under a name; its methods are no data."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - as above
+        try:
+            return obj[argument]
+        except (TypeError, LookupError):
+            return self.undefined(obj=obj, name=argument)
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Jinja2's signature
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if operator in {"*", "%"} and not numbers:

@@ -68,3 +68,17 @@ def test_mistakes_are_found_without_data() -> None:
 def test_a_condition_is_true_or_false_and_nothing_else(given: str) -> None:
     with pytest.raises(ExpressionError, match="true or false"):
         truth(given, CONTEXT)
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "values", "get", "pop", "copy"])
+def test_what_data_calls_like_a_method_is_data(name: str) -> None:
+    context = {"inputs": {name: [1]}, "incident": {}}
+
+    assert render(f"${{{{ inputs.{name} }}}}", context) == [1]
+    with pytest.raises(ExpressionError, match=r"undefined|no attribute"):
+        render(f"${{{{ incident.{name} }}}}", context)
+
+
+def test_a_text_has_no_methods() -> None:
+    with pytest.raises(ExpressionError, match="no attribute"):
+        render("${{ incident.id.upper }}", {"incident": {"id": "x"}})
