@@ -18,6 +18,7 @@ from soc.app.suite import Suite
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
+from soc.respond import schedules
 from soc.store.session import session
 
 GIVE_WAY = 10
@@ -26,6 +27,7 @@ AUDIT_EVERY = 2.0
 REMIND_EVERY = 1.0
 TELL_HELD_EVERY = 10.0
 SILENCE_EVERY = 15.0
+SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
 
@@ -43,6 +45,10 @@ def work(suite: Suite, stop: Event) -> None:
     def tell_held() -> None:
         suite.messenger.tell_held(suite.clock.now())
 
+    def by_the_clock() -> None:
+        with session(suite.database) as writing:
+            schedules.tick(writing, suite.playbooks.usable, suite.clock.now())
+
     def number() -> None:
         with session(suite.database) as writing:
             audit.number(writing)
@@ -59,6 +65,7 @@ def work(suite: Suite, stop: Event) -> None:
         engine.remind: REMIND_EVERY,
         tell_held: TELL_HELD_EVERY,
         number: AUDIT_EVERY,
+        by_the_clock: SCHEDULES_EVERY,
         Silence(suite).look: SILENCE_EVERY,
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
