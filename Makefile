@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -60,6 +60,10 @@ trial-respond: setup
 trial-store: setup
 	$(PY) tests/trials/store.py --kills 300
 	$(PY) -m pytest -q tests/logs/test_damage.py tests/logs/test_disk.py
+
+# The table of docs/benchmarks-respond.md: three minutes, DBOS for comparison among them.
+bench-respond: setup
+	$(PY) benchmarks/respond.py --dbos --write
 
 # The table of docs/benchmarks.md: about ten minutes, on a machine that does nothing else.
 bench-store: setup

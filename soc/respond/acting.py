@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
 from soc.errors import AccessDenied, ActionFailed, SocError
-from soc.respond import approvals, asking, ledger
+from soc.respond import asking, ledger
 from soc.respond.action import Action, Repeat
 from soc.respond.expression import render
 from soc.respond.guard import HARMLESS, NeedsApproval, decide, is_protected
@@ -89,10 +89,9 @@ def _begin(turn: Turn, step: Step) -> Entry:
     if risk in HARMLESS or not planned or turn.is_dry:
         return entry
     holds = list(planned.values())
-    agreed = approvals.agreed(turn.session, turn.run.id or 0)
     held = _held(turn)
-    known = facts(turn.session, turn.run, step.use or "", holds, turn.now)
-    decision = decide(risk, holds, turn.steps.policy, agreed, held, known)
+    known = facts(turn.session, turn.run, step.use or "", holds, turn.steps.policy, turn.now)
+    decision = decide(risk, holds, turn.steps.policy, turn.agreed, held, known)
     if isinstance(decision, NeedsApproval):
         asking.propose(turn, step, planned)
         asking.ask_leave(turn, step, entry, holds, decision.why)

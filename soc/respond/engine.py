@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import Boolean, ColumnElement, Table, bindparam, case
 from sqlmodel import Session, and_, col, func, or_, select, update
 
 from soc.clock import Clock
@@ -20,7 +20,7 @@ from soc.model.value import rfc3339
 from soc.respond import approvals, flow, ledger, undoing
 from soc.respond.action import World
 from soc.respond.ending import finish
-from soc.respond.flights import Flights
+from soc.respond.flights import Crew, Flights
 from soc.respond.hands import DryHands
 from soc.respond.journal import Journal
 from soc.respond.playbook import Playbook
@@ -28,7 +28,7 @@ from soc.respond.steps import Steps
 from soc.respond.turn import Means, Result, Turn
 from soc.respond.world import OutsideWorld
 from soc.settings import Respond
-from soc.store.leases import lease_end, lease_is_over
+from soc.store.leases import LEASE_ENDS, lease_end, lease_is_over, lease_parameters
 from soc.store.session import Database, reading, session
 from soc.store.tables import Effect, PlaybookVersion, Run
 
@@ -39,6 +39,22 @@ CLAIMS = 5
 WRITTEN = (
     "state", "reason", "wake_at", "lease_owner", "claims", "finished", "outputs_json",
 )  # fmt: skip
+
+_RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+_MINE = (_RUNS.c.id == bindparam("mine"), _RUNS.c.fence == bindparam("fence_"))
+HOLD = {
+    name: update(_RUNS).where(*_MINE, _RUNS.c.state == "running").values(lease_until=end)
+    for name, end in LEASE_ENDS.items()
+}
+"""Begins every transaction on a run, by the kind of database. Built once, for it is frequent."""
+SAVE = (
+    update(_RUNS)
+    .where(*_MINE)
+    .values(
+        {name: bindparam(f"new_{name}") for name in WRITTEN}
+        | {"lease_until": case((bindparam("led", type_=Boolean), _RUNS.c.lease_until), else_=None)}
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class Engine:
         self._means, self._owner = means, owner
         self._dry = replace(means, hands=DryHands())
         self._known: dict[str, Steps] = {}
+        self._crew = Crew()
 
     def work(self) -> bool:
         """Claim a run that is due and carry it as far as it goes; return whether there was one."""
@@ -81,7 +98,7 @@ class Engine:
 
     def carry(self, claim: Claim) -> None:
         """Carry a claimed run as far as it goes now; raises Fenced if somebody else has it."""
-        flights, journal = Flights(self._world), None
+        flights, journal = Flights(self._world, self._crew), None
         results: list[tuple[str, Result]] = []
         while True:
             with self._held(claim) as writing:
@@ -204,24 +221,20 @@ class Engine:
     def _held(self, claim: Claim) -> Iterator[Session]:
         """Give a transaction on the claimed run; raise Fenced if somebody else has it."""
         with session(self._database) as writing:
-            mine = (
-                col(Run.id) == claim.run,
-                col(Run.fence) == claim.fence,
-                col(Run.state) == "running",
-            )
-            end = lease_end(writing, self._policy.lease, self._clock)
-            held = writing.connection().execute(update(Run).where(*mine).values(lease_until=end))
-            if held.rowcount != 1:
+            end = lease_parameters(writing, self._policy.lease, self._clock)
+            hold = HOLD[writing.get_bind().dialect.name]
+            mine = {"mine": claim.run, "fence_": claim.fence}
+            if writing.connection().execute(hold, {**mine, **end}).rowcount != 1:
                 raise Fenced(f"RUN-{claim.run}")
             yield writing
 
     def _save(self, turn: Turn, claim: Claim, *, progressed: bool) -> None:
         run = turn.run
-        if progressed:
-            run.claims = 0
         turn.journal.save(turn.session)
-        values = {name: getattr(run, name) for name in WRITTEN}
-        if run.state != "running":
-            values["lease_until"] = None
-        mine = (col(Run.id) == claim.run, col(Run.fence) == claim.fence)
-        turn.session.connection().execute(update(Run).where(*mine).values(values))
+        if run.state == "running" and not (progressed and run.claims):
+            return
+        run.claims = 0 if progressed else run.claims
+        values = {f"new_{name}": getattr(run, name) for name in WRITTEN}
+        mine = {"mine": claim.run, "fence_": claim.fence}
+        still_led = {"led": run.state == "running"}
+        turn.session.connection().execute(SAVE, {**values, **mine, **still_led})

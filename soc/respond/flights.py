@@ -1,4 +1,4 @@
-"""Actions under way outside any transaction: each in a thread of its own, each with a deadline.
+"""Actions under way outside any transaction: each in a thread, each with a deadline.
 
 A thread cannot be stopped: one that is late is abandoned, and what it brings back later is not
 looked at.
@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
-from threading import Thread
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from soc.clock import monotonic
 from soc.respond.acting import classify
@@ -23,11 +25,37 @@ class _Flight:
     end: float
 
 
+class Crew:
+    """Threads that do one thing after another, as many as are needed at once.
+
+    They are daemons: one that hangs keeps no process from ending.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[SimpleQueue[Callable[[], None]]] = []
+        self._lock = Lock()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do *work* in a thread that is idle, or a new one."""
+        with self._lock:
+            mail = self._idle.pop() if self._idle else None
+        if mail is None:
+            mail = SimpleQueue()
+            Thread(target=self._serve, args=(mail,), daemon=True, name="action").start()
+        mail.put(work)
+
+    def _serve(self, mail: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            mail.get()()
+            with self._lock:
+                self._idle.append(mail)
+
+
 class Flights:
     """What one run has under way."""
 
-    def __init__(self, world: Callable[[str], World]) -> None:
-        self._world = world
+    def __init__(self, world: Callable[[str], World], crew: "Crew") -> None:
+        self._world, self._crew = world, crew
         self._under_way: dict[str, _Flight] = {}
 
     def __bool__(self) -> bool:
@@ -43,7 +71,7 @@ class Flights:
             future: Future[Result] = Future()
             flight = _Flight(future, monotonic() + one.timeout)
             self._under_way[one.path] = flight
-            Thread(target=self._fly, args=(one, future), daemon=True, name=one.path).start()
+            self._crew.do(partial(self._fly, one, future))
 
     def landed(self, patience: timedelta) -> list[tuple[str, Result]]:
         """Return how actions ended, once any has or *patience* is over."""

@@ -18,7 +18,9 @@ class LiveHands:
     def perform(self, turn: Turn, step: Step, path: str, action: Action) -> Mapping[str, object]:
         """Do a local action."""
         until = turn.now + turn.steps.lasts(step) if step.ttl else None
-        world = LocalWorld(turn.session, turn.run, path, action.name, until, turn.now)
+        world = LocalWorld(
+            turn.session, turn.run, path, action.name, until, turn.now, asked=bool(turn.agreed)
+        )
         return action.run(world)
 
 

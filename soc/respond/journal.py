@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from soc.store.tables import Run, Step
@@ -20,10 +20,11 @@ ENDED = SETTLED | {"failed"}
 TIMED_OUT = "!timeout"
 """The entry of a run that took longer than its playbook allows."""
 
-_NEW = insert(Step)
+_STEPS: Table = Step.__table__  # type: ignore[attr-defined]
+_NEW = insert(_STEPS)
 _CHANGED = (
-    update(Step)
-    .where(col(Step.run) == bindparam("of_run"), col(Step.path) == bindparam("at_path"))
+    update(_STEPS)
+    .where(_STEPS.c.run == bindparam("of_run"), _STEPS.c.path == bindparam("at_path"))
     .values(
         {
             name: bindparam(f"new_{name}")
@@ -104,7 +105,7 @@ class Journal:
         """Write what changed since the last time, in the transaction of *session*."""
         fresh = {entry.path for entry in self._new}
         if self._new:
-            session.execute(_NEW, [self._row(entry) for entry in self._new])
+            session.connection().execute(_NEW, [self._row(entry) for entry in self._new])
         changed = [entry for path, entry in self._changed.items() if path not in fresh]
         if changed:
             session.connection().execute(_CHANGED, [self._change(entry) for entry in changed])

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import Table, update
 from sqlmodel import Session, col, select
 
 from soc.audit import Act, record
@@ -18,6 +19,8 @@ from soc.respond.action import Hold
 from soc.store.locks import alone
 from soc.store.tables import Effect, LedgerVersion, Run
 
+_LEDGER: Table = LedgerVersion.__table__  # type: ignore[attr-defined]
+_MOVED = update(_LEDGER).values(version=_LEDGER.c.version + 1).returning(_LEDGER.c.version)
 FOLLOWED = ("active", "lifting")
 """States in which an effect is in force."""
 AT_EDGES = ("allow", "quarantine", "rate_limit")
@@ -199,8 +202,8 @@ def effect_of(
 
 def _next(session: Session) -> int:
     alone(session, "ledger")  # until the commit: versions become visible in their order
-    row = session.get(LedgerVersion, 1, with_for_update=True) or LedgerVersion(id=1, version=0)
-    row.version += 1
-    session.add(row)
-    session.flush()
-    return row.version
+    moved: int | None = session.connection().execute(_MOVED).scalar()
+    if moved is None:
+        session.add(LedgerVersion(id=1, version=1))
+        session.flush()
+    return moved or 1

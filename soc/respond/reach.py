@@ -10,6 +10,7 @@ from soc.respond.action import Hold
 from soc.respond.guard import Facts
 from soc.respond.ledger import FOLLOWED
 from soc.respond.stopping import stopped
+from soc.settings import Respond
 from soc.store.tables import Donation, Effect, Run
 
 HOUR = timedelta(hours=1)
@@ -18,22 +19,36 @@ RESTRICTING = ("quarantine", "rate_limit", "weight")
 AT_ONCE = 500
 """Wallets that one question to the store names."""
 WALLET = "wallet:"
+NOBODY: frozenset[str] = frozenset()
 
 
-def facts(session: Session, run: Run, action: str, holds: Sequence[Hold], now: datetime) -> Facts:
-    """Return what a decision about *holds*, which *action* would put in force, must know."""
+def facts(
+    session: Session,
+    run: Run,
+    action: str,
+    holds: Sequence[Hold],
+    policy: Respond,
+    now: datetime,
+) -> Facts:
+    """Return what a decision by *policy* must know about *holds* that *action* would put in force.
+
+    What no budget of the policy is about is not asked.
+    """
     stop = stopped(session)
     wanted = {hold.subject for hold in holds if hold.kind in RESTRICTING}
-    held = wanted and (wanted | _in_force(session))
-    since = now - HOUR
+    shares = bool(wanted) and policy.budget_share is not None
+    since, lately = now - HOUR, now - LATELY
+    by_playbook = run.playbook in policy.budgets and bool(holds)
+    by_action = action in policy.budgets and bool(holds)
+    held = wanted | _in_force(session) if shares else set()
     return Facts(
         playbook=run.playbook,
         action=action,
         stopped=stop.reason if stop else "",
-        by_playbook=_lately(session, since, playbook=run.playbook) if holds else frozenset(),
-        by_action=_lately(session, since, action=action) if holds else frozenset(),
-        donors=_donors(session, now - LATELY) if wanted else 0,
-        donors_held=_among_donors(session, held, now - LATELY),
+        by_playbook=_lately(session, since, playbook=run.playbook) if by_playbook else NOBODY,
+        by_action=_lately(session, since, action=action) if by_action else NOBODY,
+        donors=_donors(session, lately) if shares else 0,
+        donors_held=_among_donors(session, held, lately) if shares else 0,
     )
 
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Protocol
 
 from sqlmodel import Session
 
 from soc.errors import NotFound
-from soc.respond.action import Action, Http
+from soc.respond import approvals
+from soc.respond.action import Action, Hold, Http
 from soc.respond.journal import Entry, Journal
 from soc.respond.notifier import Notifier
 from soc.respond.playbook import Playbook
@@ -87,7 +89,7 @@ class Means:
     secret: Callable[[str], Secret] = unread
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Turn:
     """One transaction on a run. busy: paths whose actions are under way outside.
 
@@ -122,6 +124,11 @@ class Turn:
     def is_dry(self) -> bool:
         """Return whether nothing is really done."""
         return self.run.mode == DRY
+
+    @cached_property
+    def agreed(self) -> list[Hold]:
+        """Return everything that people agreed to in this run."""
+        return approvals.agreed(self.session, self.run.id or 0)
 
     def sleep_until(self, moment: datetime) -> Outcome:
         """Say that something is due at *moment*, and not before."""

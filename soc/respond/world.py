@@ -25,9 +25,11 @@ class LocalWorld:
         action: str,
         until: datetime | None,
         now: datetime,
+        *,
+        asked: bool = True,
     ) -> None:
         self._session, self._run, self._path, self._action = session, run, path, action
-        self._until, self._now = until, now
+        self._until, self._now, self._asked = until, now, asked
 
     @property
     def key(self) -> str:
@@ -49,7 +51,7 @@ class LocalWorld:
         stopping.require_running(self._session)
         effect = ledger.effect_of(self.key, self._run, self._path, self._action, hold, self._now)
         effect.until = self._until
-        agreed = approvals.agreed_by(self._session, self._run.id or 0, hold)
+        agreed = approvals.agreed_by(self._session, self._run.id or 0, hold) if self._asked else []
         effect.approvers_json = orjson.dumps(agreed).decode()
         ledger.enforce(self._session, effect, self._now)
 
@@ -63,10 +65,13 @@ class LocalWorld:
         query = select(Effect).where(
             col(Effect.run) == self._run.id, col(Effect.state).in_(ledger.FOLLOWED)
         )
-        found = [e.id for e in self._session.exec(query) if e.path.partition("[")[0] == step]
-        for effect in sorted(found):
-            by = f"RUN-{self._run.id}"
-            ledger.lift(self._session, effect, by, self._now, f"{self._action} of its own run")
+        found = [e for e in self._session.exec(query) if e.path.partition("[")[0] == step]
+        by, why = f"RUN-{self._run.id}", f"{self._action} of its own run"
+        for effect in sorted(found, key=lambda effect: effect.id):
+            if effect.kind != effect.action:
+                ledger.lift(self._session, effect.id, by, self._now, why)
+        outside = [effect for effect in found if effect.kind == effect.action]
+        ledger.ask_rollback(self._session, outside, by, why, self._now)
         return len(found)
 
     def label(self, subject: str, label: str) -> None:

@@ -7,10 +7,12 @@ from soc.respond import stopping
 from soc.respond.action import Hold
 from soc.respond.guard import Facts
 from soc.respond.reach import facts
+from soc.settings import Respond
 from soc.store.session import Database, session
 from soc.store.tables import Donation, Run
 from tests.respond.effects import enforce
 
+BUDGETED = Respond(budgets={"mine": 9, "wallet.quarantine": 9}, budget_share=0.5)
 HOLD = Hold(subject="wallet:0xnew", kind="quarantine")
 
 
@@ -50,8 +52,10 @@ def test_facts_are_those_of_the_last_hour_and_of_the_donors_of_a_month(
         stopping.stop(writing, "user:rhea", "a rule went wild", start)
 
     with session(database) as looking:
-        found = facts(looking, looking.get_one(Run, mine), "wallet.quarantine", [HOLD], start)
-        idle = facts(looking, looking.get_one(Run, mine), "notify.send", [], start)
+        found = facts(
+            looking, looking.get_one(Run, mine), "wallet.quarantine", [HOLD], BUDGETED, start
+        )
+        idle = facts(looking, looking.get_one(Run, mine), "notify.send", [], BUDGETED, start)
 
     assert found == Facts(
         playbook="mine",
