@@ -11,8 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import Boolean, ColumnElement, Table, bindparam, case
-from sqlmodel import Session, and_, col, func, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Select,
+    Table,
+    UpdateBase,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlmodel import Session
 
 from soc.clock import Clock
 from soc.errors import Fenced
@@ -28,7 +40,8 @@ from soc.respond.steps import Steps
 from soc.respond.turn import Means, Result, Turn
 from soc.respond.world import OutsideWorld
 from soc.settings import Respond
-from soc.store.leases import LEASE_ENDS, lease_end, lease_is_over, lease_parameters
+from soc.store.columns import Moment
+from soc.store.leases import LEASE_ENDS, LEASE_NOWS, lease_parameters
 from soc.store.session import Database, reading, session
 from soc.store.tables import Effect, PlaybookVersion, Run
 
@@ -42,11 +55,44 @@ WRITTEN = (
 
 _RUNS: Table = Run.__table__  # type: ignore[attr-defined]
 _MINE = (_RUNS.c.id == bindparam("mine"), _RUNS.c.fence == bindparam("fence_"))
+
+
+def _due(database: str) -> Select[tuple[int]]:
+    """Return the oldest run that is due: new ones, those that waited long enough, lost ones."""
+    due = or_(
+        _RUNS.c.state == "queued",
+        and_(_RUNS.c.state == "waiting", _RUNS.c.wake_at <= bindparam("now", type_=Moment)),
+        and_(_RUNS.c.state == "running", _RUNS.c.lease_until <= LEASE_NOWS[database]),
+    )
+    return select(_RUNS.c.id).where(due).order_by(_RUNS.c.id).limit(1)
+
+
+def _claiming(database: str) -> UpdateBase:
+    """Return the statement that takes a run. Two workers never take one: rows are locked."""
+    number = _due(database).with_for_update(skip_locked=True).scalar_subquery()
+    return (
+        update(_RUNS)
+        .where(_RUNS.c.id == number)
+        .values(
+            state="running",
+            wake_at=None,
+            claims=case((_RUNS.c.state == "running", _RUNS.c.claims + 1), else_=0),
+            started=func.coalesce(_RUNS.c.started, bindparam("now", type_=Moment)),
+            lease_owner=bindparam("owner"),
+            lease_until=LEASE_ENDS[database],
+            fence=_RUNS.c.fence + 1,
+        )
+        .returning(_RUNS.c.id, _RUNS.c.fence, _RUNS.c.claims)
+    )
+
+
+# Statements are built once, by the kind of database: these are the most frequent ones.
+LOOK = {name: _due(name) for name in LEASE_ENDS}
+CLAIM = {name: _claiming(name) for name in LEASE_ENDS}
 HOLD = {
     name: update(_RUNS).where(*_MINE, _RUNS.c.state == "running").values(lease_until=end)
     for name, end in LEASE_ENDS.items()
 }
-"""Begins every transaction on a run, by the kind of database. Built once, for it is frequent."""
 SAVE = (
     update(_RUNS)
     .where(*_MINE)
@@ -76,6 +122,7 @@ class Engine:
         self._dry = replace(means, hands=DryHands())
         self._known: dict[str, Steps] = {}
         self._crew = Crew()
+        self._is_busy = False
 
     def work(self) -> bool:
         """Claim a run that is due and carry it as far as it goes; return whether there was one."""
@@ -90,11 +137,12 @@ class Engine:
 
     def claim(self) -> Claim | None:
         """Return the right to write a run that is due; count how often it was taken over."""
-        with reading(self._database) as looking:
-            if looking.exec(select(Run.id).where(self._due(looking)).limit(1)).first() is None:
-                return None
+        if not self._is_busy and not self._has_due():
+            return None
         with session(self._database) as writing:
-            return self._claim(writing)
+            claim = self._claim(writing)
+        self._is_busy = claim is not None
+        return claim
 
     def carry(self, claim: Claim) -> None:
         """Carry a claimed run as far as it goes now; raises Fenced if somebody else has it."""
@@ -156,44 +204,25 @@ class Engine:
             self._known[digest] = Steps(playbook, actions, self._policy, self._means.secret)
         return self._known[digest]
 
-    def _due(self, asking: Session) -> ColumnElement[bool]:
-        return or_(
-            col(Run.state) == "queued",
-            and_(col(Run.state) == "waiting", col(Run.wake_at) <= self._clock.now()),
-            and_(
-                col(Run.state) == "running",
-                lease_is_over(asking, self._clock),
-            ),
-        )
+    def _has_due(self) -> bool:
+        """Look without taking the lock of writers."""
+        with reading(self._database) as looking:
+            asking = looking.connection()
+            found = asking.execute(LOOK[asking.dialect.name], {"now": self._clock.now()})
+            return found.first() is not None
 
     def _claim(self, writing: Session) -> Claim | None:
-        now = self._clock.now()
-        due = select(Run.id).where(self._due(writing)).order_by(col(Run.id)).limit(1)
-        # A fenced-off worker cannot come between: SQLite's writers take turns, PostgreSQL locks.
-        number = writing.exec(due.with_for_update(skip_locked=True)).first()
-        if number is None:
+        now, asking = self._clock.now(), writing.connection()
+        end = lease_parameters(writing, self._policy.lease, self._clock)
+        given = {"now": now, "owner": self._owner, **end}
+        claimed = asking.execute(CLAIM[asking.dialect.name], given).first()
+        if claimed is None:
             return None
-        taken_over = case((col(Run.state) == "running", col(Run.claims) + 1), else_=0)
-        claimed = writing.connection().execute(
-            update(Run)
-            .where(col(Run.id) == number)
-            .values(
-                state="running",
-                wake_at=None,
-                claims=taken_over,
-                started=func.coalesce(col(Run.started), now),
-                lease_owner=self._owner,
-                lease_until=lease_end(writing, self._policy.lease, self._clock),
-                fence=col(Run.fence) + 1,
-            )
-            .returning(col(Run.fence), col(Run.claims))
-        )
-        fence, claims = claimed.one()
-        if claims > CLAIMS:
-            run = writing.get_one(Run, number)
+        if claimed.claims > CLAIMS:
+            run = writing.get_one(Run, claimed.id)
             finish(writing, run, "needs_human", f"{CLAIMS} workers died on it", now)
             return None
-        return Claim(number, fence)
+        return Claim(claimed.id, claimed.fence)
 
     def _advanced(self, turn: Turn, results: list[tuple[str, Result]]) -> bool:
         if turn.run.kind == "undo":
@@ -222,9 +251,9 @@ class Engine:
         """Give a transaction on the claimed run; raise Fenced if somebody else has it."""
         with session(self._database) as writing:
             end = lease_parameters(writing, self._policy.lease, self._clock)
-            hold = HOLD[writing.get_bind().dialect.name]
             mine = {"mine": claim.run, "fence_": claim.fence}
-            if writing.connection().execute(hold, {**mine, **end}).rowcount != 1:
+            asking = writing.connection()
+            if asking.execute(HOLD[asking.dialect.name], {**mine, **end}).rowcount != 1:
                 raise Fenced(f"RUN-{claim.run}")
             yield writing
 

@@ -5,11 +5,10 @@ looked at.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from soc.clock import monotonic
@@ -17,12 +16,6 @@ from soc.respond.acting import classify
 from soc.respond.action import World
 from soc.respond.step import Failure
 from soc.respond.turn import Outside, Result
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    future: Future[Result]
-    end: float
 
 
 class Crew:
@@ -54,48 +47,47 @@ class Crew:
 class Flights:
     """What one run has under way."""
 
-    def __init__(self, world: Callable[[str], World], crew: "Crew") -> None:
+    def __init__(self, world: Callable[[str], World], crew: Crew) -> None:
         self._world, self._crew = world, crew
-        self._under_way: dict[str, _Flight] = {}
+        self._ends: dict[str, float] = {}
+        self._landed: SimpleQueue[tuple[str, Result]] = SimpleQueue()
 
     def __bool__(self) -> bool:
-        return bool(self._under_way)
+        return bool(self._ends)
 
     def paths(self) -> frozenset[str]:
         """Return where in the journal the actions stand that are under way."""
-        return frozenset(self._under_way)
+        return frozenset(self._ends)
 
     def launch(self, actions: Sequence[Outside]) -> None:
         """Begin *actions*."""
         for one in actions:
-            future: Future[Result] = Future()
-            flight = _Flight(future, monotonic() + one.timeout)
-            self._under_way[one.path] = flight
-            self._crew.do(partial(self._fly, one, future))
+            self._ends[one.path] = monotonic() + one.timeout
+            self._crew.do(partial(self._fly, one))
 
     def landed(self, patience: timedelta) -> list[tuple[str, Result]]:
         """Return how actions ended, once any has or *patience* is over."""
-        ends = [flight.end - monotonic() for flight in self._under_way.values()]
-        longest = max(min(*ends, patience.total_seconds()) if ends else 0.0, 0.0)
-        futures = [flight.future for flight in self._under_way.values()]
-        wait(futures, timeout=longest, return_when=FIRST_COMPLETED)
-        now = monotonic()
+        first = min(self._ends.values()) - monotonic()
         over: list[tuple[str, Result]] = []
-        for path, flight in list(self._under_way.items()):
-            if flight.future.done():
-                over.append((path, flight.future.result()))
-            elif flight.end <= now:
-                over.append((path, Result(failure=Failure.TIMEOUT, error="it took too long")))
+        with suppress(Empty):
+            over.append(self._landed.get(timeout=max(min(first, patience.total_seconds()), 0.001)))
+            while True:
+                over.append(self._landed.get_nowait())
+        over = [one for one in over if one[0] in self._ends]  # what was abandoned is not looked at
+        now, came = monotonic(), {path for path, _ in over}
+        late = [path for path, end in self._ends.items() if end <= now and path not in came]
+        over += [(p, Result(failure=Failure.TIMEOUT, error="it took too long")) for p in late]
         for path, _ in over:
-            del self._under_way[path]
+            del self._ends[path]
         return over
 
-    def _fly(self, outside: Outside, future: Future[Result]) -> None:
+    def _fly(self, outside: Outside) -> None:
         try:
-            future.set_result(Result(output=_done(outside, self._world(outside.key))))
+            result = Result(output=_done(outside, self._world(outside.key)))
         except Exception as failed:  # noqa: BLE001 - one of the five edges: a step that fails is recorded
             told = f"{type(failed).__name__}: {failed}"
-            future.set_result(Result(failure=classify(failed), error=told))
+            result = Result(failure=classify(failed), error=told)
+        self._landed.put((outside.path, result))
 
 
 def _done(outside: Outside, world: World) -> object:

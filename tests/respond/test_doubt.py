@@ -40,7 +40,7 @@ def die_under_way(stage: Stage, monkeypatch: pytest.MonkeyPatch, *, acted: bool)
             if acted:
                 super().launch(actions)  # type: ignore[arg-type]
             elif actions:
-                self._under_way["gone"] = None  # type: ignore[assignment]
+                self._ends["gone"] = 0.0  # type: ignore[assignment]
 
     with monkeypatch.context() as patched:
         patched.setattr(engines, "Flights", Dying)
