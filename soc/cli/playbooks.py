@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from soc.cli import exchange
 from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
 
 Paths = Annotated[
@@ -24,6 +25,7 @@ def add(app: typer.Typer) -> None:
     playbooks.command("test")(playbooks_test)
     playbooks.command("plan")(playbooks_plan)
     playbooks.command("run")(playbooks_run)
+    exchange.add(playbooks)
     app.add_typer(playbooks, name="playbooks")
 
 

@@ -23,6 +23,7 @@ BESIDE = "the original beside it has it"
 HAND = "no action of ours does this: a person does it, and says so"
 SECOND = 1_000
 YEAR = 365 * 86_400 * SECOND
+MANY_SECONDS = timedelta(days=10)
 WAYS = frozenset({"type", "name", "delay", "on_completion", "on_success", "on_failure"})
 USED = MappingProxyType(
     {
@@ -268,7 +269,7 @@ class _Foreign:
         return [{"id": self._id(node.name), "title": node.name, "parallel": branches}]
 
     def _ask(self, name: str, question: str, node: Node | None) -> dict[str, Any]:
-        text = question.replace("${{", "$ {{")
+        text = question.strip().replace("${{", "$ {{")
         if len(text) > LONGEST:
             text = f"{text[:LONGEST]} … ({BESIDE} whole)"
         ask: dict[str, Any] = {"ask": text, "approvers": ["role:responder"], "on_timeout": "fail"}
@@ -320,4 +321,6 @@ def _day(moment: str) -> str:
 
 
 def _span(milliseconds: int) -> str:
-    return duration_text(timedelta(milliseconds=milliseconds))
+    span = timedelta(seconds=round(milliseconds / SECOND))
+    # Six digits are the most that a span is written with: long ones are cut to minutes.
+    return duration_text(span if span < MANY_SECONDS else span - span % timedelta(minutes=1))

@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 from soc.respond.playbook import Playbook
 from tests.respond.stage import playbook
 
+
+def _short(number: float) -> float:
+    """Return *number* with no more digits than our files write."""
+    return round(number, 6)
+
+
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="$"), max_size=12)
 SPANS = st.sampled_from(["1s", "90s", "15m", "36h", "7d", "100000s"])
 WHENS = st.none() | st.sampled_from(["${{ incident.severity == 'high' }}", "${{ true }}"])
 JSONS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(-1e6, 1e6) | TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(-1e6, 1e6).map(_short)
+    | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=5,
 )
@@ -22,7 +32,7 @@ RETRIES = st.none() | st.fixed_dictionaries(
     optional={
         "attempts": st.integers(1, 20),
         "delay": SPANS,
-        "factor": st.floats(1, 10),
+        "factor": st.floats(1, 10).map(_short),
         "max": SPANS,
         "on": st.lists(st.sampled_from(["timeout", "denied", "error"]), max_size=2),
     },

@@ -83,6 +83,10 @@ def _head(document: dict[str, Any]) -> Iterator[str]:
         yield "id: is not that of a playbook"
     if not document["workflow_start"].startswith("start--"):
         yield "workflow_start: is no start step"
+    yield from _parts(document)
+
+
+def _parts(document: dict[str, Any]) -> Iterator[str]:
     for key, value in document.items():
         if value in ([], {}):
             yield f"{key}: an empty list or object must be left out"
@@ -104,12 +108,16 @@ def _definitions(document: dict[str, Any]) -> Iterator[str]:
     for id_, told in document.get("extension_definitions", {}).items():
         if missing := {"created_by", "schema", "version"} - set(told):
             yield f"extension_definitions/{id_}: has no {sorted(missing)}"
+    yield from _variables(document.get("playbook_variables", {}), "playbook_variables")
+    yield from _extensions(document)
+
+
+def _extensions(document: dict[str, Any]) -> Iterator[str]:
     used = {*document.get("playbook_extensions", {})}
     for step in document["workflow"].values():
         used |= set(step.get("step_extensions", {}))
     for id_ in sorted(used - set(document.get("extension_definitions", {}))):
         yield f"{id_}: is used and not defined"
-    yield from _variables(document.get("playbook_variables", {}), "playbook_variables")
 
 
 def _variables(variables: dict[str, Any], where: str) -> Iterator[str]:
@@ -146,6 +154,11 @@ def _step(step: dict[str, Any], id_: str, document: dict[str, Any]) -> Iterator[
         yield f"{id_}: has no way on"
     if "on_completion" in ways and len(ways) > 1:
         yield f"{id_}: on_completion stands beside on_success or on_failure"
+    yield from _own(step, id_, document)
+    yield from _named(step, id_, document)
+
+
+def _own(step: dict[str, Any], id_: str, document: dict[str, Any]) -> Iterator[str]:
     if step["type"] == "parallel" and len(step["next_steps"]) < 2:
         yield f"{id_}: fewer than two branches"
     if step["type"] == "action":
@@ -153,6 +166,9 @@ def _step(step: dict[str, Any], id_: str, document: dict[str, Any]) -> Iterator[
             yield f"{id_}: its agent is not defined"
         if not step["commands"] or any("type" not in one for one in step["commands"]):
             yield f"{id_}: a command without a type"
+
+
+def _named(step: dict[str, Any], id_: str, document: dict[str, Any]) -> Iterator[str]:
     yield from _variables(step.get("step_variables", {}), id_)
     known = {*document.get("playbook_variables", {}), *step.get("step_variables", {})}
     named = {*step.get("out_args", []), *re.findall(r"(__\S+?__):value", step.get("condition", ""))}

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from soc.app.exchange import text_of
 from soc.content import folders
 from soc.errors import Refused
 from soc.respond.cacao.export import export
@@ -24,7 +26,7 @@ def written(book: Playbook) -> bytes:
     return json.dumps(export(book, ACTIONS), sort_keys=True).encode()
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(book=books())
 def test_what_is_exported_comes_back_as_it_was(book: Playbook) -> None:
     exported = export(book, ACTIONS)
@@ -37,7 +39,7 @@ def test_what_is_exported_comes_back_as_it_was(book: Playbook) -> None:
     assert export(back.playbook, ACTIONS) == exported
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(book=books())
 def test_what_is_exported_is_what_the_specification_asks_for(book: Playbook) -> None:
     assert violations(export(book, ACTIONS)) == []
@@ -137,3 +139,13 @@ def test_a_broken_document_is_refused_with_its_place(data: bytes, why: str) -> N
         load(data, ACTIONS)
 
     assert why in str(refused.value)
+
+
+@settings(max_examples=60)
+@given(book=books())
+def test_what_is_written_as_a_file_reads_as_it_was(book: Playbook) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "book.yml"
+        path.write_text(text_of(book))
+
+        assert read(path, ACTIONS) == book
