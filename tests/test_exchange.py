@@ -18,6 +18,7 @@ from tests.respond.stage import ACTIONS, playbook
 
 FOREIGN = Path(__file__).parent / "data" / "cacao" / "foreign.json"
 SLUG = "qf-sybil-containment"
+KEY_HINT = "write the 44 characters of base64 that `soc playbooks key` printed"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -102,3 +103,32 @@ def test_what_is_no_cacao_leaves_no_file(run: Run, tmp_path: Path) -> None:
     assert code == 1
     assert "type: Field required" in err
     assert not (tmp_path / "in").exists()
+
+
+def test_a_signed_playbook_is_the_only_one_in_use_where_that_is_asked(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    code, told, _ = run("playbooks", "key", "user:bob", "--out", tmp_path / "bob.key", "--json")
+    public = json.loads(told)["public"]
+    packaged = folders.packaged("playbooks") / f"{SLUG}.yml"
+    beside = home / "content" / "playbooks" / f"{SLUG}.yml.sig"
+    signing = ("playbooks", "sign", packaged, "--key", tmp_path / "bob.key", "--out", beside)
+    assert (code, *run(*signing)) == (0, 0, f"{beside}\n", "")
+    (home / "settings.yml").write_text(
+        f'respond: {{require_signed: true, signers: {{"user:bob": "{public}"}}}}\n'
+    )
+
+    code, told, err = run("playbooks", "list", "--home", home, "--json")
+
+    assert [one["playbook"] for one in json.loads(told)] == [SLUG]
+    assert "qf-api-abuse.yml:1: is not signed" in err
+    code, _, err = run("check", "--home", home)
+    assert (code, "qf-api-abuse.yml:1: is not signed" in err) == (2, True)
+
+
+def test_a_public_key_that_is_none_is_told_by_place(run: Run, home: Path) -> None:
+    (home / "settings.yml").write_text('respond:\n  signers:\n    "user:bob": AAAA\n')
+
+    code, _, err = run("check", "--home", home)
+
+    assert (code, err) == (2, f"{home / 'settings.yml'}:3: {KEY_HINT}\n")

@@ -1,4 +1,4 @@
-"""Playbooks out to other suites and in from them, as CACAO 2.0."""
+"""Playbooks out to other suites and in from them, as CACAO 2.0; and who vouches for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ import orjson
 import yaml
 
 from soc.app.suite import Suite
+from soc.clock import SystemClock
 from soc.errors import ContentError, Illegal, NotFound, Refused
 from soc.respond.action import Action
 from soc.respond.cacao.export import export
 from soc.respond.cacao.load import Imported, load
 from soc.respond.playbook import Playbook, read
+from soc.respond.releasing import require_other
+from soc.respond.signature import SUFFIX, Signature, read_key
 
 FIRST = ("schema", "playbook", "version")
 
@@ -62,6 +65,21 @@ def text_of(playbook: Playbook) -> str:
     plain = playbook.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     ordered = {key: plain[key] for key in FIRST} | plain
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def signed(
+    file: Path, key: Path, out: Path | None, actions: Mapping[str, type[Action]]
+) -> tuple[Path, Signature]:
+    """Sign the playbook in *file* with *key*; return where its signature lies, and itself.
+
+    Raises ContentError for a broken playbook, Illegal if the holder of the key wrote it.
+    """
+    playbook, signing = read(file, actions), read_key(key)
+    require_other(playbook, signing)
+    signature = signing.sign(playbook.digest, SystemClock().now())
+    target = out or file.with_name(f"{file.name}{SUFFIX}")
+    target.write_text(signature.model_dump_json() + "\n", encoding="utf-8")
+    return target, signature
 
 
 class _Dumper(yaml.SafeDumper):

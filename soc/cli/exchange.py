@@ -15,6 +15,8 @@ def add(playbooks: typer.Typer) -> None:
     """Add the commands to the group *playbooks*."""
     playbooks.command("export")(playbooks_export)
     playbooks.command("import")(playbooks_import)
+    playbooks.command("key")(playbooks_key)
+    playbooks.command("sign")(playbooks_sign)
 
 
 def playbooks_export(slug: str, out: Out = None, home: HomeOption = HOME) -> None:
@@ -53,3 +55,33 @@ def playbooks_import(
         "not_translated": notes,
     }
     show(result, as_json, lines)
+
+
+def playbooks_key(
+    name: Annotated[str, typer.Argument(help="The person, such as user:alice.")],
+    out: Annotated[Path, typer.Option(help="The file of the private key, for its owner alone.")],
+    as_json: Json = False,
+) -> None:
+    """Make a key to sign playbooks with; print what settings name its signatures by."""
+    from soc.respond.signature import make_key  # defers pydantic
+
+    key = make_key(name, out)
+    line = f'respond: {{signers: {{"{key.signer}": "{key.public()}"}}}}'
+    show({"signer": key.signer, "public": key.public()}, as_json, [line])
+
+
+def playbooks_sign(
+    file: Given,
+    key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A private key.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The signature; by default FILE.sig beside the playbook.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Release a playbook: sign what it says; who wrote it cannot."""
+    from soc import plugins
+    from soc.app.exchange import signed
+
+    target, signature = signed(file, key, out, plugins.load("soc.actions"))
+    told = {"file": str(target), "signer": signature.signer, "digest": signature.digest}
+    show(told, as_json, [str(target)])
