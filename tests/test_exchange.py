@@ -132,3 +132,22 @@ def test_a_public_key_that_is_none_is_told_by_place(run: Run, home: Path) -> Non
     code, _, err = run("check", "--home", home)
 
     assert (code, err) == (2, f"{home / 'settings.yml'}:3: {KEY_HINT}\n")
+
+
+def test_the_schema_of_playbooks_is_that_of_the_reference(run: Run, tmp_path: Path) -> None:
+    reference = Path(__file__).parents[1] / "docs" / "reference" / "schemas" / "playbook.json"
+
+    code, told, _ = run("playbooks", "schema")
+    run("playbooks", "schema", "--out", tmp_path / "x.json")
+
+    assert (code, told) == (0, reference.read_text())
+    assert (tmp_path / "x.json").read_text() == told
+
+
+def test_a_look_back_tells_each_playbook_that_was_named(run: Run, home: Path) -> None:
+    code, told, _ = run("playbooks", "simulate", SLUG, "--since", "7d", "--json", "--home", home)
+
+    assert code == 0
+    assert [(one["playbook"], one["runs"]) for one in json.loads(told)["playbooks"]] == [(SLUG, 0)]
+    assert run("playbooks", "simulate", "none", "--home", home)[0] == 1
+    assert run("playbooks", "simulate", "--since", "soon", "--home", home)[0] == 2

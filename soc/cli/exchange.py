@@ -23,7 +23,11 @@ def playbooks_export(slug: str, out: Out = None, home: HomeOption = HOME) -> Non
     """Write a playbook as CACAO Security Playbooks 2.0; `import` reads it back without loss."""
     from soc.app.exchange import exported
 
-    data = exported(suite_at(home), slug)
+    write(exported(suite_at(home), slug), out)
+
+
+def write(data: bytes, out: Path | None) -> None:
+    """Write *data* to *out*, by default to standard output."""
     if out is None:
         typer.echo(data, nl=False)
     else:

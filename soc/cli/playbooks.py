@@ -159,12 +159,12 @@ def playbooks_simulate(
     show({"since": since, "playbooks": rows}, as_json, lines)
 
 
-def playbooks_schema() -> None:
+def playbooks_schema(out: exchange.Out = None) -> None:
     """Print the JSON Schema of playbooks, for editors."""
     from soc.content.kinds import schema_of
     from soc.respond.playbook import Playbook  # defers pydantic and Jinja2
 
-    typer.echo(schema_of(Playbook, "playbook"), nl=False)
+    exchange.write(schema_of(Playbook, "playbook").encode(), out)
 
 
 def inputs_of(given: list[str] | None) -> dict[str, Any]:
