@@ -120,7 +120,7 @@ def test_a_signed_playbook_is_the_only_one_in_use_where_that_is_asked(
 
     code, told, err = run("playbooks", "list", "--home", home, "--json")
 
-    assert [one["playbook"] for one in json.loads(told)] == [SLUG]
+    assert [(one["playbook"], one["signer"]) for one in json.loads(told)] == [(SLUG, "user:bob")]
     assert "qf-api-abuse.yml:1: is not signed" in err
     code, _, err = run("check", "--home", home)
     assert (code, "qf-api-abuse.yml:1: is not signed" in err) == (2, True)

@@ -35,7 +35,13 @@ def playbooks_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List the playbooks in use."""
     found = suite_at(home).playbooks
     rows = [
-        {"playbook": p.name, "version": p.version, "title": p.title, "digest": p.digest}
+        {
+            "playbook": p.name,
+            "version": p.version,
+            "title": p.title,
+            "digest": p.digest,
+            "signer": p.signature.signer if p.signature else None,
+        }
         for p in found.usable
     ]
     for problem in found.problems:

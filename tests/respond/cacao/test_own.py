@@ -81,6 +81,38 @@ def test_a_step_named_like_our_own_ends_shares_no_id_with_them() -> None:
     assert load(json.dumps(exported).encode(), ACTIONS).playbook == playbook(steps)
 
 
+def damaged(key: str, value: Any, kind: str = "action") -> dict[str, Any]:
+    """Return a good export of which one step, or the playbook itself, says something else."""
+    branches = [[{**SIMPLE[0], "id": "a"}], [{**SIMPLE[0], "id": "b", "when": "${{ true }}"}]]
+    exported = export(playbook([*SIMPLE, {"id": "both", "parallel": branches}]), ACTIONS)
+    steps = exported["workflow"].items()
+    place = next((step for id_, step in steps if id_.startswith(f"{kind}--")), exported)
+    place.pop(key, None)
+    return exported if value is None else (place.update({key: value}) or exported)
+
+
+DAMAGED = {
+    "an unknown property": damaged("odd", 1),
+    "a dangling way": damaged("on_success", "end--a0000000-0000-4000-8000-000000000001"),
+    "no way on": damaged("on_success", None),
+    "two ways at once": damaged("on_completion", "x"),
+    "no agent": damaged("agent", "group--a0000000-0000-4000-8000-000000000001"),
+    "no command": damaged("commands", []),
+    "one branch": damaged("next_steps", [], "parallel"),
+    "a way from an end": damaged("on_completion", "x", "end"),
+    "an undeclared variable": damaged("condition", "__x__:value = 'true'", "if-condition"),
+    "an undefined extension": damaged("extension_definitions", None, "playbook"),
+    "an empty list": damaged("labels", [], "playbook"),
+    "no author": damaged("created_by", None, "playbook"),
+    "a moment that is none": damaged("modified", "2026", "playbook"),
+}
+
+
+@pytest.mark.parametrize("document", DAMAGED.values(), ids=DAMAGED.keys())
+def test_the_checks_of_the_specification_see_what_is_wrong(document: dict[str, Any]) -> None:
+    assert violations(document) != []
+
+
 def test_what_another_tool_changed_counts_or_is_told() -> None:
     exported = export(playbook(SIMPLE), ACTIONS)
     (id_,) = (one for one in exported["workflow"] if one.startswith("action--"))
