@@ -6,46 +6,18 @@ it is told by a note; nothing is left out without one.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from types import MappingProxyType
 from typing import Any
 
-from soc.content.kinds import duration_text
-from soc.errors import Refused
 from soc.respond.cacao.document import Cacao, Command, Node, Part, Variable
 from soc.respond.cacao.inputs import OURS, value_of
-from soc.respond.cacao.names import playbook_id
+from soc.respond.cacao.known import OF_COMMAND, OF_PLAYBOOK, OF_REFERENCE, OF_VARIABLE, USED, WAYS
+from soc.respond.cacao.words import SECOND, YEAR, day, slug, span, word
 from soc.respond.parameter import Parameter
 
 DEEPEST = 8
 LONGEST = 1_000
 BESIDE = "the original beside it has it"
 HAND = "no action of ours does this: a person does it, and says so"
-SECOND = 1_000
-YEAR = 365 * 86_400 * SECOND
-MANY_SECONDS = timedelta(days=10)
-WAYS = frozenset({"type", "name", "delay", "on_completion", "on_success", "on_failure"})
-USED = MappingProxyType(
-    {
-        "start": frozenset({"type", "name", "on_completion"}),
-        "end": frozenset({"type", "name"}),
-        "action": WAYS | {"description", "timeout", "commands"},
-        "playbook-action": WAYS | {"description", "timeout", "playbook_id"},
-        "parallel": WAYS | {"next_steps"},
-        "if-condition": WAYS | {"timeout", "condition", "on_true", "on_false"},
-        "while-condition": WAYS | {"timeout", "condition", "on_true"},
-        "switch-condition": WAYS | {"timeout", "switch", "cases"},
-    }
-)
-"""What is read of each type of step."""
-OF_PLAYBOOK = frozenset(
-    {"type", "spec_version", "id", "name", "description", "created", "labels", "workflow"}
-    | {"workflow_start", "workflow_exception", "playbook_variables", "external_references"}
-)
-OF_VARIABLE = frozenset({"type", "description", "value", "external"})
-OF_COMMAND = frozenset({"type", "command", "content"})
-OF_REFERENCE = frozenset({"name", "url"})
-
 Steps = list[dict[str, Any]]
 
 
@@ -89,10 +61,10 @@ class _Foreign:
                 self._unread(node, f"workflow/{id_}", USED[node.type])
             elif id_ not in self._seen:
                 self._note(f"workflow/{id_}", f"nothing leads here: left out; {BESIDE}")
-        created = _day(document.created)
+        created = day(document.created)
         return {
             "schema": "commonwatch.playbook/1",
-            "playbook": _slug(document),
+            "playbook": slug(document),
             "version": 1,
             "title": document.name,
             "description": document.description,
@@ -114,7 +86,7 @@ class _Foreign:
         for given, told in self._document.playbook_variables.items():
             where = f"playbook_variables/{given}"
             self._unread(told, where, OF_VARIABLE)
-            name = _word(given, 60)
+            name = word(given, 60)
             if not told.external:
                 self._note(where, f"is no input: write it where it is used; {BESIDE}")
                 continue
@@ -194,7 +166,7 @@ class _Foreign:
         if not SECOND <= node.delay <= YEAR:
             self._note(f"{where}/delay", "is left out: we wait for a second to a year")
             return []
-        return [{"id": self._id("wait"), "wait": _span(node.delay)}]
+        return [{"id": self._id("wait"), "wait": span(node.delay)}]
 
     def _action(self, node: Node, where: str) -> Steps:
         if node.type == "playbook-action":
@@ -274,15 +246,15 @@ class _Foreign:
             text = f"{text[:LONGEST]} … ({BESIDE} whole)"
         ask: dict[str, Any] = {"ask": text, "approvers": ["role:responder"], "on_timeout": "fail"}
         if node and node.timeout and SECOND <= node.timeout <= YEAR:
-            ask["expires"] = _span(node.timeout)
+            ask["expires"] = span(node.timeout)
         elif node and node.timeout:
             self._note(f"{name}/timeout", "is left out: people are asked for a second to a year")
         return {"id": self._id(name), "title": name, "approval": ask}
 
     def _id(self, name: str) -> str:
-        word = _word(name, 40) or "step"
+        base = word(name, 40) or "step"
         number = 1
-        while (id_ := word if number == 1 else f"{word}_{number}") in self._ids:
+        while (id_ := base if number == 1 else f"{base}_{number}") in self._ids:
             number += 1
         self._ids.add(id_)
         return id_
@@ -299,28 +271,3 @@ def _told(node: Node, command: Command) -> str:
     parts = [node.description, command.command, command.content]
     text = "\n".join(part for part in parts if part) or node.name
     return text if command.type == "manual" else f"Do this by hand ({command.type}): {text}"
-
-
-def _slug(document: Cacao) -> str:
-    word = _word(document.name, 60).replace("_", "-").strip("-")
-    return word or f"imported-{playbook_id(document.id)[-12:]}"
-
-
-def _word(text: str, longest: int) -> str:
-    """Return *text* as our names are spelled: a letter first, then letters, digits and ``_``."""
-    kept = (one if one.isascii() and one.isalnum() else " " for one in text[:200].lower())
-    word = "_".join("".join(kept).split())[:longest]
-    return word.lstrip("0123456789_").rstrip("_")
-
-
-def _day(moment: str) -> str:
-    try:
-        return date.fromisoformat(moment[:10]).isoformat()
-    except ValueError as wrong:
-        raise Refused("created: write a moment such as 2026-01-31T12:00:00.000Z") from wrong
-
-
-def _span(milliseconds: int) -> str:
-    span = timedelta(seconds=round(milliseconds / SECOND))
-    # Six digits are the most that a span is written with: long ones are cut to minutes.
-    return duration_text(span if span < MANY_SECONDS else span - span % timedelta(minutes=1))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from soc.respond.parameter import Parameter
 
@@ -43,9 +43,14 @@ def value_of(kind: str, text: str) -> Any:  # noqa: ANN401 - any JSON value
     if kind in TEXTS:
         return text
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=no_number)
+    except (ValueError, RecursionError):
         return text
+
+
+def no_number(word: str) -> NoReturn:
+    """Refuse NaN and infinities, which Python reads and JSON does not have; raises ValueError."""
+    raise ValueError(f"{word} is no number")
 
 
 def _same(one: object, other: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from soc.content.kinds import duration_text
 from soc.errors import Refused
 from soc.respond.cacao.document import Cacao, Command, Node
-from soc.respond.cacao.inputs import value_of
+from soc.respond.cacao.inputs import no_number, value_of
 from soc.respond.cacao.names import EXTENSION, variable
 from soc.respond.step import KINDS
 
@@ -142,7 +142,7 @@ def _command(node: Node, where: str) -> Command:
 
 def _parameters(command: Command, where: str) -> dict[str, Any]:
     try:
-        given = json.loads(command.content or "{}")
+        given = json.loads(command.content or "{}", parse_constant=no_number)
     except (ValueError, RecursionError) as broken:
         raise Refused(f"{where}: must be JSON: {broken}") from broken
     if not isinstance(given, dict):

@@ -158,6 +158,12 @@ BROKEN = {
         broken(commands=[{"type": "soar-action", "command": "incident.note", "content": "["}]),
         "commands/0/content: must be JSON",
     ),
+    "content with a number that is none": (
+        broken(
+            commands=[{"type": "soar-action", "command": "incident.note", "content": '{"a": NaN}'}]
+        ),
+        "NaN is no number",
+    ),
     "an unknown action": (
         broken(commands=[{"type": "soar-action", "command": "format.disk", "content": "{}"}]),
         "no action 'format.disk'",
