@@ -30,7 +30,7 @@ from soc.app.home import create
 from soc.app.suite import Suite
 from soc.cli.main import app
 from soc.content.folders import packaged
-from soc.content.kinds import duration_text
+from soc.content.kinds import duration_text, schema_of
 from soc.detect.detector import Mode as RuleMode
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.logsource import DATASETS
@@ -50,7 +50,6 @@ from soc.web.front import Front
 
 HERE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code: change the code, then run make docs. -->"
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "playbook": playbook.Playbook,
@@ -88,7 +87,7 @@ def pages() -> dict[str, str]:
         "permissions.md": permissions(),
         "settings.md": settings(),
     }
-    schemas = {f"schemas/{name}.json": schema(name) for name in MODELS}
+    schemas = {f"schemas/{name}.json": schema_of(kind, name) for name, kind in MODELS.items()}
     schemas["schemas/funding-event.json"] = FUNDING_EVENT.read_text(encoding="utf-8")
     index = [f"- [{title_of(text)}]({path})" for path, text in sorted(written.items())]
     index += ["", "JSON Schemas, for editors and other tools:", ""]
@@ -443,13 +442,6 @@ def error_tree() -> str:
     rows = [(code(one.__name__), words_of(one)) for one in sorted(kinds, key=lambda k: k.__name__)]
     lines = ["```text", drawn, "```", "", *table(("code", "message"), rows)]
     return page("Errors", "The class name is the code that the API answers as `error`.", lines)
-
-
-def schema(name: str) -> str:
-    """Return the JSON Schema of one kind of content, as files spell it."""
-    made = MODELS[name].model_json_schema(by_alias=True, mode="validation")
-    whole = {"$schema": DRAFT, "$id": f"urn:commonwatch:{name}:1", **made}
-    return json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

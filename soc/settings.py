@@ -1,5 +1,6 @@
 """What a site decides: one frozen object, read from ``settings.yml`` and ``SOC_*`` once."""
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from soc.contacts import Contacts
+from soc.contacts import Contacts, PersonTarget
 from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
@@ -34,6 +35,28 @@ PREFIX = "SOC_"
 STORES = ("sqlite:///", "postgresql://")
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
+
+
+RAW_KEY = 32
+"""Bytes of a key of Ed25519, public or private."""
+
+
+def raw_key(text: str) -> bytes:
+    """Return the key that *text* writes in base64; raises ValueError."""
+    try:
+        if len(raw := base64.b64decode(text, validate=True)) == RAW_KEY:
+            return raw
+    except ValueError:
+        pass
+    raise ValueError("write the 44 characters of base64 that `soc playbooks key` printed")
+
+
+def _is_key(text: str) -> str:
+    raw_key(text)
+    return text
+
+
+PublicKey = Annotated[str, AfterValidator(_is_key)]
 
 
 class Mode(StrEnum):
@@ -154,7 +177,9 @@ class Respond(Value):
     run without a sign of life. outward: addresses that are not public, each with its port, such as
     ``10.0.0.5:8443``, that playbooks may reach by ``http.request``. outward_ca: file of the
     authorities that it trusts instead of the public ones. heartbeat_url: what is fetched each
-    minute while all is well, so that somebody else notices when it is not; never shown.
+    minute while all is well, so that somebody else notices when it is not; never shown. signers:
+    by person, such as ``user:alice``, the public key that ``soc playbooks key`` printed.
+    require_signed: only playbooks that one of them signed are used, and not by who wrote them.
     """
 
     mode: Mode = Mode.PLAN
@@ -168,6 +193,8 @@ class Respond(Value):
     outward: tuple[Opened, ...] = ()
     outward_ca: Path | None = None
     heartbeat_url: SecretStr | None = None
+    signers: Mapping[PersonTarget, PublicKey] = {}
+    require_signed: bool = False
 
     @field_validator("protected")
     @classmethod

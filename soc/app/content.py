@@ -15,7 +15,8 @@ from soc.respond import addressees
 from soc.respond.check import check_read
 from soc.respond.playbook import Playbook
 from soc.respond.playbook import read as read_playbook
-from soc.settings import Settings
+from soc.respond.releasing import release
+from soc.settings import Respond, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +28,29 @@ class Playbooks:
     replaced: tuple[tuple[Path, Path], ...]
 
 
-def playbooks(home: Home, actions: Mapping[str, Any], contacts: Contacts) -> Playbooks:
+def playbooks(
+    home: Home, actions: Mapping[str, Any], contacts: Contacts, policy: Respond
+) -> Playbooks:
     """Return every playbook; a broken one is reported and stops no other.
 
-    One that writes to somebody whom *contacts* do not know is broken.
+    One that writes to somebody whom *contacts* do not know is broken, and so is one whose
+    signature does not hold, or is missing where *policy* asks for it.
     """
     paths, replaced = folders.overlay([folders.packaged("playbooks"), home.content("playbooks")])
     found: dict[Path, Playbook] = {}
     problems: list[Problem] = []
+    unreleased: list[Problem] = []
     for path in paths:
         try:
-            found[path] = read_playbook(path, actions)
+            read, doubt = release(
+                read_playbook(path, actions), path, [home.content("playbooks")], policy
+            )
         except ContentError as wrong:
             problems += wrong.problems
-    unproven = list(check_read(found, actions))
+            continue
+        found[path] = read
+        unreleased += [Problem(path, 1, doubt)] if doubt else []
+    unproven = [*unreleased, *check_read(found, actions)]
     unproven += [nobody for path in found for nobody in addressees.unknown(path, contacts)]
     broken = {problem.path for problem in unproven}
     usable = [playbook for path, playbook in found.items() if path not in broken]

@@ -79,7 +79,8 @@ def things(home: homes.Home) -> dict[str, frozenset[str]]:
     ruleset = load_rules(content.every_rule_file(settings, home))
     detectors = {n: kind(settings.detect) for n, kind in plugins.load("soc.detectors").items()}
     rules = rules_of(Rules(ruleset, settings.detect), detectors, {})
-    playbooks = content.playbooks(home, plugins.load("soc.actions"), settings.contacts).usable
+    actions = plugins.load("soc.actions")
+    playbooks = content.playbooks(home, actions, settings.contacts, settings.respond).usable
     known = {
         "rule": frozenset(rules),
         "playbook": frozenset(playbook.name for playbook in playbooks),

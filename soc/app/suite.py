@@ -158,7 +158,8 @@ class Suite:
         """All playbooks."""
         from soc.app import content  # Jinja2
 
-        return content.playbooks(self.home, self.actions, self.settings.contacts)
+        policy = self.settings.respond
+        return content.playbooks(self.home, self.actions, self.settings.contacts, policy)
 
     @cached_property
     def rules(self) -> Rules:

@@ -60,7 +60,8 @@ def test_playbooks(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[di
         rehearsal.Result(file.stem, "", file, f"has no {file.stem}{samples.SUFFIX} beside it")
         for path in paths
         for file in folders.files(path)
-        if not file.with_name(file.stem + samples.SUFFIX).is_file()
+        if not file.name.endswith(samples.SUFFIX)
+        and not file.with_name(file.stem + samples.SUFFIX).is_file()
     ]
     told = [
         {"playbook": r.playbook, "test": r.test, "path": str(r.path), "problem": r.problem}

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from soc.cli import exchange
 from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
 
 Paths = Annotated[
@@ -24,6 +25,9 @@ def add(app: typer.Typer) -> None:
     playbooks.command("test")(playbooks_test)
     playbooks.command("plan")(playbooks_plan)
     playbooks.command("run")(playbooks_run)
+    playbooks.command("simulate")(playbooks_simulate)
+    playbooks.command("schema")(playbooks_schema)
+    exchange.add(playbooks)
     app.add_typer(playbooks, name="playbooks")
 
 
@@ -31,7 +35,13 @@ def playbooks_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List the playbooks in use."""
     found = suite_at(home).playbooks
     rows = [
-        {"playbook": p.name, "version": p.version, "title": p.title, "digest": p.digest}
+        {
+            "playbook": p.name,
+            "version": p.version,
+            "title": p.title,
+            "digest": p.digest,
+            "signer": p.signature.signer if p.signature else None,
+        }
         for p in found.usable
     ]
     for problem in found.problems:
@@ -120,6 +130,47 @@ def playbooks_run(
         wanted = (found(suite, playbook), incident, inputs_of(given))
         number = start(writing, *wanted, actor, suite.clock.now(), is_dry=dry)
     show({"run": number}, as_json, [f"RUN-{number} is queued"])
+
+
+def playbooks_simulate(
+    slugs: Annotated[
+        list[str] | None, typer.Argument(help="Playbooks; by default all that answer incidents.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="How far back, such as 30d.")] = "30d",
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Say what playbooks would have done about the incidents of the store; do nothing.
+
+    later_cleared: of the wallets that would have been held, those whose incident was closed as a
+    false or benign positive. donations, amount: what held wallets gave while they were held, which
+    a limit may let pass. caps: steps that guards would have kept waiting for people.
+    """
+    from soc.app.planning import simulate
+    from soc.content.kinds import duration
+
+    try:
+        span = duration(since)
+    except ValueError as wrong:
+        raise typer.BadParameter(f"--since: {wrong}") from wrong
+    rows = simulate(suite_at(home), slugs or [], span)
+    columns = ("runs", "failed", "approvals", "wallets", "later_cleared", "donations", "amount")
+    lines = table(
+        [{**r, "caps": sum(r["caps"].values())} for r in rows], "playbook", *columns, "caps"
+    )
+    for row in rows:
+        lines += [f"{row['playbook']}: {count} x {why}" for why, count in row["caps"].items()]
+        for problem in row["problems"]:
+            warn(f"{row['playbook']}: {problem}")
+    show({"since": since, "playbooks": rows}, as_json, lines)
+
+
+def playbooks_schema(out: exchange.Out = None) -> None:
+    """Print the JSON Schema of playbooks, for editors."""
+    from soc.content.kinds import schema_of
+    from soc.respond.playbook import Playbook  # defers pydantic and Jinja2
+
+    exchange.write(schema_of(Playbook, "playbook").encode(), out)
 
 
 def inputs_of(given: list[str] | None) -> dict[str, Any]:

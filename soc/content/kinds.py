@@ -16,6 +16,8 @@ from soc.model.value import Value
 
 UNITS = MappingProxyType({"s": "seconds", "m": "minutes", "h": "hours", "d": "days"})
 
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -70,6 +72,13 @@ def load(path: Path, kind: type[Kind], parts: Mapping[str, Any] | None = None) -
     if document.problems:
         raise ContentError(document.problems)
     return value
+
+
+def schema_of(kind: type[BaseModel], name: str) -> str:
+    """Return the JSON Schema of *kind* as text, as files spell it; it is called *name*."""
+    made = kind.model_json_schema(by_alias=True, mode="validation")
+    whole = {"$schema": DRAFT, "$id": f"urn:commonwatch:{name}:1", **made}
+    return json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def keys_of(models: Iterable[type[BaseModel]]) -> set[str]:

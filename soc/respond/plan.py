@@ -4,11 +4,12 @@ No action's ``run`` or ``undo`` is entered. Approvals are taken as given.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from soc.clock import Clock
 from soc.content.digest import digest_of
@@ -23,7 +24,7 @@ from soc.respond.steps import Steps, made
 from soc.respond.turn import DRY, Means
 from soc.respond.versions import Wanted, queue
 from soc.settings import Respond
-from soc.store.session import in_memory, reading, session
+from soc.store.session import Database, in_memory, reading, session
 from soc.store.tables import Run
 
 
@@ -42,17 +43,21 @@ def outline(
     means: Means,
     policy: Respond,
     clock: Clock,
+    database: Database | None = None,
 ) -> dict[str, Any]:
     """Return the steps in order, with what each would put in force and who would be asked.
 
-    The digest is that of the playbook and its effects, as a real run has it. Raises Illegal for
-    inputs that do not fit.
+    The digest is that of the playbook and its effects, as a real run has it. database: a store in
+    memory that other rehearsals used; by default a new one. Raises Illegal for inputs that do not
+    fit.
     """
-    runs = list(rehearse(playbook, offered, given, means, policy, clock))
+    with nullcontext(database) if database else rehearsing() as stage:
+        runs = list(rehearse(playbook, offered, given, means, policy, clock, stage))
     effects = [effect for run in runs for effect in effects_of(run)]
     subjects = {effect["subject"] for effect in effects}
     return {
         "playbook": playbook.name,
+        "state": runs[0].journal.run.state,
         "digest": digest_of({"playbook": playbook.digest, "effects": effects}),
         "steps": [line for run in runs for line in _lines(run, policy)],
         "effects": effects,
@@ -63,6 +68,16 @@ def outline(
     }
 
 
+@contextmanager
+def rehearsing() -> Iterator[Database]:
+    """Give a store in memory for rehearsals, and let it go afterwards."""
+    database = in_memory()
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
 def rehearse(
     playbook: Playbook,
     offered: Mapping[str, Any] | None,
@@ -70,25 +85,29 @@ def rehearse(
     means: Means,
     policy: Respond,
     clock: Clock,
+    database: Database,
 ) -> Iterator[Rehearsed]:
-    """Yield a dry run of *playbook*, and those of the playbooks that it runs."""
-    database = in_memory()
-    try:
+    """Yield a dry run of *playbook* in *database*, and those of the playbooks that it runs."""
+    with session(database) as writing:
+        earlier = writing.exec(select(func.count()).select_from(Run)).one()
         wanted = Wanted(
-            dedup="plan", incident=None, offered=offered, given=given, requested_by="soc", mode=DRY
+            dedup=f"plan:{earlier}",
+            incident=None,
+            offered=offered,
+            given=given,
+            requested_by="soc",
+            mode=DRY,
         )
-        with session(database) as writing:
-            queue(writing, playbook, wanted, clock.now())
-        engine = Engine(database, clock, policy, replace(means, hands=DryHands()), "plan")
-        while engine.work():
-            pass
-        with reading(database) as looking:
-            for run in looking.exec(select(Run).order_by(col(Run.id))).all():
-                steps = engine.steps_of(looking, run)
-                assert steps is not None  # noqa: S101 - a dry run undoes nothing
-                yield Rehearsed(steps, Journal.read(looking, run))
-    finally:
-        database.dispose()
+        first = queue(writing, playbook, wanted, clock.now())
+    engine = Engine(database, clock, policy, replace(means, hands=DryHands()), "plan")
+    while engine.work():
+        pass
+    with reading(database) as looking:
+        query = select(Run).where(col(Run.id) >= first).order_by(col(Run.id))
+        for run in looking.exec(query).all():
+            steps = engine.steps_of(looking, run)
+            assert steps is not None  # noqa: S101 - a dry run undoes nothing
+            yield Rehearsed(steps, Journal.read(looking, run))
 
 
 def effects_of(run: Rehearsed) -> list[dict[str, Any]]:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from soc.content.digest import digest_of
 from soc.content.kinds import Described, Duration, load
 from soc.model.value import EPOCH, Severity, Slug, Value
 from soc.respond.expression import problems
 from soc.respond.parameter import Parameter
+from soc.respond.signature import Signature
 from soc.respond.step import Step, walk
 
 ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -89,6 +90,7 @@ class Playbook(Described):
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     on_failure: tuple[Step, ...] = ()
     outputs: Mapping[ParameterName, Any] = {}
+    _signature: Signature | None = PrivateAttr(default=None)
 
     @field_validator("once_per", "outputs")
     @classmethod
@@ -103,6 +105,17 @@ class Playbook(Described):
         if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
             raise ValueError(f"step id {twice[0]!r} is here twice")
         return self
+
+    @property
+    def signature(self) -> Signature | None:
+        """Return the word of whoever released it, if that was checked; no part of what it says."""
+        return self._signature
+
+    def released(self, signature: Signature) -> "Playbook":
+        """Return the same playbook, released by *signature*, which somebody has checked."""
+        copied = self.model_copy()
+        copied._signature = signature  # noqa: SLF001 - its own class
+        return copied
 
     @property
     def digest(self) -> str:

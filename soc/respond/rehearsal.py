@@ -30,7 +30,8 @@ from soc.store.tables import Approval, Effect, Incident, Run
 from soc.store.tables import Step as Row
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ROUNDS = 500
+ROUNDS = 20_000
+"""A parent looks at its child every five minutes: enough for a child that waits a month."""
 SUFFIX = ".test.yml"
 GIVEN: Mapping[str, Any] = {
     "id": "INC-1", "severity": "high", "rules": [], "alerts": [], "round": None,

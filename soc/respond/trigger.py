@@ -1,6 +1,6 @@
 """Start the playbooks that answer a changed incident, in the transaction that changed it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +79,19 @@ def offered_to(session: Session, playbook: Playbook, incident: str | None) -> di
     every = lifecycle.alerts_of(session, number)
     rules = playbook.on.incident.rules if playbook.on.incident else ()
     return inputs_of(session, found, [a for a in every if a.rule in rules] or every)
+
+
+def offers(session: Session, incident: Incident, on: OnIncident) -> Iterator[dict[str, Any]]:
+    """Yield what runs of a playbook with *on* would be given about *incident*, as it is now.
+
+    Raises ExpressionError for a ``when`` that cannot be told.
+    """
+    inputs = _inputs(session, incident, on)
+    if inputs is None:
+        return
+    most = max(len(inputs[kind]) for kind in NAMES)
+    for place in range(0, max(most, 1), MOST):
+        yield {**inputs, **{kind: inputs[kind][place : place + MOST] for kind in NAMES}}
 
 
 def _inputs(session: Session, incident: Incident, on: OnIncident) -> dict[str, Any] | None:

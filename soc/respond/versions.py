@@ -63,9 +63,11 @@ def queue(session: Session, playbook: Playbook, wanted: Wanted, now: datetime) -
 
 
 def pin(session: Session, playbook: Playbook, now: datetime) -> str:
-    """Keep *playbook* as it is now; return its digest."""
-    digest = playbook.digest
-    if session.get(PlaybookVersion, digest) is None:
+    """Keep *playbook* as it is now, and who released it; return its digest."""
+    digest, signature = playbook.digest, playbook.signature
+    signed = signature.model_dump_json() if signature else None
+    kept = session.get(PlaybookVersion, digest)
+    if kept is None:
         put_new(
             session,
             PlaybookVersion(
@@ -73,8 +75,13 @@ def pin(session: Session, playbook: Playbook, now: datetime) -> str:
                 slug=playbook.name,
                 version=playbook.version,
                 author=playbook.author,
+                signer=signature.signer if signature else None,
+                signature=signed,
                 content_json=orjson.dumps(playbook.plain()).decode(),
                 seen=now,
             ),
         )
+    elif signature and kept.signer is None:
+        kept.signer, kept.signature = signature.signer, signed
+        session.add(kept)
     return digest

@@ -17,6 +17,7 @@ HEAVY = (
     "pandas",  # pyarrow imports it when it first computes
     "passlib.handlers.argon2",
     "soc.app.now",
+    "soc.app.exchange",
     "soc.app.planning",
     "soc.app.reporting",
     "soc.app.switching",
