@@ -53,8 +53,7 @@ def recorded(turn: Turn, path: str, result: Result) -> Failed | None:
     if result.failure is None:
         turn.end(entry, "done", result.output)
         if step.undo:
-            until = turn.now + turn.steps.lasts(step)
-            ledger.activate(turn.session, key_of(turn.run, path), until, turn.now)
+            _in_force(turn, step, path)
         return None
     never = turn.steps.kind(step).repeat is Repeat.NEVER
     if never and result.failure is Failure.TIMEOUT:
@@ -64,6 +63,12 @@ def recorded(turn: Turn, path: str, result: Result) -> Failed | None:
     outcome = _failed(turn, step, entry, result.failure, result.error)
     alone = step.for_each is None and isinstance(outcome, tuple)
     return Failed(*outcome) if alone and isinstance(outcome, tuple) else None
+
+
+def _in_force(turn: Turn, step: Step, path: str) -> None:
+    """Write that what was intended has happened, and when it ends."""
+    until = turn.now + turn.steps.lasts(step)
+    ledger.activate(turn.session, key_of(turn.run, path), until, turn.now)
 
 
 def classify(error: Exception) -> Failure:
@@ -164,6 +169,9 @@ def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | t
     except (SocError, SQLAlchemyError, OSError, ValueError) as failed:
         return _failed(turn, step, entry, classify(failed), str(failed))
     turn.end(entry, "done", output)
+    if step.undo and not turn.is_dry:
+        _intend(turn, step, entry.path, action, entry.given.get("item"))
+        _in_force(turn, step, entry.path)
     return Outcome.PASSED
 
 

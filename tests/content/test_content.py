@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,16 @@ import yaml
 import soc
 from soc import plugins
 from soc.content.folders import files, packaged
+from soc.content.kinds import load
 from soc.detect.rules import Rules
 from soc.detect.sigma.asked import fields_of
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.logsource import ORIGIN
 from soc.ingest.parse import Intake
 from soc.respond import rehearsal
+from soc.respond.expression import references
 from soc.respond.playbook import read
+from soc.respond.step import Step
 from soc.settings import Detect
 from soc.watch import samples
 from soc.watch.crossfire import cross
@@ -38,6 +41,10 @@ SAMPLES = [
 """Of each sample its file and the rule that it is for."""
 RULESET = load_rules([RULES])
 FUNDING_EVENT = Path(soc.__file__).parent / "content/schemas/funding-event.json"
+UNANSWERED: dict[str, str] = {}
+"""Grave rules of the funding pack that no playbook answers, each with its reason."""
+SHUTS_OUT = {"wallet.quarantine", "wallet.weight", "account.suspend"}
+GUESSING = {"qf-admin-bruteforce", "qf-password-spray", "console-bruteforce", "web-login-guessing"}
 MODELS = {rule for kind in plugins.load("soc.detectors").values() for rule in kind(Detect()).rules}
 
 
@@ -154,8 +161,94 @@ def test_every_playbook_loads_under_its_name_and_passes_its_tests(path: Path) ->
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
 def test_every_playbook_answers_rules_that_exist(path: Path) -> None:
     known = {rule.name for rule in (*RULESET.rules, *RULESET.correlations)} | MODELS
+    on = read(path, ACTIONS).on
 
-    assert set(read(path, ACTIONS).on.incident.rules) <= known
+    assert on.schedule or on.manual or on.incident
+    assert set(on.incident.rules if on.incident else ()) <= known
+
+
+def test_every_grave_rule_of_the_funding_pack_is_answered() -> None:
+    pack = load_rules([RULES / "funding"])
+    grave = {
+        rule.name
+        for rule in (*pack.rules, *pack.correlations)
+        if rule.level in {"high", "critical"} and rule.name not in pack.silent
+    }
+    triggers = [read(path, ACTIONS).on.incident for path in PLAYBOOKS]
+    answered = {rule for on in triggers if on for rule in on.rules}
+
+    assert grave - answered == set(UNANSWERED)
+    assert MODELS - {"wallet-anomaly", "account-anomaly"} <= answered
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_whom_a_playbook_holds_back_is_free_again_in_one_of_its_tests(path: Path) -> None:
+    """By an undo, by a lift, or because an effect's time is over."""
+    playbook = read(path, ACTIONS)
+    kinds = {_kind(ACTIONS[step.use or ""]) for step in playbook.containing(ACTIONS)}
+    freed = {kind for case in _cases(path) for kind in kinds if _is_freed(kind, case)}
+
+    assert freed == kinds
+
+
+def _cases(path: Path) -> tuple[rehearsal.Case, ...]:
+    return load(path.with_name(path.stem + samples.SUFFIX), rehearsal.Cases).tests
+
+
+def _kind(action: Any) -> str:
+    """Return what kind of effect *action* puts in force."""
+    return str(action.model_validate_json(action.example).plan().kind)
+
+
+def _is_freed(kind: str, case: rehearsal.Case) -> bool:
+    """Return whether less of *kind* is in force at the end of *case* than was put in force."""
+    calls, left = case.expect.calls, (case.expect.in_force or {}).get(kind, 0)
+    named = [name for name, action in ACTIONS.items() if action.undoes and _kind(action) == kind]
+    if isinstance(calls, tuple):
+        return any(f"undo:{name}" in calls for name in named)
+    return sum(calls.get(name, 0) for name in named) > left
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_no_wallet_and_no_account_is_shut_out_before_people_agreed(path: Path) -> None:
+    playbook = read(path, ACTIONS)
+    approvals = {step.id for step in playbook.every_step() if step.approval}
+
+    asked = dict(_asked(playbook.steps, frozenset()))
+    unasked = [
+        step.id
+        for step in playbook.every_step()
+        if step.use in SHUTS_OUT and not asked.get(step.id, frozenset()) & approvals
+    ]
+    assert unasked == []
+
+
+def _asked(steps: Sequence[Step], above: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each step with the steps that its ``when`` reads, and those around it."""
+    for step in steps:
+        read_ = above | {below for root, below in references(step.when) if root == "steps"}
+        yield step.id, read_
+        for branch in step.branches():
+            yield from _asked(branch, read_)
+
+
+def test_whoever_guesses_a_password_locks_nobody_out() -> None:
+    """Not by anything that answers the guessing, whoever agrees."""
+    answers = [
+        playbook
+        for playbook in (read(path, ACTIONS) for path in PLAYBOOKS)
+        if playbook.on.incident and GUESSING & set(playbook.on.incident.rules)
+    ]
+
+    assert answers
+    for playbook in answers:
+        assert {step.use for step in playbook.every_step()}.isdisjoint(SHUTS_OUT | {"edge.block"})
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
+def test_whoever_is_held_back_reads_why(path: Path) -> None:
+    for step in read(path, ACTIONS).containing(ACTIONS):
+        assert step.parameters["reason"], step.id
 
 
 def test_every_rule_says_who_owns_it_and_what_to_do() -> None:
