@@ -81,6 +81,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - as above
+        if isinstance(obj, Undefined):
+            return obj  # what is missing first is what is told, unless default stands in for it
         try:
             return obj[argument]
         except (TypeError, LookupError):

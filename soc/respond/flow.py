@@ -75,6 +75,7 @@ def _step(turn: Turn, step: Step) -> Outcome:
         if entry is None and step.when and not truth(step.when, turn.journal.context()):
             skipped = turn.journal.begin(step.id, step.use, {}, turn.now)
             turn.end(skipped, "skipped", {"skipped": True})
+            _skip_inside(turn, step)
             return Outcome.PASSED
         return _carried(turn, step, entry)
     except (ExpressionError, ValidationError, Illegal, NotFound) as wrong:
@@ -83,6 +84,14 @@ def _step(turn: Turn, step: Step) -> Outcome:
             turn.end(begun, "skipped", {"skipped": True, "unknown": str(wrong)})
             return Outcome.PASSED
         return fail(turn, step, begun, Failure.INVALID, str(wrong))
+
+
+def _skip_inside(turn: Turn, step: Step) -> None:
+    """Write that the steps inside a skipped one were skipped too: later ones may read of them."""
+    for branch in step.branches():
+        for inner in walk(branch):
+            entry = turn.journal.begin(inner.id, inner.use, {}, turn.now)
+            turn.end(entry, "skipped", {"skipped": True})
 
 
 def _carried(turn: Turn, step: Step, entry: Entry | None) -> Outcome:

@@ -82,3 +82,11 @@ def test_what_data_calls_like_a_method_is_data(name: str) -> None:
 def test_a_text_has_no_methods() -> None:
     with pytest.raises(ExpressionError, match="no attribute"):
         render("${{ incident.id.upper }}", {"incident": {"id": "x"}})
+
+
+def test_default_stands_in_for_what_is_missing_at_any_depth() -> None:
+    context = {"steps": {}}
+
+    assert render("${{ steps.ask.answer.by | default('nobody') }}", context) == "nobody"
+    with pytest.raises(ExpressionError, match="ask"):
+        render("${{ steps.ask.answer.by }}", context)

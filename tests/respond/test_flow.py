@@ -109,7 +109,19 @@ def test_a_false_condition_skips_a_whole_group(stage: Stage) -> None:
 
     run = stage.run([group])
 
-    assert (run.state, stage.states(), stage.left()) == ("done", {"group": "skipped"}, [])
+    assert (run.state, stage.left()) == ("done", [])
+    assert stage.states() == {"group": "skipped", "a": "skipped"}
+
+
+def test_what_was_skipped_with_its_group_can_be_read_of(stage: Stage) -> None:
+    ask = {"id": "ask", "approval": {"ask": "?", "approvers": ["role:approver"]}}
+    group = {"id": "group", "when": "${{ incident.severity == 'low' }}", "do": [ask]}
+    told = touch("told", stage)
+    told["with"] = {"file": str(stage.file), "word": "${{ steps.ask.state | default('nobody') }}"}
+
+    run = stage.run([group, told])
+
+    assert (run.state, stage.left()) == ("done", ["run nobody"])
 
 
 def test_what_says_neither_true_nor_false_fails_the_step(stage: Stage) -> None:
