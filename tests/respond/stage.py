@@ -74,13 +74,14 @@ class Stage:
         """Let actions fail before they work, by their word."""
         self.file.with_suffix(".fail").write_text(json.dumps(times))
 
-    def engine(self, notifier: Any = None) -> Engine:
+    def engine(self, notifier: Any = None, **more: Any) -> Engine:
         """Return one more worker."""
         means = Means(
             actions=ACTIONS,
             notifier=notifier or Outbox(self.folder / "outbox"),
             playbook=self.known.get,
             hands=LiveHands(),
+            **more,
         )
         return Engine(self.database, self.clock, self.policy, means, "worker")
 
