@@ -47,7 +47,7 @@ class OnSchedule(Value):
             raise ValueError("a schedule has either every or cron")
         try:
             ZoneInfo(self.tz)
-        except (ValueError, OSError) as wrong:
+        except (KeyError, ValueError, OSError) as wrong:
             raise ValueError(f"tz: no zone {self.tz!r}: write one such as Europe/Berlin") from wrong
         try:
             CronSim(self.cron or "* * * * *", EPOCH)

@@ -1,9 +1,11 @@
 """By the clock: each due moment once, whoever looks, and what was missed as the playbook says."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
+from pydantic import ValidationError
 
 from soc.clock import SettableClock
 from soc.respond import schedules
@@ -66,3 +68,18 @@ def test_each_due_moment_is_run_once_and_without_an_incident(
 
     assert len(stage.runs()) == 23
     assert {(run.state, run.incident) for run in stage.runs()} == {("done", None)}
+
+
+WRONG = {
+    "no zone": ({"cron": "0 9 * * *", "tz": "Europe/Berln"}, "no zone"),
+    "a path": ({"cron": "0 9 * * *", "tz": "../etc/passwd"}, "no zone"),
+    "no cron line": ({"cron": "0 25 * * *"}, "write five fields"),
+    "neither": ({}, "either every or cron"),
+    "both": ({"cron": "0 9 * * *", "every": "1h"}, "either every or cron"),
+}
+
+
+@pytest.mark.parametrize(("given", "why"), WRONG.values(), ids=WRONG)
+def test_a_schedule_that_cannot_be_kept_is_refused(given: dict[str, str], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        OnSchedule.model_validate_json(json.dumps(given))
