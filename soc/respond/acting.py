@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select
 
 from soc.errors import AccessDenied, ActionFailed, SocError
 from soc.respond import asking, ledger
@@ -25,6 +25,12 @@ from soc.store.tables import Effect
 
 DEADLINE = timedelta(seconds=60)
 """How long one try of an action may take, where its step does not say."""
+
+
+_EFFECTS: Table = Effect.__table__  # type: ignore[attr-defined]
+_HELD = select(_EFFECTS.c.subject).where(
+    _EFFECTS.c.run == bindparam("of_run"), _EFFECTS.c.state == "active"
+)
 
 
 def carry(turn: Turn, step: Step, entry: Entry | None) -> Outcome | Failed:
@@ -230,6 +236,6 @@ def _failed(
 
 
 def _held(turn: Turn) -> set[str]:
-    mine = col(Effect.run) == turn.run.id
-    query = select(Effect.subject).where(mine, col(Effect.state) == "active")
-    return set(turn.session.exec(query))
+    turn.session.flush()
+    found = turn.session.connection().execute(_HELD, {"of_run": turn.run.id})
+    return set(found.scalars())

@@ -3,6 +3,7 @@
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
+from sqlalchemy import Table, bindparam
 from sqlmodel import Session, col, select
 
 from soc.audit import Act, record
@@ -15,6 +16,12 @@ from soc.settings import Incidents
 from soc.store.tables import Effect, Run
 
 NEEDS_PEOPLE = frozenset({"failed", "needs_human"})
+
+
+_EFFECTS: Table = Effect.__table__  # type: ignore[attr-defined]
+_PROPOSED = select(_EFFECTS.c.id).where(
+    _EFFECTS.c.run == bindparam("of_run"), _EFFECTS.c.state == "proposed"
+)
 
 
 def finish(session: Session, run: Run, state: str, reason: str, now: datetime) -> None:
@@ -40,6 +47,9 @@ def finish(session: Session, run: Run, state: str, reason: str, now: datetime) -
 
 def withdraw(session: Session, run: Run, why: str, step: str | None = None) -> None:
     """Take back what *run*, or one step of it, proposed and nobody put in force."""
+    session.flush()
+    if session.connection().execute(_PROPOSED, {"of_run": run.id}).first() is None:
+        return
     query = select(Effect).where(col(Effect.run) == run.id, col(Effect.state) == "proposed")
     for effect in session.exec(query):
         if step is None or effect.path.partition("[")[0] == step:
