@@ -37,6 +37,11 @@ class Home:
         return self.path / "outbox"
 
     @property
+    def evidence(self) -> Path:
+        """Return the folder of what playbooks kept of incidents."""
+        return self.path / "evidence"
+
+    @property
     def socket(self) -> Path:
         """Return the socket that the front door listens on for this machine."""
         return self.path / "soc.sock"

@@ -13,14 +13,19 @@ from soc import plugins
 from soc.app import home
 from soc.clock import Clock, SystemClock
 from soc.errors import LogError
+from soc.model.value import rfc3339
 from soc.settings import OpenSearch, Settings, environment
 from soc.settings import read as read_settings
 
 POLICY = "qf"
 """The policy of retention that is in force."""
 
+SHOWN = ("seq", "ts", "source", "dataset", "action", "outcome", "wallet", "user_name", "message")
+"""What searches of playbooks find of an event."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from sqlmodel import Session
@@ -252,10 +257,22 @@ class Suite:
             actions=self.actions,
             notifier=self.messenger,
             http=self.outward,
+            search=self.search,
+            evidence=self.home.evidence,
             secret=self.secrets.get,
             playbook=self.playbook,
             hands=LiveHands(),
         )
+
+    def search(self, query: str, since: datetime, limit: int) -> list[Mapping[str, object]]:
+        """Return stored events as lists show them, newest first; raises QueryError."""
+        from soc.logs.filter import parse  # pyarrow
+        from soc.logs.port import Search
+
+        rows = self.reader.search(Search(parse(query), since, None, limit))
+        return [
+            {**{name: row.get(name) for name in SHOWN}, "ts": rfc3339(row["ts"])} for row in rows
+        ]
 
     def playbook(self, name: str) -> Playbook | None:
         """Return the playbook called *name*, if there is one that can be used."""

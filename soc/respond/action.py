@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -95,6 +95,12 @@ class World(Protocol):
     @property
     def http(self) -> Http:
         """Return the way to the outside."""
+
+    def search(self, query: str, since: timedelta, limit: int) -> list[Mapping[str, object]]:
+        """Return stored events, newest first; raises QueryError for a query that is none."""
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Keep what the incident rests on; return its digest."""
 
     def enforce(self, hold: Hold) -> None:
         """Put *hold* in force until the end of this step's effect."""

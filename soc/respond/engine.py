@@ -244,7 +244,9 @@ class Engine:
         )
 
     def _world(self, key: str) -> World:
-        return OutsideWorld(key, self._means.notifier, self._clock.now(), self._means.http)
+        return OutsideWorld(
+            key, self._means.notifier, self._clock.now(), self._means.http, self._means.search
+        )
 
     @contextmanager
     def _held(self, claim: Claim) -> Iterator[Session]:

@@ -19,7 +19,14 @@ class LiveHands:
         """Do a local action."""
         until = turn.now + turn.steps.lasts(step) if step.ttl else None
         world = LocalWorld(
-            turn.session, turn.run, path, action.name, until, turn.now, asked=bool(turn.agreed)
+            turn.session,
+            turn.run,
+            path,
+            action.name,
+            until,
+            turn.now,
+            asked=bool(turn.agreed),
+            evidence=turn.means.evidence,
         )
         return action.run(world)
 

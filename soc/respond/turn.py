@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 from sqlmodel import Session
@@ -18,6 +19,7 @@ from soc.respond.playbook import Playbook
 from soc.respond.secrets import Secret, unread
 from soc.respond.step import Failure, Step
 from soc.respond.steps import Steps
+from soc.respond.world import Search
 from soc.store.tables import Run
 
 DRY = "dry_run"
@@ -79,13 +81,15 @@ class Hands(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """All that runs work with. playbook, secret: find what has a name."""
+    """All that runs work with. playbook, secret: find what has a name. evidence: a folder."""
 
     actions: Mapping[str, type[Action]]
     notifier: Notifier
     playbook: Callable[[str], Playbook | None]
     hands: Hands
     http: Http | None = None
+    search: Search | None = None
+    evidence: Path | None = None
     secret: Callable[[str], Secret] = unread
 
 

@@ -1,6 +1,8 @@
 """What an action reaches when it really runs."""
 
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import orjson
 from sqlmodel import Session, col, select
@@ -8,10 +10,13 @@ from sqlmodel import Session, col, select
 from soc.errors import Illegal
 from soc.incidents import lifecycle
 from soc.model.value import Severity
-from soc.respond import approvals, labels, ledger, stopping
+from soc.respond import approvals, labels, ledger, snapshots, stopping
 from soc.respond.action import Hold, Http
 from soc.respond.notifier import Notifier
 from soc.store.tables import Effect, Run
+
+Search = Callable[[str, datetime, int], list[Mapping[str, object]]]
+"""Finds stored events: a query, since when, how many."""
 
 
 class LocalWorld:
@@ -27,9 +32,11 @@ class LocalWorld:
         now: datetime,
         *,
         asked: bool = True,
+        evidence: Path | None = None,
     ) -> None:
         self._session, self._run, self._path, self._action = session, run, path, action
         self._until, self._now, self._asked = until, now, asked
+        self._evidence = evidence
 
     @property
     def key(self) -> str:
@@ -45,6 +52,16 @@ class LocalWorld:
     def http(self) -> Http:
         """Refuse: what was asked cannot be taken back with a transaction."""
         raise Illegal(f"{self._action} is local and must not ask the outside")
+
+    def search(self, query: str, since: timedelta, limit: int) -> list[Mapping[str, object]]:
+        """Refuse: a search is not for a transaction."""
+        raise Illegal(f"{self._action} is local and must not search {query!r} {since} {limit}")
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Keep what the incident rests on."""
+        if self._evidence is None:
+            raise Illegal("there is no folder for evidence here")
+        return snapshots.keep(self._session, self._incident, self._evidence)
 
     def enforce(self, hold: Hold) -> None:
         """Put *hold* in force."""
@@ -110,9 +127,15 @@ class OutsideWorld:
     """For actions that reach beyond the store, outside any transaction."""
 
     def __init__(
-        self, key: str, notifier: Notifier, now: datetime, http: Http | None = None
+        self,
+        key: str,
+        notifier: Notifier,
+        now: datetime,
+        http: Http | None = None,
+        search: Search | None = None,
     ) -> None:
         self._key, self._notifier, self._now, self._http = key, notifier, now, http
+        self._search = search
 
     @property
     def key(self) -> str:
@@ -130,6 +153,16 @@ class OutsideWorld:
         if self._http is None:
             raise Illegal("nothing outside can be asked from here")
         return self._http
+
+    def search(self, query: str, since: timedelta, limit: int) -> list[Mapping[str, object]]:
+        """Return stored events; raises Illegal where none are stored."""
+        if self._search is None:
+            raise Illegal("no events can be searched from here")
+        return self._search(query, self._now - since, limit)
+
+    def snapshot(self) -> Mapping[str, object]:
+        """Refuse: evidence is kept with its step."""
+        raise Illegal("only a local action may keep evidence")
 
     def enforce(self, hold: Hold) -> None:
         """Refuse: what is in force commits with its step."""

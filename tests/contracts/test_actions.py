@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
@@ -40,6 +41,14 @@ class World:
     ) -> Answer:
         self.did.append((method, url, dict(headers), body))
         return Answer(200, {}, b'{"id": 1, "state": "open"}')
+
+    def search(self, query: str, since: timedelta, limit: int) -> list[dict[str, object]]:
+        self.did.append((query, since, limit))
+        return [{"seq": 1}]
+
+    def snapshot(self) -> dict[str, object]:
+        self.did.append("snapshot")
+        return {"digest": "sha256:0"}
 
     def enforce(self, hold: Hold) -> None:
         self.did.append(hold)
