@@ -264,12 +264,14 @@ class Suite:
             hands=LiveHands(),
         )
 
-    def search(self, query: str, since: datetime, limit: int) -> list[Mapping[str, object]]:
+    def search(
+        self, query: str, since: datetime, until: datetime, limit: int
+    ) -> list[Mapping[str, object]]:
         """Return stored events as lists show them, newest first; raises QueryError."""
         from soc.logs.filter import parse  # pyarrow
         from soc.logs.port import Search
 
-        rows = self.reader.search(Search(parse(query), since, None, limit))
+        rows = self.reader.search(Search(parse(query), since, until, limit))
         return [
             {**{name: row.get(name) for name in SHOWN}, "ts": rfc3339(row["ts"])} for row in rows
         ]

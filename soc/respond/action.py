@@ -134,6 +134,8 @@ class Action(Value):
     risk: ClassVar[Risk]
     repeat: ClassVar[Repeat]
     undoes: ClassVar[bool] = False
+    looks_inside: ClassVar[bool] = False
+    """It reads the suite's own events and nothing else: a dry run does so too."""
     example: ClassVar[str]
 
     def plan(self) -> Hold | None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from soc.respond.action import Action, Repeat
+from soc.respond.action import Action, Repeat, Risk
 from soc.respond.step import Step
 from soc.respond.turn import Turn
-from soc.respond.world import LocalWorld
+from soc.respond.world import LocalWorld, OutsideWorld, key_of
 
 
 class LiveHands:
@@ -32,7 +32,7 @@ class LiveHands:
 
 
 class DryHands:
-    """Do nothing: neither ``run`` nor ``undo`` of any action is ever entered."""
+    """Do nothing: no ``undo`` is ever entered, and ``run`` of actions alone that look inside."""
 
     def is_inline(self, action: Action) -> bool:
         """Return True: nothing is performed, so nothing is performed outside."""
@@ -40,5 +40,8 @@ class DryHands:
 
     def perform(self, turn: Turn, step: Step, path: str, action: Action) -> Mapping[str, object]:
         """Return what the action would say, as far as that can be told."""
-        _ = (turn, step, path)
+        _ = step
+        if action.looks_inside and action.risk is Risk.READ and turn.means.search:
+            key, search = key_of(turn.run, path), turn.means.search
+            return action.run(OutsideWorld(key, turn.means.notifier, turn.now, search=search))
         return action.outcome()

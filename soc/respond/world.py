@@ -15,8 +15,8 @@ from soc.respond.action import Hold, Http
 from soc.respond.notifier import Notifier
 from soc.store.tables import Effect, Run
 
-Search = Callable[[str, datetime, int], list[Mapping[str, object]]]
-"""Finds stored events: a query, since when, how many."""
+Search = Callable[[str, datetime, datetime, int], list[Mapping[str, object]]]
+"""Finds stored events: a query, since when, until when, how many."""
 
 
 class LocalWorld:
@@ -158,7 +158,7 @@ class OutsideWorld:
         """Return stored events; raises Illegal where none are stored."""
         if self._search is None:
             raise Illegal("no events can be searched from here")
-        return self._search(query, self._now - since, limit)
+        return self._search(query, self._now - since, self._now, limit)
 
     def snapshot(self) -> Mapping[str, object]:
         """Refuse: evidence is kept with its step."""

@@ -51,11 +51,12 @@ def test_evidence_is_kept_once_under_its_digest(
     assert alert["events"][0]["raw"] == '{"amount": "1"}'
 
 
-def test_a_search_looks_back_as_far_as_it_says(stage: Stage) -> None:
-    asked: list[tuple[str, datetime, int]] = []
+@pytest.mark.parametrize("mode", ["live", "dry_run"])
+def test_a_search_looks_back_as_far_as_it_says_and_not_ahead(stage: Stage, mode: str) -> None:
+    asked: list[tuple[str, datetime, datetime, int]] = []
 
-    def search(query: str, since: datetime, limit: int) -> list[dict[str, object]]:
-        asked.append((query, since, limit))
+    def search(query: str, since: datetime, until: datetime, limit: int) -> list[dict[str, object]]:
+        asked.append((query, since, until, limit))
         return [{"seq": 1, "wallet": "0xa"}]
 
     look = {
@@ -63,10 +64,11 @@ def test_a_search_looks_back_as_far_as_it_says(stage: Stage) -> None:
         "use": "logs.search",
         "with": {"query": "wallet.address:${{ incident.wallets | first }}", "since": "2h"},
     }
-    stage.queue(playbook([look]), incident={"wallets": ["0xa"]})
+    stage.queue(playbook([look]), incident={"wallets": ["0xa"]}, mode=mode)
     engine = stage.engine(search=search)
     while engine.work():
         pass
 
-    assert asked == [("wallet.address:0xa", stage.clock.now() - timedelta(hours=2), 20)]
+    now = stage.clock.now()
+    assert asked == [("wallet.address:0xa", now - timedelta(hours=2), now, 20)]
     assert stage.output("look") == {"count": 1, "events": [{"seq": 1, "wallet": "0xa"}]}

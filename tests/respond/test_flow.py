@@ -315,3 +315,22 @@ def test_two_hundred_local_items_commit_in_a_few_transactions(stage: Stage) -> N
 
     assert run.state == "done"
     assert len(stage.effects()) == 200
+
+
+def test_a_dry_run_enters_no_action_and_says_what_it_would_have_done(stage: Stage) -> None:
+    ask = {"id": "ask", "approval": {"ask": "Go on?", "approvers": ["role:approver"]}}
+    steps = [
+        limit("hold"),
+        touch("a", stage),
+        {"id": "rest", "wait": "9h"},
+        ask,
+        limit("more", "0xb", when="${{ steps.ask.approved }}"),
+        touch("told", stage, when="${{ steps.a.missing == 1 }}"),
+    ]
+
+    stage.queue(playbook(steps), mode="dry_run")
+    stage.work()
+
+    assert (stage.of(1).state, stage.left(), stage.effects()) == ("done", [], {})
+    assert stage.states()["more"] == "done"
+    assert "missing" in stage.output("told")["unknown"]

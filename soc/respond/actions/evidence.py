@@ -32,6 +32,7 @@ class Search(Action):
     name = "logs.search"
     risk = Risk.READ
     repeat = Repeat.SAFE
+    looks_inside = True
     example = '{"query": "wallet.address:0xab AND event.action:donate", "since": "24h"}'
 
     query: Annotated[
