@@ -97,7 +97,9 @@ def test_a_flood_ends_as_a_refused_request_and_the_refusal_outlives_the_suite(
 
     acts = json.loads(soc(home, "audit", "list", "--json"))
     assert {"incident.open", "run.queue", "run.done", "token.create"} <= {a["action"] for a in acts}
-    assert json.loads(soc(home, "incidents", "list", "--json"))[0]["id"] == "INC-1"
+    incidents = json.loads(soc(home, "incidents", "list", "--json"))
+    # A machine that does much else may tell of itself, too.
+    assert [one["kind"] for one in incidents].count("security") == 1
 
 
 def test_nothing_but_loopback_is_served_without_tls(home: Path) -> None:
