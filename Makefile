@@ -54,7 +54,7 @@ trial-main: setup
 # A thousand kills, freezes and crashes while playbooks run, on SQLite and PostgreSQL: ten minutes.
 trial-respond: setup
 	$(PY) -m tests.servers.gather
-	$(PY) tests/trials/respond.py --disturbances 500
+	$(PY) tests/trials/respond.py --disturbances 500 --write
 
 # Three hundred kills of the front door under load: about twenty minutes.
 trial-store: setup
