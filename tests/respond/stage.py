@@ -80,7 +80,7 @@ class Stage:
             actions=ACTIONS,
             notifier=notifier or Outbox(self.folder / "outbox"),
             playbook=self.known.get,
-            hands=LiveHands(),
+            hands=more.pop("hands", LiveHands()),
             **more,
         )
         return Engine(self.database, self.clock, self.policy, means, "worker")
