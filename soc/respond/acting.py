@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Table, bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from soc.errors import AccessDenied, ActionFailed, SocError
 from soc.respond import asking, ledger
@@ -172,6 +172,8 @@ def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | t
     try:
         with turn.session.begin_nested():
             output = turn.means.hands.perform(turn, step, entry.path, action)
+    except (OperationalError, InterfaceError):
+        raise  # the store is lost, which says nothing about the action
     except (SocError, SQLAlchemyError, OSError, ValueError) as failed:
         return _failed(turn, step, entry, classify(failed), str(failed))
     turn.end(entry, "done", output)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoneLeft
 
 from soc.errors import StoreError
@@ -24,6 +24,8 @@ def told(database: Database) -> Iterator[None]:
         yield
     except NoneLeft as full:
         raise StoreError(f"{name_of(database)}: all its connections are in use") from full
+    except PendingRollbackError as lost:
+        raise StoreError(f"{name_of(database)}: its connection was lost; {KEPT}") from lost
     except (OperationalError, InterfaceError) as failed:
         raise StoreError(_reason(database, failed)) from failed
     except DatabaseError as failed:

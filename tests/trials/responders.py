@@ -26,13 +26,22 @@ from soc.respond.playbook import Playbook
 from soc.respond.trigger import trigger
 from soc.respond.turn import Means
 from soc.settings import Detect, Incidents, Mode, Respond
-from soc.store.session import connect, session
+from soc.store.session import Database, connect, session
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.respond.acts import OWN
 
 ACTIONS = {**plugins.load("soc.actions"), **OWN}
 LOST = 0.05
+
+
+def reached(url: str) -> Database:
+    """Return the store, once it can be reached."""
+    while True:
+        try:
+            return connect(url)
+        except StoreError:
+            time.sleep(LOST)
 
 
 def work(url: str, folder: Path, lease: float) -> None:
@@ -46,7 +55,7 @@ def work(url: str, folder: Path, lease: float) -> None:
         playbook=lambda _: None,
         hands=LiveHands(),
     )
-    engine = Engine(connect(url), SystemClock(), policy, means, f"worker {os.getpid()}")
+    engine = Engine(reached(url), SystemClock(), policy, means, f"worker {os.getpid()}")
     while True:
         try:
             if not (engine.end_due() or engine.work()):
@@ -58,7 +67,7 @@ def work(url: str, folder: Path, lease: float) -> None:
 def submit(url: str, book: Playbook) -> None:
     """Make an incident with its run in one transaction, again and again."""
     random.seed(os.getpid())
-    database, clock, number = connect(url), SystemClock(), 0
+    database, clock, number = reached(url), SystemClock(), 0
     while True:
         number += 1
         with suppress(StoreError), session(database) as writing:
