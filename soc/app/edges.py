@@ -5,7 +5,7 @@ from datetime import datetime
 from soc.app.suite import Suite
 from soc.content.document import did_you_mean
 from soc.incidents.record import record
-from soc.model.finding import Finding, Score
+from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.respond import reconcile
 from soc.respond.reconcile import Trouble
@@ -39,18 +39,8 @@ class Edges:
 def finding_of(trouble: Trouble, hour: datetime, now: datetime) -> Finding:
     """Return what people must know: somebody who is held back may not be."""
     entity = Entity(kind=EntityKind.SOURCE, value=trouble.about)
-    return Finding(
-        rule=trouble.rule,
-        rule_digest="",
-        title=trouble.title,
-        severity=Severity.HIGH,
-        entity=entity,
-        entities=(entity,),
-        bucket=hour,
-        first=now,
-        last=now,
-        score=Score(value=1.0, reasons=(trouble.reason[:500],)),
-    )
+    said = (trouble.rule, trouble.title, entity, Severity.HIGH)
+    return about_suite(*said, hour, now, trouble.reason)
 
 
 def problems(suite: Suite) -> list[str]:

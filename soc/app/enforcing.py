@@ -9,7 +9,6 @@ from soc.errors import Unreloaded
 from soc.respond import ledger, nginx_map, reconcile
 from soc.respond.courier import ALIVE_EVERY, Courier
 from soc.store.session import reading, session
-from soc.store.tables import Edge
 
 NGINX = "nginx"
 RETRY = timedelta(seconds=10)
@@ -59,7 +58,6 @@ class Enforcing:
 
     def _report(self, version: int) -> None:
         now, policy = self._suite.clock.now(), self._suite.settings.edges
-        said = Edge(name=NGINX, version=version, skew_ms=0, applied=0, failed=0, reported=now)
         with session(self._suite.database) as writing:
-            reconcile.heard(writing, said, policy, is_counted=False)
+            reconcile.obeys(writing, NGINX, version, policy, now)
         self._alive = now + ALIVE_EVERY

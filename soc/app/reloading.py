@@ -10,7 +10,7 @@ from soc.detect.sigma.files import RuleFile, find_files
 from soc.errors import Problem
 from soc.incidents.record import record
 from soc.logs.promote import announce
-from soc.model.finding import Finding, Score
+from soc.model.finding import about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store.session import session
 from soc.watch.tick import Watch
@@ -55,17 +55,8 @@ class Reloading:
     def _tell(self, failed: tuple[Problem, ...]) -> None:
         now = self._suite.clock.now()
         entity = Entity(kind=EntityKind.SOURCE, value="rules")
-        finding = Finding(
-            rule="soc-rules-failed",
-            rule_digest="",
-            title=f"{len(failed)} rules cannot be used",
-            severity=Severity.HIGH,
-            entity=entity,
-            entities=(entity,),
-            bucket=bucket_of(now, self._suite.settings.detect.bucket),
-            first=now,
-            last=now,
-            score=Score(value=1.0, reasons=tuple(str(one)[:500] for one in failed[:10])),
-        )
+        said = ("soc-rules-failed", f"{len(failed)} rules cannot be used", entity, Severity.HIGH)
+        bucket = bucket_of(now, self._suite.settings.detect.bucket)
+        finding = about_suite(*said, bucket, now, *map(str, failed[:10]))
         with session(self._suite.database) as writing:
             record(writing, [finding], {}, now, self._suite.settings.incidents)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from soc.app.suite import Suite
 from soc.incidents.record import record
-from soc.model.finding import Finding, Score
+from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store import sources
 from soc.store.session import reading, session
@@ -90,15 +90,6 @@ def finding_about(
 ) -> Finding:
     """Return a finding about the source *name*; those since one moment are one alert."""
     entity = Entity(kind=EntityKind.SOURCE, value=name)
-    return Finding(
-        rule=rule,
-        rule_digest="",
-        title=title,
-        severity=Severity.MEDIUM,
-        entity=entity,
-        entities=(entity,),
-        bucket=bucket_of(since, suite.settings.detect.bucket),
-        first=min(since, now),
-        last=now,
-        score=Score(value=1.0, reasons=(reason[:500],)),
-    )
+    bucket = bucket_of(since, suite.settings.detect.bucket)
+    said = (rule, title, entity, Severity.MEDIUM)
+    return about_suite(*said, bucket, now, reason, first=min(since, now))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from threading import Event
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -16,9 +17,10 @@ from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
 from soc.incidents.record import record
-from soc.model.finding import Finding
+from soc.model.finding import about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.respond import schedules
+from soc.respond.engine import Engine
 from soc.store.session import session
 
 GIVE_WAY = 10
@@ -35,24 +37,7 @@ ENFORCE_EVERY = 0.25
 def work(suite: Suite, stop: Event) -> None:
     """Work until *stop* is set; what is begun is finished first."""
     os.nice(GIVE_WAY)
-    watch, engine = suite.watch(), suite.engine()
-    reloading = Reloading(suite, watch)
-
-    def look() -> None:
-        reloading.look()
-        watch.tick()
-
-    def tell_held() -> None:
-        suite.messenger.tell_held(suite.clock.now())
-
-    def by_the_clock() -> None:
-        with session(suite.database) as writing:
-            schedules.tick(writing, suite.playbooks.usable, suite.clock.now())
-
-    def number() -> None:
-        with session(suite.database) as writing:
-            audit.number(writing)
-
+    engine = suite.engine()
     # A tick that is still running when the next is due is no news.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     clock = BackgroundScheduler(
@@ -60,17 +45,7 @@ def work(suite: Suite, stop: Event) -> None:
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
     )
     jobs = Jobs()
-    beats = {
-        look: suite.settings.detect.every,
-        engine.remind: REMIND_EVERY,
-        tell_held: TELL_HELD_EVERY,
-        number: AUDIT_EVERY,
-        by_the_clock: SCHEDULES_EVERY,
-        Silence(suite).look: SILENCE_EVERY,
-        Edges(suite).look: EDGES_EVERY,
-        Enforcing(suite).look: ENFORCE_EVERY,
-    }
-    for job, seconds in beats.items():
+    for job, seconds in _beats(suite, engine).items():
         clock.add_job(jobs.watched(job.__qualname__, job), "interval", seconds=seconds)
     if suite.settings.respond.heartbeat_url:
         clock.add_job(Heartbeat(suite, jobs).beat, "interval", seconds=heartbeat.EVERY)
@@ -83,22 +58,45 @@ def work(suite: Suite, stop: Event) -> None:
     responding.join()
 
 
+def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
+    """Return what is done again and again, and after how many seconds."""
+    watch = suite.watch()
+    reloading = Reloading(suite, watch)
+
+    def look() -> None:
+        reloading.look()
+        watch.tick()
+
+    def tell_held() -> None:
+        suite.messenger.tell_held(suite.clock.now())
+
+    def by_the_clock() -> None:
+        schedules.start_due(suite.database, suite.playbooks.usable, suite.clock.now())
+
+    def number() -> None:
+        with session(suite.database) as writing:
+            audit.number(writing)
+
+    return {
+        look: suite.settings.detect.every,
+        engine.remind: REMIND_EVERY,
+        tell_held: TELL_HELD_EVERY,
+        number: AUDIT_EVERY,
+        by_the_clock: SCHEDULES_EVERY,
+        Silence(suite).look: SILENCE_EVERY,
+        Edges(suite).look: EDGES_EVERY,
+        Enforcing(suite).look: ENFORCE_EVERY,
+    }
+
+
 def tell_of_death(suite: Suite, words: str) -> None:
     """Make an alert of a process that died and was started again."""
     now = suite.clock.now()
     name = words.partition(" ")[0]
     entity = Entity(kind=EntityKind.SOURCE, value=name)
-    finding = Finding(
-        rule="soc-process-died",
-        rule_digest="",
-        title=f"The suite's {name} process died and was started again",
-        severity=Severity.MEDIUM,
-        entity=entity,
-        entities=(entity,),
-        bucket=bucket_of(now, suite.settings.detect.bucket),
-        first=now,
-        last=now,
-    )
+    title = f"The suite's {name} process died and was started again"
+    bucket = bucket_of(now, suite.settings.detect.bucket)
+    finding = about_suite("soc-process-died", title, entity, Severity.MEDIUM, bucket, now)
     with session(suite.database) as writing:
         record(writing, [finding], {}, now, suite.settings.incidents)
         act = audit.Act(

@@ -1,8 +1,7 @@
 """Commands about runs, approvals and effects."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -78,16 +77,12 @@ def runs_cancel(
 
 def runs_retry_step(run: int, path: Path_, reason: Reason, home: HomeOption = HOME) -> None:
     """Do a step, or an item such as limit[3], again and go on from there."""
-    from soc.respond.mending import retry_step
-
-    _mend(home, run, lambda writing, actor, now: retry_step(writing, run, path, actor, reason, now))
+    _settle(home, run, path, reason, "retry")
 
 
 def runs_skip_step(run: int, path: Path_, reason: Reason, home: HomeOption = HOME) -> None:
     """Leave a step that failed undone, and go on after it."""
-    from soc.respond.mending import skip_step
-
-    _mend(home, run, lambda writing, actor, now: skip_step(writing, run, path, actor, reason, now))
+    _settle(home, run, path, reason, "skip")
 
 
 def runs_resolve(
@@ -100,15 +95,7 @@ def runs_resolve(
     home: HomeOption = HOME,
 ) -> None:
     """Say whether a step happened of which nobody knows: it is done again only if it did not."""
-    from soc.respond.mending import resolve
-
-    _mend(
-        home,
-        run,
-        lambda writing, actor, now: resolve(
-            writing, run, path, actor, reason, now, happened=happened
-        ),
-    )
+    _settle(home, run, path, reason, "happened" if happened else "did_not_happen")
 
 
 def approvals_list(
@@ -173,13 +160,14 @@ def effects_lift(effect: str, reason: Reason, home: HomeOption = HOME) -> None:
     typer.echo(f"{effect} will be lifted by the next worker")
 
 
-def _mend(home: Path, run: int, change: Callable[[Any, Any, Any], None]) -> None:
+def _settle(home: Path, run: int, path: str, reason: str, verb: str) -> None:
+    from soc.respond.mending import settle
     from soc.store.session import session
 
     suite = suite_at(home)
     actor = who(suite, person=True)
     with session(suite.database) as writing:
-        change(writing, actor, suite.clock.now())
+        settle(writing, run, path, actor, reason, suite.clock.now(), verb=verb)
     typer.echo(f"RUN-{run} goes on")
 
 

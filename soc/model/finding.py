@@ -1,10 +1,13 @@
 """What detectors say: a finding, a score, or that they cannot tell yet."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from soc.model.value import Entity, Severity, Slug, Utc, Value
+
+LONGEST_REASON = 500
 
 
 class Score(Value):
@@ -51,3 +54,29 @@ class Finding(Value):
     monitor: bool = False
     author: str = ""
     licence: str = ""
+
+
+def about_suite(
+    rule: str,
+    title: str,
+    entity: Entity,
+    severity: Severity,
+    bucket: datetime,
+    now: datetime,
+    *reasons: str,
+    first: datetime | None = None,
+) -> Finding:
+    """Return what people must know about the suite itself; its rule is a slug ``soc-…``."""
+    told = tuple(reason[:LONGEST_REASON] for reason in reasons)
+    return Finding(
+        rule=rule,
+        rule_digest="",
+        title=title,
+        severity=severity,
+        entity=entity,
+        entities=(entity,),
+        bucket=bucket,
+        first=first or now,
+        last=now,
+        score=Score(value=1.0, reasons=told) if told else None,
+    )

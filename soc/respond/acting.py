@@ -42,8 +42,7 @@ def carry(turn: Turn, step: Step, entry: Entry | None) -> Outcome | Failed:
         if answered is not None:
             return answered
     if step.for_each is None:
-        outcome = _item(turn, step, entry, None)
-        return Failed(*outcome) if isinstance(outcome, tuple) else outcome
+        return _item(turn, step, entry, None)
     return _each(turn, step, entry)
 
 
@@ -67,8 +66,7 @@ def recorded(turn: Turn, path: str, result: Result) -> Failed | None:
         entry.error = result.error
         return None
     outcome = _failed(turn, step, entry, result.failure, result.error)
-    alone = step.for_each is None and isinstance(outcome, tuple)
-    return Failed(*outcome) if alone and isinstance(outcome, tuple) else None
+    return outcome if step.for_each is None and isinstance(outcome, Failed) else None
 
 
 def _in_force(turn: Turn, step: Step, path: str) -> None:
@@ -110,7 +108,7 @@ def _begin(turn: Turn, step: Step) -> Entry:
 
 
 def _each(turn: Turn, step: Step, entry: Entry) -> Outcome | Failed:
-    outcomes: list[Outcome | tuple[Failure, str]] = []
+    outcomes: list[Outcome | Failed] = []
     paths = [f"{step.id}[{place}]" for place in range(len(entry.given["items"]))]
     for path, item in zip(paths, entry.given["items"], strict=True):
         begun = turn.journal.get(path)
@@ -121,14 +119,14 @@ def _each(turn: Turn, step: Step, entry: Entry) -> Outcome | Failed:
         outcomes.append(_item(turn, step, begun, item))
     if Outcome.OPEN in outcomes:
         return Outcome.OPEN
-    if failed := [one for one in outcomes if isinstance(one, tuple)]:
-        error = f"{len(failed)} of {len(outcomes)} failed: {failed[0][1]}"
-        return Failed(failed[0][0], error)
+    if failed := [one for one in outcomes if isinstance(one, Failed)]:
+        error = f"{len(failed)} of {len(outcomes)} failed: {failed[0].error}"
+        return Failed(failed[0].failure, error)
     turn.end(entry, "done", [turn.journal.entries[path].output for path in paths])
     return Outcome.PASSED
 
 
-def _item(turn: Turn, step: Step, entry: Entry, item: object) -> Outcome | tuple[Failure, str]:
+def _item(turn: Turn, step: Step, entry: Entry, item: object) -> Outcome | Failed:
     """Carry one item on; return how it failed for good, if it did."""
     standing = _standing(turn, entry)
     if standing is not None:
@@ -150,10 +148,10 @@ def _item(turn: Turn, step: Step, entry: Entry, item: object) -> Outcome | tuple
     return _outside(turn, step, entry, action, item)
 
 
-def _standing(turn: Turn, entry: Entry) -> Outcome | tuple[Failure, str] | None:
+def _standing(turn: Turn, entry: Entry) -> Outcome | Failed | None:
     """Return what has become of an item already, or None if it is to be done now."""
     if entry.state == "failed":
-        return Failure(entry.output["kind"]), entry.error or ""
+        return Failed(Failure(entry.output["kind"]), entry.error or "")
     if entry.state in ENDED:
         return Outcome.PASSED
     if entry.state == "unknown" or turn.is_under_way(entry.path):
@@ -163,7 +161,7 @@ def _standing(turn: Turn, entry: Entry) -> Outcome | tuple[Failure, str] | None:
     return None
 
 
-def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | tuple[Failure, str]:
+def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | Failed:
     if turn.left <= 0:
         turn.more = True
         return Outcome.OPEN
@@ -178,7 +176,7 @@ def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | t
         return _failed(turn, step, entry, classify(failed), str(failed))
     turn.end(entry, "done", output)
     if step.undo and not turn.is_dry:
-        _intend(turn, step, entry.path, action, entry.given.get("item"))
+        _intend(turn, step, entry.path, action)
         _in_force(turn, step, entry.path)
     return Outcome.PASSED
 
@@ -193,7 +191,7 @@ def _outside(turn: Turn, step: Step, entry: Entry, action: Action, item: object)
         return Outcome.OPEN
     _tried(turn, entry, action)
     if step.undo:
-        _intend(turn, step, entry.path, action, item)
+        _intend(turn, step, entry.path, action)
     key = key_of(turn.run, entry.path)
     if step.key:
         key = str(render(step.key, turn.journal.context(item=item)))
@@ -205,11 +203,9 @@ def _outside(turn: Turn, step: Step, entry: Entry, action: Action, item: object)
     return Outcome.OPEN
 
 
-def _intend(turn: Turn, step: Step, path: str, action: Action, item: object) -> None:
+def _intend(turn: Turn, step: Step, path: str, action: Action) -> None:
     """Write down what will be in force before it happens: a crash must not make it endless."""
-    context = turn.journal.context(item=item)
-    hold = turn.steps.hold(step, context)
-    assert hold is not None  # noqa: S101 - its action was made of the same context
+    hold = turn.steps.held(step, action)
     effect = ledger.effect_of(key_of(turn.run, path), turn.run, path, action.name, hold, turn.now)
     ledger.propose(turn.session, effect)
 
@@ -222,18 +218,16 @@ def _tried(turn: Turn, entry: Entry, action: Action) -> None:
     entry.given = {**entry.given, **given} if "item" in entry.given else given
 
 
-def _failed(
-    turn: Turn, step: Step, entry: Entry, failure: Failure, error: str
-) -> Outcome | tuple[Failure, str]:
+def _failed(turn: Turn, step: Step, entry: Entry, failure: Failure, error: str) -> Outcome | Failed:
     """Try again later, or give up; return how it failed for good, if it did."""
     retry = step.retry
     if entry.attempt >= retry.attempts or failure not in retry.on:
         output: dict[str, Any] = {"failed": True, "kind": failure, "error": error}
         turn.end(entry, "failed", output, error)
-        return failure, error
-    delay = min(retry.delay * retry.factor ** (entry.attempt - 1), retry.max)
+        return Failed(failure, error)
     turn.journal.change(entry)
-    entry.state, entry.error, entry.wake_at = "waiting", error, turn.now + delay
+    entry.state, entry.error = "waiting", error
+    entry.wake_at = turn.now + retry.pause(entry.attempt)
     return turn.sleep_until(entry.wake_at)
 
 

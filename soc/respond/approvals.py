@@ -138,15 +138,20 @@ def pending(session: Session) -> Sequence[Approval]:
     return session.exec(query).all()
 
 
-def withdraw_closed(session: Session, now: datetime) -> None:
-    """End the questions about incidents that people have closed; their runs go on without."""
+def of_closed(session: Session) -> Sequence[tuple[int | None, int]]:
+    """Return the open questions about incidents that people have closed, each with its run."""
     query = (
         select(Approval.id, Approval.run)
         .join(Incident, col(Incident.id) == col(Approval.incident))
         .where(col(Approval.state) == PENDING, col(Incident.state) == "closed")
         .order_by(col(Approval.id))
     )
-    for number, run_number in session.exec(query).all():
+    return session.exec(query).all()
+
+
+def withdraw_closed(session: Session, now: datetime) -> None:
+    """End the questions about incidents that people have closed; their runs go on without."""
+    for number, run_number in of_closed(session):
         run = session.get_one(Run, run_number, with_for_update=True)
         approval = session.get_one(Approval, number, with_for_update=True)
         if approval.state != PENDING:

@@ -1,13 +1,10 @@
 """A step that runs another playbook: a run of its own, whose end wakes the one that waits."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import orjson
 from sqlmodel import Session, col, select
 
-from soc.incidents import lifecycle
 from soc.respond.expression import render
 from soc.respond.journal import Entry
 from soc.respond.step import Failure, Step
@@ -38,21 +35,6 @@ def carry(turn: Turn, step: Step, entry: Entry | None) -> Outcome | Failed:
     if child.state in {"failed", "cancelled"}:
         return Failed(Failure.ERROR, f"RUN-{child.id} is {child.state}: {child.reason}")
     return turn.sleep_until(turn.now + LOOK_AGAIN)
-
-
-def present(turn: Turn) -> Mapping[str, Any]:
-    """Return all that expressions may read, with the incident as it is now."""
-    context = dict(turn.journal.context())
-    if turn.run.incident:
-        incident = lifecycle.get(turn.session, turn.run.incident)
-        now = {"severity": incident.severity, "state": incident.state}
-        context["incident"] = {**context["incident"], **now}
-    return context
-
-
-def plain(value: object) -> str:
-    """Return *value* as JSON text."""
-    return orjson.dumps(value).decode()
 
 
 def _start(turn: Turn, step: Step) -> int | Failed:

@@ -17,6 +17,7 @@ from sqlmodel import Session
 from soc.access.signatures import sign
 from soc.clock import Clock
 from soc.respond import ledger, reconcile
+from soc.respond.deadline import pause
 from soc.settings import Edges, Platform
 from soc.store.session import Database, reading, session
 from soc.store.tables import Edge, EdgeWebhook
@@ -25,7 +26,6 @@ AT_ONCE = 1_000
 """Changes that one request tells at most."""
 PAGES = 20
 """Requests to one platform in one look."""
-LONGEST_PAUSE = 300
 ALIVE_EVERY = timedelta(seconds=20)
 SPARE = timedelta(seconds=5)
 
@@ -127,7 +127,7 @@ class Courier:
         state.claimed_until, state.failure = None, failure
         if failure:
             state.attempts += 1
-            state.next_at = now + timedelta(seconds=pause(state.attempts))
+            state.next_at = now + pause(state.attempts)
         else:
             state.attempts, state.next_at, state.version = 0, now, parcel.changes["version"]
             self._report(writing, state, now)
@@ -139,16 +139,8 @@ class Courier:
             self._report(writing, state, now)
 
     def _report(self, writing: Session, state: EdgeWebhook, now: datetime) -> None:
-        said = Edge(
-            name=state.name, version=state.version, skew_ms=0, applied=0, failed=0, reported=now
-        )
-        reconcile.heard(writing, said, self._policy, is_counted=False)
+        reconcile.obeys(writing, state.name, state.version, self._policy, now)
 
     def _state(self, writing: Session, name: str, now: datetime) -> EdgeWebhook:
         state = writing.get(EdgeWebhook, name, with_for_update=True)
         return state or EdgeWebhook(name=name, next_at=now)
-
-
-def pause(attempts: int) -> int:
-    """Return how many seconds to wait after so many failures in a row."""
-    return min(1 << min(attempts - 1, 16), LONGEST_PAUSE)

@@ -1,12 +1,19 @@
-"""Wait so long for something and no longer."""
+"""Wait so long for something and no longer; and how long, before it is tried again."""
 
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from types import TracebackType
 from typing import TypeVar
 
 Given = TypeVar("Given")
+LONGEST_PAUSE = timedelta(minutes=5)
+
+
+def pause(failures: int) -> timedelta:
+    """Return how long to leave alone what failed so often in a row: 1, 2, 4 … 300 seconds."""
+    return min(timedelta(seconds=2.0 ** min(failures - 1, 16)), LONGEST_PAUSE)
 
 
 class _Kept(AbstractContextManager["_Kept"]):

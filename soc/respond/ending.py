@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from soc.audit import Act, record
 from soc.content.kinds import duration_text
 from soc.incidents.record import record as record_findings
-from soc.model.finding import Finding, Score
+from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity
 from soc.respond import ledger
 from soc.settings import Incidents
@@ -91,15 +91,6 @@ def _finding(run: Run, state: str, reason: str, now: datetime) -> Finding:
         if run.incident
         else Entity(kind=EntityKind.SOURCE, value=f"playbook {run.playbook}")
     )
-    return Finding(
-        rule="soc-run-failed" if state == "failed" else "soc-run-needs-a-person",
-        rule_digest="",
-        title=f"RUN-{run.id} of {run.playbook} did not end well",
-        severity=Severity.HIGH,
-        entity=entity,
-        entities=(entity,),
-        bucket=run.created,
-        first=now,
-        last=now,
-        score=Score(value=1.0, reasons=(reason[:500],)),
-    )
+    rule = "soc-run-failed" if state == "failed" else "soc-run-needs-a-person"
+    title = f"RUN-{run.id} of {run.playbook} did not end well"
+    return about_suite(rule, title, entity, Severity.HIGH, run.created, now, reason)

@@ -167,7 +167,7 @@ class Engine:
         """Queue the undo of every effect whose time is over; return how many."""
         with reading(self._database) as looking:
             now = self._clock.now()
-            if not (ledger.is_due(looking, now) or approvals.pending(looking)):
+            if not (ledger.is_due(looking, now) or approvals.of_closed(looking)):
                 return 0
         with session(self._database) as writing:
             approvals.withdraw_closed(writing, self._clock.now())

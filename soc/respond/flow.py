@@ -4,12 +4,15 @@ Its steps are a tree, and its journal says where in it the run stands. Everythin
 moment at which it is looked at again; nothing sleeps in a thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from soc.errors import ExpressionError, Illegal, NotFound
+from soc.incidents import lifecycle
 from soc.respond import acting, asking, children
 from soc.respond.ending import finish, undo_steps
 from soc.respond.expression import render, truth
@@ -143,11 +146,21 @@ def _wait(turn: Turn, step: Step, entry: Entry | None) -> Outcome:
         entry = turn.journal.begin(step.id, None, {}, turn.now)
         entry.state, entry.wake_at = "waiting", turn.now + (step.wait or timedelta())
     end = entry.wake_at or turn.now
-    came = bool(step.until) and not turn.is_dry and truth(step.until or "", children.present(turn))
+    came = bool(step.until) and not turn.is_dry and truth(step.until or "", _present(turn))
     if came or turn.is_dry or turn.now >= end:
         turn.end(entry, "done", {"came": came})
         return Outcome.PASSED
     return turn.sleep_until(min(end, turn.now + LOOK_AGAIN) if step.until else end)
+
+
+def _present(turn: Turn) -> Mapping[str, Any]:
+    """Return all that expressions may read, with the incident as it is now."""
+    context = dict(turn.journal.context())
+    if turn.run.incident:
+        incident = lifecycle.get(turn.session, turn.run.incident)
+        now = {"severity": incident.severity, "state": incident.state}
+        context["incident"] = {**context["incident"], **now}
+    return context
 
 
 def _or_timed_out(turn: Turn, step: Step, entry: Entry, longest: timedelta) -> Outcome:
@@ -212,5 +225,5 @@ def _conclude(turn: Turn) -> None:
     except ExpressionError as wrong:
         finish(turn.session, turn.run, "failed", f"outputs: {wrong}", turn.now)
         return
-    turn.run.outputs_json = children.plain(outputs)
+    turn.run.outputs_json = orjson.dumps(outputs).decode()
     finish(turn.session, turn.run, "done", "", turn.now)

@@ -20,6 +20,8 @@ from soc.store.tables import Approval, PlaybookVersion, Run
 
 Plain = dict[str, Any]
 OVER = frozenset({"done", "failed", "cancelled"})
+UNSETTLED = frozenset({"failed", "unknown"})
+"""States of a step that a person may settle."""
 MENDABLE = frozenset({"failed", "needs_human"})
 
 
@@ -61,12 +63,7 @@ def retry_step(
     session: Session, number: int, path: str, who: Principal, reason: str, now: datetime
 ) -> None:
     """Do the step or item at *path* again, and go on from there: it did not happen."""
-
-    def again(entry: Entry) -> None:
-        entry.state, entry.attempt, entry.wake_at = "started", 0, None
-        entry.output, entry.error, entry.finished = None, None, None
-
-    _mend(session, number, path, who, reason, now, verb="run.retry-step", change=again)
+    _mend(session, number, path, who, reason, now, verb="run.retry-step", change=_again)
 
 
 def skip_step(
@@ -92,19 +89,14 @@ def resolve(
     happened: bool,
 ) -> None:
     """Say whether a step happened of which nobody knows; it is not done again if it did."""
-    run = _locked(session, number)
-    entry = Journal.read(session, run).get(path)
-    if entry is None or entry.state != "unknown":
-        raise Illegal(f"{path} of RUN-{number} is not in doubt")
-    if not happened:
-        retry_step(session, number, path, who, reason, now)
-        return
 
     def settle(found: Entry) -> None:
         found.state, found.finished, found.error = "done", now, None
         found.output = {"resolved": True, "by": who.name}
 
-    _mend(session, number, path, who, reason, now, verb="run.resolve", change=settle)
+    verb, change = ("run.resolve", settle) if happened else ("run.retry-step", _again)
+    given = (session, number, path, who, reason, now)
+    _mend(*given, verb=verb, change=change, of=frozenset({"unknown"}))
 
 
 def settle(
@@ -136,6 +128,7 @@ def _mend(
     *,
     verb: str,
     change: Callable[[Entry], None],
+    of: frozenset[str] = UNSETTLED,
 ) -> None:
     """Change one entry of a run that stands, reopen what holds it, and queue the run again."""
     who.require(Permission.RESPOND)
@@ -146,8 +139,8 @@ def _mend(
         raise Illegal(f"RUN-{number} is {run.state}: only one that failed or waits for you")
     journal = Journal.read(session, run)
     entry = journal.get(path)
-    if entry is None or entry.state not in {"failed", "unknown"}:
-        raise Illegal(f"{path} of RUN-{number} is neither failed nor in doubt")
+    if entry is None or entry.state not in of:
+        raise Illegal(f"{path} of RUN-{number} is not {' or '.join(sorted(of))}")
     change(journal.change(entry))
     for above in _holding(_steps(session, run), path):
         held = journal.get(above)
@@ -158,6 +151,11 @@ def _mend(
     journal.save(session)
     _take(run, "queued", None, run.reason)
     _record(session, run, who, verb, f"{path}: {reason}", now)
+
+
+def _again(entry: Entry) -> None:
+    entry.state, entry.attempt, entry.wake_at = "started", 0, None
+    entry.output, entry.error, entry.finished = None, None, None
 
 
 def _take(run: Run, state: str, finished: datetime | None, reason: str | None) -> None:

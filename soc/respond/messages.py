@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from soc.contacts import Contacts
 from soc.respond.channels import Channels
+from soc.respond.deadline import pause
 from soc.respond.notifier import Outbox
 from soc.store import deliveries
 from soc.store.deliveries import FAILED, HELD, SENDING, SENT, TOLD
@@ -15,7 +16,6 @@ from soc.store.session import Database, reading, session
 from soc.store.tables import Delivery
 
 HOUR = timedelta(hours=1)
-LONGEST_PAUSE = timedelta(minutes=5)
 AT_ONCE = 16
 NAMED = 50
 """Titles that a digest names; it counts the rest."""
@@ -102,7 +102,7 @@ class Messenger:
             return Outcome(row.channel, HELD)
         if row.state == SENDING and now < row.at + timedelta(seconds=2 * self._contacts.timeout):
             return Outcome(row.channel, FAILED, "another worker is sending it")
-        if row.state == FAILED and now < row.at + _pause(row.attempts):
+        if row.state == FAILED and now < row.at + pause(row.attempts):
             return Outcome(row.channel, FAILED, row.error)
         return None
 
@@ -136,11 +136,6 @@ class Messenger:
         with session(self._database) as writing:
             for held in rows:
                 writing.get_one(Delivery, (held.key, channel)).state = TOLD
-
-
-def _pause(attempts: int) -> timedelta:
-    """Return how long a channel that failed so often is left alone."""
-    return min(timedelta(seconds=2 ** min(attempts - 1, 10)), LONGEST_PAUSE)
 
 
 def _give_up(rows: Sequence[Delivery], now: datetime) -> None:

@@ -65,14 +65,22 @@ class Standing:
     troubles: tuple[Trouble, ...]
 
 
-def heard(session: Session, said: Edge, policy: Edges, *, is_counted: bool = True) -> None:
-    """Keep what an edge says about itself, and verify the effects that all edges now obey.
-
-    is_counted: it counts the rules that it obeys, so that they can be compared.
-    """
+def heard(session: Session, said: Edge, policy: Edges) -> None:
+    """Keep what an edge says about itself, and verify the effects that all edges now obey."""
     alone(session, f"edge {said.name}")
-    if is_counted and said.version == version(session):
+    if said.version == version(session):
         said.drift = _drift(session, said, policy.max_skew)
+    _keep(session, said, policy)
+
+
+def obeys(session: Session, name: str, known: int, policy: Edges, now: datetime) -> None:
+    """Keep that an edge obeys all up to version *known*; it counts no rules and has our clock."""
+    alone(session, f"edge {name}")
+    said = Edge(name=name, version=known, skew_ms=0, applied=0, failed=0, reported=now)
+    _keep(session, said, policy)
+
+
+def _keep(session: Session, said: Edge, policy: Edges) -> None:
     session.merge(said)
     session.flush()
     verify(session, policy, said.reported)

@@ -16,6 +16,7 @@ from soc.model.value import EPOCH, rfc3339
 from soc.respond.playbook import OnSchedule, Playbook
 from soc.respond.versions import Wanted, queue
 from soc.store.locks import put_new
+from soc.store.session import Database, reading, session
 from soc.store.tables import Schedule
 
 STILL_ON_TIME = timedelta(minutes=1)
@@ -24,12 +25,21 @@ MOST = 100
 """Runs that are caught up with at once."""
 
 
-def tick(session: Session, playbooks: Sequence[Playbook], now: datetime) -> list[int]:
+def start_due(database: Database, playbooks: Sequence[Playbook], now: datetime) -> None:
+    """Queue the runs that are due; take the lock of writers only if there is something to do."""
+    with reading(database) as looking:
+        changing = [one for one in playbooks if _changes(looking, one, now)]
+    if changing:
+        with session(database) as writing:
+            tick(writing, changing, now)
+
+
+def tick(writing: Session, playbooks: Sequence[Playbook], now: datetime) -> list[int]:
     """Queue the runs that are due; return their numbers."""
     started: list[int] = []
     for playbook in playbooks:
         if playbook.on.schedule:
-            started += _look(session, playbook, playbook.on.schedule, now)
+            started += _look(writing, playbook, playbook.on.schedule, now)
     return started
 
 
@@ -48,27 +58,36 @@ def times(schedule: OnSchedule, after: datetime) -> Iterator[datetime]:
         yield moment.astimezone(UTC)
 
 
-def _look(session: Session, playbook: Playbook, schedule: OnSchedule, now: datetime) -> list[int]:
+def _changes(looking: Session, playbook: Playbook, now: datetime) -> bool:
+    """Return whether *playbook* is due, or keeps to another schedule than it did."""
+    schedule = playbook.on.schedule
+    if schedule is None:
+        return False
+    row = looking.get(Schedule, playbook.name)
+    return row is None or row.spec != schedule.model_dump_json() or row.due <= now
+
+
+def _look(writing: Session, playbook: Playbook, schedule: OnSchedule, now: datetime) -> list[int]:
     spec = schedule.model_dump_json()
-    row = session.get(Schedule, playbook.name)
+    row = writing.get(Schedule, playbook.name)
     if row is None or row.spec != spec:
         due = next(times(schedule, now))
         if row is None:
-            put_new(session, Schedule(playbook=playbook.name, spec=spec, due=due))
+            put_new(writing, Schedule(playbook=playbook.name, spec=spec, due=due))
         else:
             row.spec, row.due = spec, due
-            session.add(row)
+            writing.add(row)
         return []
     if row.due > now:
         return []
-    moved = session.connection().execute(
+    moved = writing.connection().execute(
         update(Schedule)
         .where(col(Schedule.playbook) == playbook.name, col(Schedule.due) == row.due)
         .values(due=next(times(schedule, now)))
     )
     if moved.rowcount != 1:
         return []  # another worker was faster
-    return [_queue(session, playbook, due, now) for due in _caught_up(schedule, row.due, now)]
+    return [_queue(writing, playbook, due, now) for due in _caught_up(schedule, row.due, now)]
 
 
 def _caught_up(schedule: OnSchedule, due: datetime, now: datetime) -> list[datetime]:
@@ -82,7 +101,7 @@ def _caught_up(schedule: OnSchedule, due: datetime, now: datetime) -> list[datet
     return over[-1:]
 
 
-def _queue(session: Session, playbook: Playbook, due: datetime, now: datetime) -> int:
+def _queue(writing: Session, playbook: Playbook, due: datetime, now: datetime) -> int:
     wanted = Wanted(
         dedup=f"{playbook.name}:at:{rfc3339(due)}",
         incident=None,
@@ -90,4 +109,4 @@ def _queue(session: Session, playbook: Playbook, due: datetime, now: datetime) -
         given={},
         requested_by="soc",
     )
-    return queue(session, playbook, wanted, now)
+    return queue(writing, playbook, wanted, now)

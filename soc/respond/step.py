@@ -58,6 +58,10 @@ class Retry(Value):
         one for one in Failure if one not in {Failure.DENIED, Failure.INVALID}
     )
 
+    def pause(self, attempts: int) -> timedelta:
+        """Return how long to wait after so many failures."""
+        return min(self.delay * self.factor ** (attempts - 1), self.max)
+
 
 class Ask(Value):
     """A question to people; one who rejects ends it.

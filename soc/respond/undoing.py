@@ -7,15 +7,16 @@ from pydantic import ValidationError
 
 from soc.errors import ExpressionError, NotFound
 from soc.respond import ledger
+from soc.respond.acting import DEADLINE
 from soc.respond.action import Action, Repeat
 from soc.respond.ending import finish
 from soc.respond.journal import SETTLED, Entry, Journal
+from soc.respond.step import Retry
 from soc.respond.turn import Outside, Result, Turn
 from soc.store.tables import Effect, Run
 
-TRIES = 8
-DELAY, LONGEST = timedelta(seconds=5), timedelta(minutes=10)
-DEADLINE = 60.0
+AGAIN = Retry(attempts=8, delay=timedelta(seconds=5), max=timedelta(minutes=10))
+"""How often an undo that fails is tried again, whatever it fails of."""
 
 
 def advance(turn: Turn) -> bool:
@@ -39,11 +40,10 @@ def recorded(turn: Turn, path: str, result: Result) -> None:
         return
     turn.journal.change(entry)
     entry.error = result.error
-    if entry.attempt >= TRIES:
+    if entry.attempt >= AGAIN.attempts:
         entry.state = "failed"
         return
-    delay = min(DELAY * 2 ** (entry.attempt - 1), LONGEST)
-    entry.state, entry.wake_at = "waiting", turn.now + delay
+    entry.state, entry.wake_at = "waiting", turn.now + AGAIN.pause(entry.attempt)
 
 
 def _take_back(turn: Turn, entry: Entry, effect: Effect) -> bool:
@@ -82,8 +82,9 @@ def _begin(turn: Turn, entry: Entry, effect: Effect) -> None:
     entry.attempt += 1
     key = f"undo-{effect.id}"
     look = doubtful and action.repeat is Repeat.CHECK
+    seconds = DEADLINE.total_seconds()
     turn.outside.append(
-        Outside(path=entry.path, key=key, action=action, timeout=DEADLINE, undo=own, look=look)
+        Outside(path=entry.path, key=key, action=action, timeout=seconds, undo=own, look=look)
     )
 
 

@@ -16,7 +16,7 @@ from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
 from soc.logs.reader import LogReader
 from soc.model.event import Batch
-from soc.model.finding import Finding, NotReady, Score
+from soc.model.finding import Finding, NotReady, about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.settings import Settings
 from soc.store import rule_states, windows
@@ -195,18 +195,9 @@ class Watch:
 def _failure(name: str, reason: str, now: datetime, settings: Settings) -> Finding:
     """Return what people must know: nothing that this detector watches is watched."""
     entity = Entity(kind=EntityKind.SOURCE, value=f"detector {name}")
-    return Finding(
-        rule="soc-detector-failed",
-        rule_digest="",
-        title=f"The detector {name} cannot judge its events",
-        severity=Severity.HIGH,
-        entity=entity,
-        entities=(entity,),
-        bucket=bucket_of(now, settings.detect.bucket),
-        first=now,
-        last=now,
-        score=Score(value=1.0, reasons=(reason[:500],)),
-    )
+    title = f"The detector {name} cannot judge its events"
+    bucket = bucket_of(now, settings.detect.bucket)
+    return about_suite("soc-detector-failed", title, entity, Severity.HIGH, bucket, now, reason)
 
 
 def _ticked(name: str, observed: Observed[Any], moved: int, changes: tuple[Change, ...]) -> Ticked:

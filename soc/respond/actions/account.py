@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from soc.respond.action import Hold
-from soc.respond.actions.holding import Burst, Holding, Rate
+from soc.respond.actions.holding import Holding, Limiting, Shutting
 
 
 class _Held(Holding):
@@ -23,26 +22,15 @@ class _Held(Holding):
         return f"account:{self.account}"
 
 
-class RateLimit(_Held):
+class RateLimit(_Held, Limiting):
     """Serve an account only so often; answer 429 to the rest."""
 
     name = "account.rate_limit"
     example = '{"account": "ines", "rate": 30, "burst": 10}'
 
-    rate: Rate
-    burst: Burst
 
-    def plan(self) -> Hold:
-        """Return the limit that would be in force."""
-        return Hold(subject=self._subject, kind="rate_limit", rate=self.rate, burst=self.burst)
-
-
-class Suspend(_Held):
+class Suspend(_Held, Shutting):
     """Do not serve an account; answer 403."""
 
     name = "account.suspend"
     example = '{"account": "ines"}'
-
-    def plan(self) -> Hold:
-        """Return the quarantine that would be in force."""
-        return Hold(subject=self._subject, kind="quarantine")

@@ -21,6 +21,11 @@ class Holding(Action):
 
     reason: Annotated[str, Field(description="why, for the donor and for support")] = ""
 
+    @property
+    @abstractmethod
+    def _subject(self) -> str:
+        """Whom it is about, as edges know it."""
+
     @abstractmethod
     def plan(self) -> Hold:
         """Return what would be in force."""
@@ -34,3 +39,22 @@ class Holding(Action):
     def undo(self, world: World) -> None:
         """End it."""
         world.lift()
+
+
+class Limiting(Holding):
+    """Serves somebody only so often."""
+
+    rate: Rate
+    burst: Burst
+
+    def plan(self) -> Hold:
+        """Return the limit that would be in force."""
+        return Hold(subject=self._subject, kind="rate_limit", rate=self.rate, burst=self.burst)
+
+
+class Shutting(Holding):
+    """Does not serve somebody at all."""
+
+    def plan(self) -> Hold:
+        """Return the quarantine that would be in force."""
+        return Hold(subject=self._subject, kind="quarantine")

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from soc.respond.action import Hold
-from soc.respond.actions.holding import Burst, Holding, Rate
+from soc.respond.actions.holding import Holding, Limiting, Shutting
 
 WIDEST_IPV4, WIDEST_IPV6 = 16, 32
 """Shorter prefixes hold back whole providers, and the platform with them."""
@@ -37,26 +36,15 @@ class _Held(Holding):
         return f"ip:{self.cidr}"
 
 
-class Block(_Held):
+class Block(_Held, Shutting):
     """Do not serve an address or a network; answer 403."""
 
     name = "edge.block"
     example = '{"cidr": "192.0.2.0/24"}'
 
-    def plan(self) -> Hold:
-        """Return the quarantine that would be in force."""
-        return Hold(subject=self._subject, kind="quarantine")
 
-
-class RateLimit(_Held):
+class RateLimit(_Held, Limiting):
     """Serve an address or a network, as one, only so often; answer 429 to the rest."""
 
     name = "edge.rate_limit"
     example = '{"cidr": "192.0.2.7", "rate": 60, "burst": 20}'
-
-    rate: Rate
-    burst: Burst
-
-    def plan(self) -> Hold:
-        """Return the limit that would be in force."""
-        return Hold(subject=self._subject, kind="rate_limit", rate=self.rate, burst=self.burst)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from soc.model.value import Entity, EntityKind
 from soc.respond.action import Action, Hold, Repeat, Risk, World
-from soc.respond.actions.holding import Burst, Holding, Rate
+from soc.respond.actions.holding import Holding, Limiting, Shutting
 
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9:._-]{1,128}$", description="its address")]
 
@@ -23,29 +23,18 @@ class _Held(Holding):
         return subject_of(self.wallet)
 
 
-class RateLimit(_Held):
+class RateLimit(_Held, Limiting):
     """Serve a wallet only so often; answer 429 to the rest."""
 
     name = "wallet.rate_limit"
     example = '{"wallet": "0xab", "rate": 6, "burst": 3}'
 
-    rate: Rate
-    burst: Burst
 
-    def plan(self) -> Hold:
-        """Return the limit that would be in force."""
-        return Hold(subject=self._subject, kind="rate_limit", rate=self.rate, burst=self.burst)
-
-
-class Quarantine(_Held):
+class Quarantine(_Held, Shutting):
     """Do not serve a wallet; answer 403."""
 
     name = "wallet.quarantine"
     example = '{"wallet": "0xab"}'
-
-    def plan(self) -> Hold:
-        """Return the quarantine that would be in force."""
-        return Hold(subject=self._subject, kind="quarantine")
 
 
 class Allow(_Held):

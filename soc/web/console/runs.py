@@ -26,7 +26,13 @@ VIEWS = {
 
 
 def add(routes: APIRouter, console: Console) -> None:
-    """Add the list, and the page of one run."""
+    """Add the list, the page of one run, and its forms."""
+    _list(routes, console)
+    _page(routes, console)
+    _forms(routes, console)
+
+
+def _list(routes: APIRouter, console: Console) -> None:
     front, reads = console.front, console.reader()
 
     @routes.get("/runs")
@@ -49,6 +55,10 @@ def add(routes: APIRouter, console: Console) -> None:
             kept={"state": state} if state else {},
             twin="/api/v1/runs",
         )
+
+
+def _page(routes: APIRouter, console: Console) -> None:
+    front, reads = console.front, console.reader()
 
     @routes.get("/runs/{name}")
     def run(request: Request, name: str, who: Principal = reads) -> Response:
@@ -76,8 +86,6 @@ def add(routes: APIRouter, console: Console) -> None:
             over=found["state"] in mending.OVER,
             mendable=found["state"] in mending.MENDABLE,
         )
-
-    _forms(routes, console)
 
 
 def _forms(routes: APIRouter, console: Console) -> None:
