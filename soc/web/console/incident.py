@@ -22,7 +22,7 @@ from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
 
 Plain = dict[str, Any]
-Change = Callable[..., None]
+Change = Callable[..., object]
 """A change of the life cycle, waiting for session, number, actor and moment."""
 SHOWN = 50
 """Alerts and effects that the page itself lists; the rest is one click away."""
