@@ -10,7 +10,7 @@ from soc.access.permissions import Principal
 from soc.errors import NotFound
 from soc.model.value import rfc3339
 from soc.store.tables import Alert
-from soc.web import views
+from soc.web import explain, views
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
 
 Plain = dict[str, Any]
@@ -61,8 +61,16 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             if row is None:
                 raise NotFound("alert", name)
             found = views.alert_whole(looking, row)
-        twin = f"/api/v1/alerts/{number}"
-        return console.page(request, "alert.html", who=who, alert=found, twin=twin)
+            past = explain.history(looking, row.rule, front.suite.clock.now())
+        return console.page(
+            request,
+            "alert.html",
+            who=who,
+            alert=found,
+            rule=explain.written(front.suite, found),
+            past=past,
+            twin=f"/api/v1/alerts/{number}",
+        )
 
 
 def _rejects(routes: APIRouter, console: Console) -> None:
