@@ -157,11 +157,11 @@ def incidents_close(
 
 def rounds_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List funding rounds with what was given."""
-    from soc import funding
+    from soc.funding import projection
     from soc.store.session import reading
 
     with reading(suite_at(home).database) as looking:
-        rows = funding.rounds(looking)
+        rows = projection.rounds(looking)
     show(
         rows, as_json, table(rows, "id", "name", "phase", "gifts", "on_chain", "wallets", "amount")
     )
@@ -169,12 +169,12 @@ def rounds_list(home: HomeOption = HOME, as_json: Json = False) -> None:
 
 def rounds_show(round_id: str, home: HomeOption = HOME, as_json: Json = False) -> None:
     """Show one round with its projects."""
-    from soc import funding
+    from soc.funding import projection
     from soc.errors import NotFound
     from soc.store.session import reading
 
     with reading(suite_at(home).database) as looking:
-        found = funding.whole_round(looking, round_id)
+        found = projection.whole_round(looking, round_id)
     if found is None:
         raise NotFound("round", round_id)
     lines = [f"{key}: {value}" for key, value in found.items() if key != "projects"]

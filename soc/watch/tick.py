@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from soc import funding
+from soc.funding import projection
 from soc.clock import Clock
 from soc.detect.detector import Detector, Failure, Mode, Observed
 from soc.errors import SocError, StoreError, WindowTaken
@@ -142,7 +142,7 @@ class Watch:
         new = Window(detector=PROJECTION, hwm=batch.upto)
         with session(self._database) as writing:
             windows.move(writing, old, new, self._clock.now())
-            funding.project(writing, batch)
+            projection.project(writing, batch)
         return Ticked(PROJECTION, new.hwm - old.hwm)
 
     def _next(self, name: str, upto: int | None) -> tuple[Window, Batch]:
