@@ -155,15 +155,40 @@ class Detect(Value):
     tuning: Mapping[str, Tuning] = {}
 
 
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Money(Value):
+    """Money at risk: what the wallets of an incident move in the matching of a round.
+
+    high, critical: the share of the pool from which an open incident is at least so severe.
+    pair_bound: the M of pairwise-bounded quadratic funding, in the token's smallest unit; without
+    it, matching is plain quadratic funding. again: after how long an open incident is looked at
+    anew, changed or not: gifts go on.
+    """
+
+    high: Share = 0.01
+    critical: Share = 0.05
+    pair_bound: Annotated[int, Field(ge=1, le=10**77)] | None = None
+    again: Duration = timedelta(minutes=15)
+
+    @model_validator(mode="after")
+    def _must_rise(self) -> Self:
+        if self.high > self.critical:
+            raise ValueError("write a share for critical that is not below the one for high")
+        return self
+
+
 class Incidents(Value):
     """When alerts become incidents.
 
     open_from: an alert below this joins an incident but opens none. join_within: how long after
-    its last change an open incident takes further alerts.
+    its last change an open incident takes further alerts. money: what moves a round's money.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
+    money: Money = Money()
 
 
 class Respond(Value):

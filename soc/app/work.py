@@ -9,6 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
 from soc.app import heartbeat
+from soc.app.assessing import Assessing
 from soc.app.edges import Edges
 from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
@@ -32,6 +33,7 @@ SILENCE_EVERY = 15.0
 SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
+ASSESS_EVERY = 5.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -86,6 +88,7 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Silence(suite).look: SILENCE_EVERY,
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
+        Assessing(suite).look: ASSESS_EVERY,
     }
 
 

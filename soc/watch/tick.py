@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlmodel import Session
 
-from soc.funding import projection
 from soc.clock import Clock
 from soc.detect.detector import Detector, Failure, Mode, Observed
 from soc.errors import SocError, StoreError, WindowTaken
+from soc.funding import projection
 from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
 from soc.logs.reader import LogReader
