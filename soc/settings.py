@@ -179,16 +179,47 @@ class Money(Value):
         return self
 
 
+def _rise(levels: tuple[float, float, float]) -> tuple[float, float, float]:
+    if list(levels) != sorted(levels):
+        raise ValueError("write three numbers that do not fall: good up to, warning, critical")
+    return levels
+
+
+Levels = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]
+    ],
+    AfterValidator(_rise),
+]
+
+
+class Kpis(Value):
+    """When a figure is worth a finding: good up to the first number, warning and critical from on.
+
+    event_lag: seconds. api_errors: a share. inference_p95: milliseconds. suspicious_per_hour:
+    security alerts within an hour of the clock. high_value: what a donor gives at least, in the
+    token's smallest unit, to be one of high value; without it nobody is.
+    """
+
+    event_lag: Levels = (5.0, 30.0, 60.0)
+    api_errors: Levels = (0.001, 0.01, 0.02)
+    inference_p95: Levels = (200.0, 500.0, 1_000.0)
+    suspicious_per_hour: Levels = (0.0, 5.0, 10.0)
+    high_value: Annotated[int, Field(ge=1)] | None = None
+
+
 class Incidents(Value):
     """When alerts become incidents.
 
     open_from: an alert below this joins an incident but opens none. join_within: how long after
     its last change an open incident takes further alerts. money: what moves a round's money.
+    kpis: when a figure is worth a finding.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
     money: Money = Money()
+    kpis: Kpis = Kpis()
 
 
 class Respond(Value):

@@ -14,6 +14,7 @@ from soc.app.edges import Edges
 from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
 from soc.app.heartbeat import Heartbeat, Jobs
+from soc.app.measuring import Gauges
 from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -34,6 +35,7 @@ SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
 ASSESS_EVERY = 5.0
+GAUGE_EVERY = 60.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -89,6 +91,7 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
         Assessing(suite).look: ASSESS_EVERY,
+        Gauges(suite, watch).look: GAUGE_EVERY,
     }
 
 

@@ -35,6 +35,7 @@ from soc.store.responses import (
     Schedule,
     Step,
 )
+from soc.store.timings import Timing
 
 __all__ = [
     "Alert",
@@ -72,6 +73,7 @@ __all__ = [
     "Schedule",
     "SourceState",
     "Step",
+    "Timing",
     "Token",
     "User",
 ]
