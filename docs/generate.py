@@ -35,6 +35,7 @@ from soc.detect.detector import Mode as RuleMode
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.logsource import DATASETS
 from soc.detect.sigma.rule import Rule
+from soc.incidents.kpis import definitions
 from soc.ingest.parse import Intake
 from soc.ingest.sources.model import Source
 from soc.model.event import SCHEMA, SHOWN, Row
@@ -83,6 +84,7 @@ def pages() -> dict[str, str]:
         "evidence.md": evidence(),
         "expressions.md": expressions(),
         "http.md": http(),
+        "kpis.md": kpis(),
         "parsers.md": parsers(),
         "permissions.md": permissions(),
         "settings.md": settings(),
@@ -396,6 +398,21 @@ def expressions() -> str:
     ]
     words = words_of(expression)
     return page("Expressions", words, table(("what", "allowed"), rows))
+
+
+def kpis() -> str:
+    """Return what each figure says, and by which query its rows give it."""
+    groups = Groups.model_fields["incidents"].get_default().kpis
+    lines = [words_of(definitions), "", "Rows: `/api/v1/kpis/rows?kpi=SLUG&window=7d&format=csv`.", ""]
+    for kpi in definitions.ALL:
+        lines += [f"## {kpi.title}", "", kpi.definition, ""]
+        lines += [f"`{kpi.slug}`, unit: {kpi.unit.replace('_', ' ')}."]
+        if kpi.levels:
+            good, warning, critical = getattr(groups, kpi.levels)
+            lines += [f"Good up to {good:g}, a finding `soc-kpi-{kpi.slug}` from {warning:g}"]
+            lines += [f"(medium) and {critical:g} (high): `incidents.kpis.{kpi.levels}`."]
+        lines += ["", "```sql", kpi.query, "```", ""]
+    return page("KPIs", "Every figure of `soc kpis`, `/api/v1/kpis` and the page KPIs.", lines)
 
 
 def http() -> str:

@@ -122,7 +122,7 @@ class Console:
                     ("Runs", "/runs", None, ""),
                 ],
             ),
-            ("Money", [("Rounds", "/rounds", None, "")]),
+            ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
             ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
         ]
 
