@@ -189,6 +189,10 @@ def settings() -> str:
             continue
         lines += [f"## `{name}`", "", words_of(group), ""]
         lines += _keys(type(group), name, type(group).model_fields)
+        for key, inner in sorted(group):
+            if isinstance(inner, BaseModel):
+                lines += [f"### `{name}.{key}`", "", words_of(inner), ""]
+                lines += _keys(type(inner), "", type(inner).model_fields)
     lines += ["## Words", "", *meanings(ResponseMode), *meanings(RuleMode)]
     words = (
         "In `settings.yml` of the home, a group and its keys; each can be overridden by a variable "
@@ -217,6 +221,8 @@ def _value(default: object) -> str:
         return str(default)
     if isinstance(default, SecretStr):
         return "none"
+    if isinstance(default, BaseModel):
+        return default.model_dump_json()
     return json.dumps(default, default=list)
 
 
@@ -403,7 +409,8 @@ def expressions() -> str:
 def kpis() -> str:
     """Return what each figure says, and by which query its rows give it."""
     groups = Groups.model_fields["incidents"].get_default().kpis
-    lines = [words_of(definitions), "", "Rows: `/api/v1/kpis/rows?kpi=SLUG&window=7d&format=csv`.", ""]
+    rows = "Rows: `/api/v1/kpis/rows?kpi=SLUG&window=7d&format=csv`."
+    lines = [words_of(definitions), "", rows, ""]
     for kpi in definitions.ALL:
         lines += [f"## {kpi.title}", "", kpi.definition, ""]
         lines += [f"`{kpi.slug}`, unit: {kpi.unit.replace('_', ' ')}."]
