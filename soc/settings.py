@@ -212,12 +212,15 @@ class Incidents(Value):
     """When alerts become incidents.
 
     open_from: an alert below this joins an incident but opens none. join_within: how long after
-    its last change an open incident takes further alerts. money: what moves a round's money.
-    kpis: when a figure is worth a finding.
+    its last change an open incident takes further alerts. reopen_within: how long after it came to
+    rest an incident is taken up again by what it was about, unless that was found harmless; after
+    that, a new one says which came before. money: what moves a round's money. kpis: when a figure
+    is worth a finding.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
+    reopen_within: Duration = timedelta(0)
     money: Money = Money()
     kpis: Kpis = Kpis()
 
