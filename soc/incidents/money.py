@@ -18,10 +18,12 @@ from soc.funding.matching import Moved
 from soc.incidents.lifecycle import OPEN, held, told
 from soc.model.value import EntityKind, Severity, Value, rfc3339
 from soc.settings import Money
-from soc.store.tables import AuditRow, Incident, IncidentEntity
+from soc.store.tables import AuditRow, Incident, IncidentEntity, IncidentMoney
 
 MOST_WALLETS = 20_000
 MOST_ROUNDS = 5
+SHORT = {"at_risk", "share", "round", "pool", "reason"}
+"""What lists show of it."""
 SHOWN = 100
 """Projects that are kept, those that change most."""
 VISIBLE = 0.001
@@ -142,9 +144,11 @@ def settle(
     a person has rated it.
     """
     incident = held(session, number)
-    incident.money_at_risk, incident.money_json = found.at_risk, found.model_dump_json()
+    incident.money_at_risk = found.at_risk
+    incident.money_json = found.model_dump_json(include=SHORT)
     incident.assessed = as_of
     session.add(incident)
+    session.merge(IncidentMoney(incident=number, told_json=found.model_dump_json()))
     least, before = severity_for(found, settings), Severity(incident.severity)
     if incident.state not in OPEN or least is None or least.severity_id <= before.severity_id:
         return False
@@ -179,17 +183,17 @@ def changes(book: Book, found: Moved, suspects: Collection[str]) -> Iterable[Cha
         )
 
 
-def at_risk(row: Incident, *, with_projects: bool = False) -> dict[str, Any] | None:
-    """Return what an incident puts at risk, or None if it was not assessed yet.
-
-    with_projects: also the change of every project, and the same wallets in other rounds.
-    """
+def at_risk(row: Incident) -> dict[str, Any] | None:
+    """Return in short what an incident puts at risk, or None if it was not assessed yet."""
     if row.money_json is None or row.assessed is None:
         return None
-    told: dict[str, Any] = orjson.loads(row.money_json)
-    if not with_projects:
-        told = {key: told[key] for key in ("at_risk", "share", "round", "pool", "reason")}
-    return {**told, "assessed": rfc3339(row.assessed)}
+    return {**orjson.loads(row.money_json), "assessed": rfc3339(row.assessed)}
+
+
+def at_risk_whole(session: Session, row: Incident) -> dict[str, Any] | None:
+    """Return the same with the change of every project, and what happens in other rounds."""
+    short, told = at_risk(row), session.get(IncidentMoney, row.id)
+    return {**orjson.loads(told.told_json), **short} if short and told else short
 
 
 def _worst(found: list[tuple[Book, Moved]], wallets: frozenset[str]) -> Assessment:

@@ -141,7 +141,12 @@ def _cluster(book: Book, incident: Incident, wallets: set[str]) -> Plain:
         "at_risk": str(found.gained),
         "fraud_tax": float(found.share),
         "links": [
-            {"wallet": wallet, "project": project, "amount": str(amount)}
+            {
+                "wallet": wallet,
+                "project": project,
+                "name": book.names.get(project, ""),
+                "amount": str(amount),
+            }
             for (wallet, project), amount in sorted(links.items())[:LINKS]
         ],
         "more_links": max(0, len(links) - LINKS),

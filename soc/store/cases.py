@@ -62,8 +62,8 @@ class Incident(SQLModel, table=True):
     acknowledged: when a person first acted on it. resolved: when it last came to rest. reopened:
     how often it was taken up again. merged_into: the incident that has its alerts now. tlp, pap:
     who may be told, and what may be asked outside (TLP 2.0 and PAP of FIRST and MISP).
-    money_at_risk: integer text, in the smallest unit. money_json: how it came about, or why there
-    is none. assessed: as of when.
+    money_at_risk: integer text, in the smallest unit. money_json: of which round and pool, or why
+    nothing is known. assessed: as of when.
     """
 
     id: int | None = number(default=None, primary_key=True)

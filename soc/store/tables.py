@@ -20,6 +20,7 @@ from soc.store.cases import (
     IncidentTask,
 )
 from soc.store.columns import moment, number, text
+from soc.store.measured import IncidentMoney, Timing
 from soc.store.responses import (
     Approval,
     ApprovalVote,
@@ -35,7 +36,6 @@ from soc.store.responses import (
     Schedule,
     Step,
 )
-from soc.store.timings import Timing
 
 __all__ = [
     "Alert",
@@ -57,6 +57,7 @@ __all__ = [
     "Incident",
     "IncidentEntity",
     "IncidentFile",
+    "IncidentMoney",
     "IncidentNote",
     "IncidentTask",
     "LedgerVersion",

@@ -7,7 +7,7 @@ import orjson
 from sqlmodel import Session, col, select
 
 from soc.incidents import alerts, lifecycle
-from soc.incidents.money import at_risk
+from soc.incidents.money import at_risk, at_risk_whole
 from soc.model.value import rfc3339
 from soc.respond import approvals, labels, ledger
 from soc.respond.reconcile import Standing
@@ -55,7 +55,7 @@ def incident_whole(session: Session, number: int) -> Plain:
     notes = select(IncidentNote).where(col(IncidentNote.incident) == number)
     return {
         **incident(row),
-        "money": at_risk(row, with_projects=True),
+        "money": at_risk_whole(session, row),
         "entities": lifecycle.entities_of(session, number),
         "labels": labels.of_incident(session, number),
         "alerts": [alert(a) for a in lifecycle.alerts_of(session, number)],

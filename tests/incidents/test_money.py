@@ -12,7 +12,7 @@ from soc.app.assessing import Assessing
 from soc.app.suite import Suite
 from soc.clock import SettableClock
 from soc.funding import book
-from soc.incidents import lifecycle
+from soc.incidents import lifecycle, money
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity
@@ -34,7 +34,7 @@ def played(suite: Suite) -> Suite:
 def look(suite: Suite) -> tuple[Incident, dict[str, Any]]:
     with Session(suite.database) as reading:
         incident = reading.exec(select(Incident)).one()
-        return incident, orjson.loads(incident.money_json or "{}")
+        return incident, money.at_risk_whole(reading, incident) or {}
 
 
 def raises(suite: Suite) -> list[dict[str, Any]]:

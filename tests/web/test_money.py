@@ -11,7 +11,7 @@ from soc.app.assessing import Assessing
 from soc.app.suite import Suite
 from soc.cli.main import app
 from soc.funding import book
-from soc.incidents.money import at_risk
+from soc.incidents.money import at_risk_whole
 from soc.store.session import session
 from soc.store.tables import Donation, Incident, Project, Round
 from soc.web.console.shell import Console
@@ -163,7 +163,7 @@ def test_an_incident_shows_what_it_puts_at_risk(
 def panel(suite: Suite, front: Front) -> str:
     """Return the panel as a page that includes it shows it."""
     with session(suite.database) as looking:
-        money = at_risk(looking.get_one(Incident, 1), with_projects=True)
+        money = at_risk_whole(looking, looking.get_one(Incident, 1))
     console = Console(front)
     source = '{% import "m.html" as m with context %}{% include "_money.html" %}'
     from soc.web.console.words import Times

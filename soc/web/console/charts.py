@@ -31,11 +31,12 @@ class Plot(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A circle or square of a graph, and its name."""
+    """A circle or square of a graph, its name, and what it is called."""
 
     name: str
     x: float
     y: float
+    label: str = ""
 
 
 class Graph(NamedTuple):
@@ -94,6 +95,7 @@ def graph(links: Sequence[dict[str, Any]]) -> Graph:
     """Return a graph of *links*, each with a wallet and a project."""
     givers = sorted({link["wallet"] for link in links})[:MOST_NODES]
     takers = sorted({link["project"] for link in links})[:MOST_NODES]
+    called = {link["project"]: link.get("name", "") for link in links}
     height = 24 * max(len(givers), len(takers), 1) + 16
     left = {name: _spread(number, len(givers), height) for number, name in enumerate(givers)}
     right = {name: _spread(number, len(takers), height) for number, name in enumerate(takers)}
@@ -106,7 +108,7 @@ def graph(links: Sequence[dict[str, Any]]) -> Graph:
     return Graph(
         height,
         tuple(Node(name, 160, at) for name, at in left.items()),
-        tuple(Node(name, 440, at) for name, at in right.items()),
+        tuple(Node(name, 440, at, called.get(name, "")) for name, at in right.items()),
         lines,
         len(links) - len(shown),
     )

@@ -13,8 +13,8 @@ from soc.web.console import charts
 from soc.web.console.shell import Console, PageNumber, paged
 from soc.web.money import whole_round
 
-GRAPHS = 10
-"""Clusters that are drawn."""
+GRAPHS = 5
+"""Clusters that are drawn, of those with more than one wallet."""
 
 
 def add(routes: APIRouter, console: Console) -> None:
@@ -34,14 +34,13 @@ def add(routes: APIRouter, console: Console) -> None:
     def one(request: Request, name: str, who: Principal = reads) -> Response:
         """Show one round."""
         found = whole_round(front, name)
-        drawn = [charts.graph(cluster["links"]) for cluster in found["clusters"][:GRAPHS]]
+        several = [cluster for cluster in found["clusters"] if cluster["wallets"] > 1][:GRAPHS]
         return console.page(
             request,
             "round.html",
             who=who,
             round=found,
             shown_bars=charts.bars([int(one["change"] or 0) for one in found["projects"]]),
-            graphs=drawn,
-            most=GRAPHS,
+            graphs=[(cluster, charts.graph(cluster["links"])) for cluster in several],
             twin=f"/api/v1{request.url.path}",
         )

@@ -19,6 +19,11 @@ def upgrade() -> None:
         table.add_column(sa.Column("money_json", sa.Text()))
         table.add_column(sa.Column("assessed", MOMENT))
     op.create_table(
+        "incident_money",
+        sa.Column("incident", NUMBER, sa.ForeignKey("incident.id"), primary_key=True),
+        sa.Column("told_json", sa.Text(), nullable=False),
+    )
+    op.create_table(
         "detector_timing",
         sa.Column("hour", MOMENT, nullable=False),
         sa.Column("detector", sa.String(), nullable=False),
@@ -31,6 +36,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take this revision back."""
     op.drop_table("detector_timing")
+    op.drop_table("incident_money")
     with op.batch_alter_table("incident") as table:
         for column in ("assessed", "money_json", "money_at_risk"):
             table.drop_column(column)
