@@ -11,8 +11,8 @@ from soc.app.suite import Suite
 from soc.content.kinds import duration
 from soc.errors import NotFound, QueryError
 from soc.incidents.alerts import key_of
-from soc.incidents.kpis.definitions import ALL, Kpi
-from soc.incidents.kpis.measure import Level, measure, rows_of
+from soc.incidents.kpis.definitions import ALL, BY_SLUG, Kpi
+from soc.incidents.kpis.measure import Level, Read, measure, rows_of
 from soc.incidents.kpis.rows import Rows, Sources
 from soc.incidents.record import record
 from soc.model.finding import Finding, about_suite
@@ -74,16 +74,28 @@ class Board:
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
         self._lock = Lock()
-        self._known: dict[timedelta, tuple[datetime, list[Plain]]] = {}
+        self._known: dict[timedelta, tuple[datetime, list[Plain], Read]] = {}
 
     def figures(self, window: timedelta) -> list[Plain]:
         """Return the figures of the last *window*, as of a moment ago at most."""
+        return self._measured(window)[1]
+
+    def rows(self, slug: str, window: timedelta) -> Rows:
+        """Return what the figure *slug* of the same moment is made of."""
+        return self._measured(window)[2][BY_SLUG[slug].source]
+
+    def _measured(self, window: timedelta) -> tuple[datetime, list[Plain], Read]:
         with self._lock:
             now = self._suite.clock.now()
             known = self._known.get(window)
             if known is None or not known[0] <= now < known[0] + FRESH:
-                known = self._known[window] = (now, figures(self._suite, window))
-            return known[1]
+                # Rows may be many: only those of the last window that was asked for are kept.
+                self._known.clear()
+                read: Read = {}
+                with reading(self._suite.database) as looking:
+                    told = measure(sources(self._suite, looking, window), ALL, read)
+                known = self._known[window] = (now, told, read)
+            return known
 
 
 class Gauges:

@@ -1,6 +1,6 @@
 """Measure figures over a window, and say how bad they are."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ from soc.incidents.kpis.rows import Rows, Sources
 from soc.model.value import rfc3339
 
 Plain = dict[str, Any]
+Read = dict[Callable[[Sources], Rows], Rows]
 FEW = 30
 """A share of fewer is no reason to wake anybody."""
 
@@ -25,9 +26,12 @@ class Level(StrEnum):
     NONE = "none"
 
 
-def measure(given: Sources, wanted: Iterable[Kpi] = ALL) -> list[Plain]:
-    """Return the figures *wanted*, as JSON values; rows that several share are read once."""
-    read: dict[Any, Rows] = {}
+def measure(given: Sources, wanted: Iterable[Kpi] = ALL, read: Read | None = None) -> list[Plain]:
+    """Return the figures *wanted*, as JSON values; rows that several share are read once.
+
+    read: what was read already; what is read now is put there.
+    """
+    read = {} if read is None else read
     told = []
     for kpi in wanted:
         if kpi.source not in read:

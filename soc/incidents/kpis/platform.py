@@ -21,15 +21,13 @@ GIFTS = "('funding.donation', 'chain.donation')"
 
 def lags(given: Sources) -> Rows:
     """Return, for each hour of intake and source, the events and the largest lag."""
-    since, until = given.within
     lag = "epoch_us(ingested) - epoch_us(ts)"
     return _fresh(
         given,
         f"SELECT epoch_us(ingested) // {HOUR} * {HOUR} AS hour_us, source, count(*) AS events, "  # noqa: S608 - numbers and names of ours
         f"count(*) FILTER ({lag} > {BACKFILL}) AS backfilled, "
         f"max({lag}) FILTER ({lag} <= {BACKFILL}) AS lag_us FROM events "
-        f"WHERE epoch_us(ingested) >= {since} AND epoch_us(ingested) < {until} "
-        "GROUP BY ALL ORDER BY ALL",
+        f"WHERE {_during(given, 'ingested')} GROUP BY ALL ORDER BY ALL",
     )
 
 
@@ -191,9 +189,12 @@ def _suspects(given: Sources) -> set[str]:
     return {entity.removeprefix("wallet:") for entity in given.session.exec(query.distinct())}
 
 
-def _during(given: Sources) -> str:
+def _during(given: Sources, clock: str = "ts") -> str:
+    """Return the condition of the window; its coarse half lets whole segments be passed over."""
     since, until = given.within
-    return f"epoch_us(ts) >= {since} AND epoch_us(ts) < {until}"
+    coarse = f"{clock} >= to_timestamp({since // 1_000_000 - 1}) AND "
+    coarse += f"{clock} <= to_timestamp({until // 1_000_000 + 1})"
+    return f"{coarse} AND epoch_us({clock}) >= {since} AND epoch_us({clock}) < {until}"
 
 
 def _fresh(given: Sources, query: str) -> Rows:

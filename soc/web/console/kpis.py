@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
-from soc.app.measuring import Board, rows, window_of
+from soc.app.measuring import Board, window_of
 from soc.incidents.kpis.rows import HOUR
 from soc.model.value import micros, moment_of
 from soc.web.console import charts
@@ -46,7 +46,7 @@ def add(routes: APIRouter, console: Console) -> None:
         found = board.figures(span)
         by_slug = {told["kpi"]: told for told in found}
         drawn = [
-            _chart(by_slug[slug], rows(front.suite, slug, span).rows, column, scale, unit, how)
+            _chart(by_slug[slug], board.rows(slug, span).rows, column, scale, unit, how)
             for slug, column, scale, unit, how in SERIES
         ]
         return console.page(
