@@ -11,7 +11,16 @@ import orjson
 from sqlmodel import Session, col, or_, select
 
 from soc.errors import Unmatched
-from soc.funding.matching import Gift, Matching, Moved, contributions, moved, quadratic, share
+from soc.funding.matching import (
+    Contributions,
+    Gift,
+    Matching,
+    Moved,
+    Quadratic,
+    contributions,
+    moved,
+    share,
+)
 from soc.store.tables import Donation, Effect, Project, Round
 
 MOST_GIFTS = 200_000
@@ -73,12 +82,12 @@ class Book:
     @cached_property
     def counted(self) -> Matching:
         """The matching as it would be paid now: all wallets, with the weights in force."""
-        return self._match(self.weights)
+        return self._matched(frozenset())
 
     def without(self, suspects: Collection[str]) -> Moved:
         """Return what *suspects*, wallets, move: the matching now, and that without them."""
-        nothing = dict.fromkeys(suspects, Fraction())
-        return moved(self.counted, self._match({**self.weights, **nothing}))
+        left_out = self.wallets.intersection(suspects)
+        return moved(self.counted, self._matched(left_out))
 
     @cached_property
     def givers(self) -> Mapping[str, frozenset[str]]:
@@ -93,13 +102,24 @@ class Book:
         """All wallets that gave."""
         return frozenset(gift.wallet for gift in self.gifts)
 
-    def _match(self, weights: Mapping[str, Fraction]) -> Matching:
-        given = contributions(self.gifts, weights)
+    @cached_property
+    def _given(self) -> Contributions:
+        return contributions(self.gifts, self.weights)
+
+    @cached_property
+    def _roots(self) -> Quadratic:
+        return Quadratic(self._given)
+
+    def _matched(self, left_out: frozenset[str]) -> Matching:
         if self.bound is None:
-            return share(quadratic(given), self.pool)
+            return share(self._roots.ideal(left_out), self.pool)
         from soc.funding.pairs import pairwise  # defers numpy
 
-        return share(pairwise(given, self.bound), self.pool)
+        kept = {
+            project: {wallet: sum_ for wallet, sum_ in by.items() if wallet not in left_out}
+            for project, by in self._given.items()
+        }
+        return share(pairwise(kept, self.bound), self.pool)
 
 
 def rounds_of(session: Session, wallets: Collection[str], most: int) -> list[str]:

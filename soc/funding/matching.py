@@ -105,7 +105,52 @@ def contributions(
 
 def quadratic(given: Contributions) -> dict[str, int]:
     """Return the ideal match of each project, in units of 2^-FINE."""
-    return {project: _ideal(by.values()) for project, by in sorted(given.items())}
+    return Quadratic(given).ideal()
+
+
+class Quadratic:
+    """The roots of what was given: leaving donors out costs no more than what they gave."""
+
+    def __init__(self, given: Contributions) -> None:
+        self._sums = {}
+        self._gave: defaultdict[str, list[tuple[str, _Sum]]] = defaultdict(list)
+        for project, by in sorted(given.items()):
+            whole = _Sum(0, 0, 0)
+            for donor, amount in by.items():
+                one = _Sum(1, isqrt(amount << 2 * SCALE), amount)
+                self._gave[donor].append((project, one))
+                whole = whole.plus(one)
+            self._sums[project] = whole
+        self._ideal = {project: one.ideal for project, one in self._sums.items()}
+
+    def ideal(self, left_out: Iterable[str] = ()) -> dict[str, int]:
+        """Return the ideal match of each project without *left_out*, in units of 2^-FINE."""
+        changed: dict[str, _Sum] = {}
+        for donor in sorted(set(left_out)):
+            for project, one in self._gave.get(donor, ()):
+                changed[project] = changed.get(project, self._sums[project]).minus(one)
+        return self._ideal | {project: one.ideal for project, one in changed.items()}
+
+
+class _Sum(NamedTuple):
+    """What some donors gave one project: how many, the sum of their roots, and of their gifts."""
+
+    donors: int
+    roots: int
+    amount: int
+
+    def plus(self, other: "_Sum") -> "_Sum":
+        return _Sum(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def minus(self, other: "_Sum") -> "_Sum":
+        return _Sum(*(a - b for a, b in zip(self, other, strict=True)))
+
+    @property
+    def ideal(self) -> int:
+        # One donor is no pair: what is left of its root is the error of rounding alone.
+        if self.donors <= 1:
+            return 0
+        return nearest(self.roots * self.roots - (self.amount << 2 * SCALE), 2 * SCALE - FINE)
 
 
 def share(ideal: Mapping[str, int], pool: int) -> Matching:
@@ -145,14 +190,6 @@ def moved(counted: Matching, left_out: Matching) -> Moved:
 
 def _weighed(amount: int, weight: Fraction | None) -> int:
     return amount if weight is None else amount * weight.numerator // weight.denominator
-
-
-def _ideal(amounts: Iterable[int]) -> int:
-    given = sorted(amounts)
-    roots = sum(isqrt(amount << 2 * SCALE) for amount in given)
-    exact = roots * roots - (sum(given) << 2 * SCALE)
-    # One donor is no pair: what is left of its root is the error of rounding alone.
-    return nearest(exact, 2 * SCALE - FINE) if len(given) > 1 else 0
 
 
 def nearest(value: int, bits: int) -> int:

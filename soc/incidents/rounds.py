@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select
 from soc.errors import Unmatched
 from soc.funding import projection
 from soc.funding.book import Book
-from soc.funding.matching import Moved
+from soc.funding.matching import Gift, Moved
 from soc.incidents.lifecycle import OPEN
-from soc.incidents.money import WALLET, changes
+from soc.incidents.money import WALLET, at_risk, changes
 from soc.settings import Money
 from soc.store.tables import Incident, IncidentEntity
 
@@ -123,12 +123,34 @@ def _clusters(session: Session, book: Book, suspects: Mapping[str, frozenset[int
     largest = sorted(gave, key=lambda number: (-len(gave[number]), number))[:CLUSTERS]
     rows = session.exec(select(Incident).where(col(Incident.id).in_(largest)))
     by_number = {row.id: row for row in rows}
-    return [_cluster(book, by_number[number], gave[number]) for number in largest]
+    given: defaultdict[str, list[Gift]] = defaultdict(list)
+    for gift in book.gifts:
+        if gift.wallet in suspects:
+            given[gift.wallet].append(gift)
+    return [
+        _cluster(
+            book,
+            by_number[number],
+            gave[number],
+            [gift for wallet in sorted(gave[number]) for gift in given[wallet]],
+        )
+        for number in largest
+    ]
 
 
-def _cluster(book: Book, incident: Incident, wallets: set[str]) -> Plain:
-    found = book.without(wallets)
-    gifts = [gift for gift in book.gifts if gift.wallet in wallets]
+def _alone(book: Book, incident: Incident, wallets: Collection[str]) -> Plain:
+    """Return what *wallets* move alone; by pairs that takes long: then what was assessed."""
+    if book.bound is None:
+        found = book.without(wallets)
+        return {"at_risk": str(found.gained), "share": float(found.share)}
+    assessed = at_risk(incident)
+    if assessed is None or assessed["round"] != book.round:
+        return {"at_risk": None, "share": None}
+    return assessed
+
+
+def _cluster(book: Book, incident: Incident, wallets: set[str], gifts: list[Gift]) -> Plain:
+    alone = _alone(book, incident, wallets)
     links: Counter[tuple[str, str]] = Counter()
     for gift in gifts:
         links[gift.wallet, gift.project] += gift.amount
@@ -138,8 +160,8 @@ def _cluster(book: Book, incident: Incident, wallets: set[str]) -> Plain:
         "severity": incident.severity,
         "wallets": len(wallets),
         "amount": str(sum(gift.amount for gift in gifts)),
-        "at_risk": str(found.gained),
-        "fraud_tax": float(found.share),
+        "at_risk": alone["at_risk"],
+        "fraud_tax": alone["share"],
         "links": [
             {
                 "wallet": wallet,

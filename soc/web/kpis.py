@@ -15,6 +15,7 @@ from soc.web.asked import Plain, needs
 from soc.web.front import Front
 
 Window = Annotated[str, Query(max_length=10, description="How far back, such as 24h or 7d.")]
+FORMS: dict[str, Any] = {"application/json": {}, "text/csv": {}}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -29,7 +30,13 @@ def add(routes: APIRouter, front: Front) -> None:
         """Return every figure with n, value, interval, window, freshness, query and definition."""
         return {"items": board.figures(window_of(window))}
 
-    @routes.get("/kpis/rows", tags=["kpis"], dependencies=[reads], response_model=None)
+    @routes.get(
+        "/kpis/rows",
+        tags=["kpis"],
+        dependencies=[reads],
+        response_model=None,
+        responses={200: {"content": FORMS}},
+    )
     def flat(
         kpi: Annotated[str, Query(max_length=64)],
         window: Window = "7d",

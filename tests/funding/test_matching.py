@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc.funding.matching import FINE, Gift, contributions, moved, quadratic, share
+from soc.funding.matching import FINE, Gift, Quadratic, contributions, moved, quadratic, share
 from soc.funding.pairs import ROUND, pairwise
 
 PROJECTS, WALLETS = ("a", "b", "c"), tuple(f"0x{n}" for n in range(6))
@@ -183,6 +183,18 @@ def test_roots_that_are_irrational_make_a_whole_match_whole() -> None:
     gifts = [Gift("a", "0x1", 2), Gift("a", "0x2", 8)]
 
     assert share(quadratic(contributions(gifts)), 99).paid["a"] == 8
+
+
+@given(GIFTS, WEIGHTS, st.sets(st.sampled_from(WALLETS)))
+def test_leaving_donors_out_is_as_if_they_had_not_given(
+    gifts: list[Gift], weights: dict[str, Fraction], left_out: set[str]
+) -> None:
+    every = contributions(gifts, weights)
+    without = quadratic(contributions([g for g in gifts if g.wallet not in left_out], weights))
+
+    found = Quadratic(every).ideal(left_out)
+
+    assert found == {project: without.get(project, 0) for project in every}
 
 
 def test_what_is_left_by_rounding_goes_to_the_largest_remainder_and_the_smaller_name() -> None:

@@ -145,6 +145,31 @@ def test_what_names_itself_as_markup_is_shown_as_text(
     assert "&lt;b&gt;round" in page.text
 
 
+def test_pairs_that_always_agree_move_less_where_they_are_bounded(
+    client: TestClient, tokens: Headers, played: Front
+) -> None:
+    suite = played.suite
+    money = suite.settings.incidents.money.model_copy(update={"pair_bound": 1})
+    bounded = suite.settings.incidents.model_copy(update={"money": money})
+    suite.settings = suite.settings.model_copy(update={"incidents": bounded})
+
+    before = client.get("/api/v1/rounds/r", headers=tokens["read"]).json()
+    Assessing(suite).look()
+    after = client.get("/api/v1/rounds/r", headers=tokens["read"]).json()
+    page = client.get("/rounds/r", headers={**tokens["read"], **PAGE}).text
+
+    # Six pairs on each side, each of less than 2 units: nobody is paid more than its ideal match.
+    assert (before["matching"], before["pair_bound"], before["is_short"]) == (
+        "pairwise",
+        "1",
+        False,
+    )
+    assert (before["at_risk"], before["lost"]) == ("11", "0")
+    assert before["clusters"][0]["at_risk"] is None
+    assert after["clusters"][0]["at_risk"] == "11"
+    assert "pairwise-bounded matching, M = 1" in page
+
+
 def test_an_incident_shows_what_it_puts_at_risk(
     client: TestClient, tokens: Headers, played: Front
 ) -> None:
