@@ -26,6 +26,7 @@ PAGES = frozenset(
         "incidents",
         "login",
         "logout",
+        "moves",
         "queue",
         "rejects",
         "runs",
