@@ -9,10 +9,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
 from soc.app import heartbeat
+from soc.app.assessing import Assessing
 from soc.app.edges import Edges
 from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
 from soc.app.heartbeat import Heartbeat, Jobs
+from soc.app.measuring import Gauges
 from soc.app.reloading import Reloading
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -32,6 +34,8 @@ SILENCE_EVERY = 15.0
 SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
+ASSESS_EVERY = 5.0
+GAUGE_EVERY = 60.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -86,6 +90,8 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Silence(suite).look: SILENCE_EVERY,
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
+        Assessing(suite).look: ASSESS_EVERY,
+        Gauges(suite, watch).look: GAUGE_EVERY,
     }
 
 

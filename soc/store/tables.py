@@ -20,6 +20,7 @@ from soc.store.cases import (
     IncidentTask,
 )
 from soc.store.columns import moment, number, text
+from soc.store.measured import IncidentMoney, Timing
 from soc.store.responses import (
     Approval,
     ApprovalVote,
@@ -56,6 +57,7 @@ __all__ = [
     "Incident",
     "IncidentEntity",
     "IncidentFile",
+    "IncidentMoney",
     "IncidentNote",
     "IncidentTask",
     "LedgerVersion",
@@ -72,6 +74,7 @@ __all__ = [
     "Schedule",
     "SourceState",
     "Step",
+    "Timing",
     "Token",
     "User",
 ]

@@ -15,7 +15,7 @@ from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import entities, incidents, refusals, running, views
+from soc.web import entities, incidents, kpis, money, refusals, running, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
@@ -57,6 +57,8 @@ def router(front: Front) -> APIRouter:
     _response(routes, front)
     entities.add(routes, front)
     running.add(routes, front)
+    money.add(routes, front)
+    kpis.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

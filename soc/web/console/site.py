@@ -13,8 +13,10 @@ from soc.web.console import (
     entity,
     inbox,
     incident,
+    kpis,
     problems,
     queue,
+    rounds,
     runs,
 )
 from soc.web.console.problems import Answer
@@ -28,7 +30,7 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
     routes = APIRouter(include_in_schema=False)
-    for part in (queue, incident, casework, entity, inbox, effects, runs, detection):
+    for part in (queue, incident, casework, entity, inbox, effects, runs, detection, rounds, kpis):
         part.add(routes, console)
     app.include_router(login.router(console))
     app.include_router(routes)
