@@ -159,11 +159,14 @@ class Incidents(Value):
     """When alerts become incidents.
 
     open_from: an alert below this joins an incident but opens none. join_within: how long after
-    its last change an open incident takes further alerts.
+    its last change an open incident takes further alerts. storm_after: incidents that one rule
+    opens within storm_within; what it finds beyond them shares one.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
+    storm_after: Annotated[int, Field(ge=1)] = 25
+    storm_within: Duration = timedelta(minutes=10)
 
 
 class Respond(Value):

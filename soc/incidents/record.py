@@ -6,18 +6,16 @@ from datetime import datetime
 
 from sqlmodel import Session, and_, col, or_, select
 
-from soc.incidents import alerts
+from soc.incidents import alerts, storms, suppressions
 from soc.incidents.alerts import AlertState, Evidence
 from soc.incidents.lifecycle import INCIDENTS, OPEN
-from soc.model.finding import Finding
+from soc.model.finding import SUITE, Finding
 from soc.model.value import Entity, EntityKind, Severity
 from soc.settings import Incidents
 from soc.store.locks import alone
 from soc.store.tables import Alert, Incident, IncidentEntity
 
 OPENED = "opened this incident"
-SUITE = "soc-"
-"""Slugs of findings about the suite itself begin so."""
 JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP})
 """Sharing a source joins only alerts of one rule: else all from there were one incident."""
 
@@ -44,10 +42,16 @@ def record(
     One transaction at a time changes incidents: two could open two for one wallet.
     """
     changes: dict[int, Change] = {}
-    for place, finding in enumerate(findings):
-        if place == 0:
-            alone(session, INCIDENTS)
-        alert, added = alerts.count(session, finding, events, now)
+    if not (found := list(findings)):
+        return ()
+    alone(session, INCIDENTS)
+    quiet = suppressions.in_force(session, now)
+    for finding, by in storms.together(found, quiet):
+        is_hidden = quiet.hide(by)
+        alert, added = alerts.count(session, finding, events, now, hidden=is_hidden)
+        quiet.count(session, by, alert, finding.count, now)
+        if is_hidden:
+            continue
         incident, opened = _place(session, alert, finding, now, settings)
         if incident is None or not (added or opened):
             continue
@@ -74,8 +78,15 @@ def _place(
         return incident, False
     if finding.severity.severity_id < settings.open_from.severity_id:
         return None, False
+    storm = storms.running(session, finding, now, settings)
+    incident = session.get(Incident, storm, with_for_update=True) if storm else None
+    if incident is not None:
+        _join(session, incident, alert, entities, now, storms.why(finding, settings))
+        return incident, False
     incident = _open(session, finding, now)
-    _join(session, incident, alert, entities, now, OPENED)
+    is_storm = storms.note(session, incident, finding, now, settings)
+    why = storms.why(finding, settings) if is_storm else OPENED
+    _join(session, incident, alert, entities, now, why)
     return incident, True
 
 
@@ -106,6 +117,7 @@ def _sharing(
             col(Incident.monitor) == finding.monitor,
             col(Incident.operations) == finding.rule.startswith(SUITE),
             col(Incident.changed) > now - settings.join_within,
+            col(Incident.id).not_in(storms.of_others(finding)),
         )
         .order_by(col(Incident.id), col(IncidentEntity.entity))
         .limit(1)

@@ -7,7 +7,9 @@ from datetime import date, datetime
 
 from sqlmodel import Field, SQLModel
 
+from soc.store.clocks import ClockBreach, IncidentOpening, IncidentPause
 from soc.store.columns import moment, number, text
+from soc.store.indicators import Indicator, IndicatorList
 from soc.store.responses import (
     Approval,
     ApprovalVote,
@@ -23,6 +25,7 @@ from soc.store.responses import (
     Schedule,
     Step,
 )
+from soc.store.suppressions import Suppression, SuppressionHit
 
 __all__ = [
     "Alert",
@@ -31,6 +34,7 @@ __all__ = [
     "Approval",
     "ApprovalVote",
     "AuditRow",
+    "ClockBreach",
     "Delivery",
     "DetectorWindow",
     "Donation",
@@ -42,6 +46,10 @@ __all__ = [
     "Incident",
     "IncidentEntity",
     "IncidentNote",
+    "IncidentOpening",
+    "IncidentPause",
+    "Indicator",
+    "IndicatorList",
     "LedgerVersion",
     "LoginFailure",
     "LoginSession",
@@ -54,6 +62,8 @@ __all__ = [
     "Schedule",
     "SourceState",
     "Step",
+    "Suppression",
+    "SuppressionHit",
     "Token",
     "User",
 ]
