@@ -123,7 +123,7 @@ def incidents_assign(incident: Id, owner: str, home: HomeOption = HOME) -> None:
 def incidents_note(incident: Id, text: str, home: HomeOption = HOME) -> None:
     """Write a note on an incident."""
     from soc.access.permissions import Permission
-    from soc.incidents import lifecycle
+    from soc.incidents import lifecycle, notes
     from soc.store.session import session
 
     suite = suite_at(home)
@@ -131,7 +131,7 @@ def incidents_note(incident: Id, text: str, home: HomeOption = HOME) -> None:
     actor.require(Permission.TRIAGE)
     with session(suite.database) as writing:
         number = lifecycle.number_of(incident)
-        lifecycle.annotate(writing, number, text, actor.name, suite.clock.now())
+        notes.annotate(writing, number, text, actor.name, suite.clock.now())
     typer.echo("noted")
 
 

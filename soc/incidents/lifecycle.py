@@ -5,14 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from soc.audit import Act, record
 from soc.errors import Illegal, NotFound
 from soc.incidents.alerts import AlertState
 from soc.model.value import Severity
 from soc.store.locks import alone
-from soc.store.tables import Alert, Incident, IncidentEntity, IncidentNote
+from soc.store.tables import Alert, Incident, IncidentEntity
 
 
 class IncidentState(StrEnum):
@@ -60,12 +60,24 @@ NEXT = MappingProxyType(
 )
 
 
+def is_person(actor: str) -> bool:
+    """Return whether *actor* is no playbook and not the suite itself."""
+    return actor.startswith(("user:", "os:", "token:"))
+
+
 def number_of(text: str) -> int:
     """Return the number in ``INC-12`` or ``12``; raises NotFound for anything else."""
     digits = text.upper().removeprefix("INC-")
     if not digits.isascii() or not digits.isdigit() or len(digits) > LONGEST_NUMBER:
         raise NotFound("incident", text)
     return int(digits)
+
+
+def acknowledge(session: Session, number: int, actor: str, now: datetime) -> None:
+    """Keep when a person first acted on an incident."""
+    if is_person(actor):
+        first = col(Incident.id) == number, col(Incident.acknowledged).is_(None)
+        session.execute(update(Incident).where(*first).values(acknowledged=now))
 
 
 def get(session: Session, number: int) -> Incident:
@@ -80,35 +92,54 @@ def move(session: Session, number: int, state: IncidentState, actor: str, now: d
     """Put an incident into *state*; raises Illegal where the life cycle has no such step."""
     if state is IncidentState.CLOSED:
         raise Illegal("close an incident with a verdict and a note")
-    incident = _held(session, number)
+    incident = held(session, number)
     _step(incident, state, now)
+    _acknowledge(incident, actor, now)
     # A resolved incident takes no further alerts: the same finding again is a new one.
     settled = state is IncidentState.RESOLVED
-    for alert in alerts_of(session, number):
-        alert.state = AlertState.CLOSED if settled else AlertState.IN_INCIDENT
-    _act(session, incident, f"incident.{state}", actor, now)
+    incident.resolved = now if settled else None
+    _settle(session, number, AlertState.CLOSED if settled else AlertState.IN_INCIDENT, now)
+    told(session, incident, f"incident.{state}", actor, now)
+
+
+def reopen(session: Session, number: int, reason: str, actor: str, now: datetime) -> None:
+    """Take up an incident that came to rest; its verdict stays in the audit log only."""
+    if not reason.strip():
+        raise Illegal("a reason is needed: say in one line why it is not over")
+    incident = held(session, number)
+    if incident.merged_into:
+        raise Illegal(f"INC-{number} is part of INC-{incident.merged_into}: take the merge back")
+    if incident.state in OPEN:
+        raise Illegal(f"INC-{number} is {incident.state}: it is open")
+    incident.state, incident.changed = IncidentState.IN_PROGRESS, now
+    incident.resolved = incident.closed = incident.verdict = incident.verdict_note = None
+    incident.reopened += 1
+    _settle(session, number, AlertState.IN_INCIDENT, now)
+    told(session, incident, "incident.reopen", actor, now, reason.strip())
 
 
 def assign(session: Session, number: int, owner: str, actor: str, now: datetime) -> None:
     """Give an incident to *owner*, who then works it."""
-    incident = _held(session, number)
+    incident = held(session, number)
     if incident.state not in OPEN:
         raise Illegal(f"INC-{number} is {incident.state}: reopen it first")
     incident.owner, incident.changed = owner, now
+    _acknowledge(incident, actor, now)
     if incident.state == IncidentState.NEW:
         incident.state = IncidentState.IN_PROGRESS
-    _act(session, incident, "incident.assign", actor, now, owner)
+    told(session, incident, "incident.assign", actor, now, owner)
 
 
 def rate(session: Session, number: int, severity: Severity, actor: str, now: datetime) -> None:
     """Say how bad an open incident is if it is true."""
-    incident = _held(session, number)
+    incident = held(session, number)
     if incident.state not in OPEN:
         raise Illegal(f"INC-{number} is {incident.state}: reopen it first")
     if incident.severity == severity:
         return
     before, incident.severity, incident.changed = incident.severity, severity, now
-    _act(session, incident, "incident.rate", actor, now, f"{before} became {severity}")
+    _acknowledge(incident, actor, now)
+    told(session, incident, "incident.rate", actor, now, f"{before} became {severity}")
 
 
 def close(
@@ -119,25 +150,13 @@ def close(
         raise Illegal(f"a verdict is needed: {', '.join(Verdict)}")
     if not note.strip():
         raise Illegal("a note is needed: say in one line what happened")
-    incident = _held(session, number)
+    incident = held(session, number)
     _step(incident, IncidentState.CLOSED, now)
+    _acknowledge(incident, actor, now)
     incident.verdict, incident.verdict_note, incident.closed = verdict, note.strip(), now
-    for alert in alerts_of(session, number):
-        alert.state, alert.changed = AlertState.CLOSED, now
-    _act(session, incident, "incident.close", actor, now, f"{verdict}: {note.strip()}")
-
-
-def annotate(
-    session: Session, number: int, text: str, actor: str, now: datetime, key: str | None = None
-) -> None:
-    """Write a note on an incident; a second one with the same *key* changes nothing."""
-    incident = _held(session, number)
-    if not text.strip():
-        raise Illegal("an empty note says nothing: write a line")
-    if key and session.exec(select(IncidentNote).where(col(IncidentNote.key) == key)).first():
-        return
-    session.add(IncidentNote(incident=number, at=now, author=actor, text=text.strip(), key=key))
-    _act(session, incident, "incident.note", actor, now)
+    incident.resolved = incident.resolved or now
+    _settle(session, number, AlertState.CLOSED, now)
+    told(session, incident, "incident.close", actor, now, f"{verdict}: {note.strip()}")
 
 
 def alerts_of(session: Session, number: int) -> Sequence[Alert]:
@@ -152,7 +171,17 @@ def entities_of(session: Session, number: int) -> list[str]:
     return sorted(session.exec(found))
 
 
-def _held(session: Session, number: int) -> Incident:
+def _settle(session: Session, number: int, state: AlertState, now: datetime) -> None:
+    for alert in alerts_of(session, number):
+        alert.state, alert.changed = state, now
+
+
+def _acknowledge(incident: Incident, actor: str, now: datetime) -> None:
+    if is_person(actor):
+        incident.acknowledged = incident.acknowledged or now
+
+
+def held(session: Session, number: int) -> Incident:
     """Return an incident that nobody else changes meanwhile, as it is now; raises NotFound."""
     alone(session, INCIDENTS)
     incident = session.get(Incident, number, with_for_update=True)
@@ -164,14 +193,15 @@ def _held(session: Session, number: int) -> Incident:
 def _step(incident: Incident, state: IncidentState, now: datetime) -> None:
     allowed = NEXT[IncidentState(incident.state)]
     if state not in allowed:
-        ways = ", ".join(sorted(allowed)) or "nothing"
+        ways = ", ".join(sorted(allowed)) or "nothing but reopened, with a reason"
         raise Illegal(f"INC-{incident.id} is {incident.state} and may become {ways}")
     incident.state, incident.changed = state, now
 
 
-def _act(
+def told(
     session: Session, incident: Incident, action: str, actor: str, now: datetime, why: str = ""
 ) -> None:
+    """Write an act on *incident* into the audit log."""
     session.add(incident)
     record(
         session,

@@ -87,6 +87,8 @@ def decide(
             run.wake_at = now
             session.add(run)
     session.add(approval)
+    if approval.incident:
+        lifecycle.acknowledge(session, approval.incident, who.name, now)
     verb = "approval.approve" if approve else "approval.reject"
     _record(session, approval, who.name, verb, now, reason)
     return approval

@@ -8,7 +8,7 @@ import orjson
 from sqlmodel import Session, col, select
 
 from soc.errors import Illegal
-from soc.incidents import lifecycle
+from soc.incidents import lifecycle, notes
 from soc.model.value import Severity
 from soc.respond import approvals, labels, ledger, snapshots, stopping
 from soc.respond.action import Hold, Http
@@ -106,7 +106,7 @@ class LocalWorld:
     def note(self, text: str) -> None:
         """Write on the incident."""
         incident, actor = self._incident, self._actor
-        lifecycle.annotate(self._session, incident, text, actor, self._now, self.key)
+        notes.annotate(self._session, incident, text, actor, self._now, self.key)
 
     @property
     def _actor(self) -> str:

@@ -9,7 +9,7 @@ from soc.store.columns import moment, number
 
 
 class IncidentPause(SQLModel, table=True):
-    """A time in which an incident was on hold. ended: None while it is."""
+    """A time in which nobody worked an incident, for it was on hold or at rest. ended: if it is."""
 
     __tablename__ = "incident_pause"
 
@@ -19,13 +19,12 @@ class IncidentPause(SQLModel, table=True):
 
 
 class ClockBreach(SQLModel, table=True):
-    """A clock of an incident that ran out and was told. began: when the clock was started."""
+    """A clock of an incident that ran out, and when that was told."""
 
     __tablename__ = "clock_breach"
 
     incident: int = number(foreign_key="incident.id", primary_key=True)
     clock: str = Field(primary_key=True)
-    began: datetime = moment(primary_key=True)
     due: datetime = moment()
     told: datetime = moment()
 

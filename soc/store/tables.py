@@ -7,6 +7,18 @@ from datetime import date, datetime
 
 from sqlmodel import Field, SQLModel
 
+from soc.store.cases import (
+    Alert,
+    AlertEntity,
+    AlertEvent,
+    AlertMove,
+    FileBody,
+    Incident,
+    IncidentEntity,
+    IncidentFile,
+    IncidentNote,
+    IncidentTask,
+)
 from soc.store.clocks import ClockBreach, IncidentOpening, IncidentPause
 from soc.store.columns import moment, number, text
 from soc.store.indicators import Indicator, IndicatorList
@@ -31,6 +43,7 @@ __all__ = [
     "Alert",
     "AlertEntity",
     "AlertEvent",
+    "AlertMove",
     "Approval",
     "ApprovalVote",
     "AuditRow",
@@ -42,12 +55,15 @@ __all__ = [
     "EdgeWebhook",
     "Effect",
     "EntityLabel",
+    "FileBody",
     "HookSeen",
     "Incident",
     "IncidentEntity",
+    "IncidentFile",
     "IncidentNote",
     "IncidentOpening",
     "IncidentPause",
+    "IncidentTask",
     "Indicator",
     "IndicatorList",
     "LedgerVersion",
@@ -55,10 +71,12 @@ __all__ = [
     "LoginSession",
     "PlaybookVersion",
     "Project",
+    "RequestKey",
     "ResponseStop",
     "Round",
     "RuleState",
     "Run",
+    "SavedView",
     "Schedule",
     "SourceState",
     "Step",
@@ -80,96 +98,6 @@ class DetectorWindow(SQLModel, table=True):
     moved: datetime | None = moment(default=None)
     failure: str | None = text(default=None)
     failed: datetime | None = moment(default=None)
-
-
-class Alert(SQLModel, table=True):
-    """Findings with one key: hash of rule, entity and event-time bucket."""
-
-    id: int | None = number(default=None, primary_key=True)
-    key: str = Field(unique=True)
-    rule: str = Field(index=True)
-    rule_digest: str
-    title: str = text()
-    severity: str
-    entity: str = Field(index=True)
-    bucket: datetime = moment()
-    first: datetime = moment()
-    last: datetime = moment()
-    count: int = number()
-    state: str
-    monitor: bool = False
-    incident: int | None = number(default=None, foreign_key="incident.id", index=True)
-    joined_by: str = text(default="")
-    matched_json: str = text(default="[]")
-    score: float | None = None
-    reasons_json: str = text(default="[]")
-    author: str = text(default="")
-    licence: str = text(default="")
-    created: datetime = moment()
-    changed: datetime = moment()
-
-
-class AlertEntity(SQLModel, table=True):
-    """Who is named in an alert."""
-
-    __tablename__ = "alert_entity"
-
-    alert: int = number(foreign_key="alert.id", primary_key=True)
-    entity: str = Field(primary_key=True, index=True)
-
-
-class AlertEvent(SQLModel, table=True):
-    """Raw events copied into an alert: evidence that outlives its log."""
-
-    __tablename__ = "alert_event"
-
-    alert: int = number(foreign_key="alert.id", primary_key=True)
-    seq: int = number(primary_key=True)
-    ts: datetime = moment()
-    source: str
-    raw: str = text()
-    digest: str
-
-
-class Incident(SQLModel, table=True):
-    """Alerts worked together. operations: it is about the suite itself."""
-
-    id: int | None = number(default=None, primary_key=True)
-    title: str = text()
-    severity: str
-    state: str = Field(index=True)
-    operations: bool = False
-    monitor: bool = False
-    owner: str | None = None
-    verdict: str | None = None
-    verdict_note: str | None = text(default=None)
-    first: datetime = moment()
-    created: datetime = moment()
-    changed: datetime = moment()
-    closed: datetime | None = moment(default=None)
-
-
-class IncidentEntity(SQLModel, table=True):
-    """Who is named in an incident, and since when."""
-
-    __tablename__ = "incident_entity"
-
-    incident: int = number(foreign_key="incident.id", primary_key=True)
-    entity: str = Field(primary_key=True, index=True)
-    added: datetime = moment()
-
-
-class IncidentNote(SQLModel, table=True):
-    """What somebody, or a playbook, wrote on an incident. key: of the step that wrote it."""
-
-    __tablename__ = "incident_note"
-
-    id: int | None = number(default=None, primary_key=True)
-    incident: int = number(foreign_key="incident.id", index=True)
-    at: datetime = moment()
-    author: str
-    text: str = text()
-    key: str | None = Field(default=None, unique=True)
 
 
 class RuleState(SQLModel, table=True):
@@ -248,6 +176,33 @@ class Token(SQLModel, table=True):
     created: datetime = moment()
     revoked: datetime | None = moment(default=None)
     source: str | None = None
+
+
+class SavedView(SQLModel, table=True):
+    """A filter that a person gave a name: path and query of the page it belongs to."""
+
+    __tablename__ = "saved_view"
+
+    owner: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    target: str = text()
+    at: datetime = moment()
+
+
+class RequestKey(SQLModel, table=True):
+    """An answer that a request with an idempotency key got: the same request gets it again.
+
+    digest: of method, path and body, so that a key is not used for two things.
+    """
+
+    __tablename__ = "request_key"
+
+    who: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    digest: str
+    status: int | None = number(default=None)
+    body: str = text(default="")
+    at: datetime = moment(index=True)
 
 
 class HookSeen(SQLModel, table=True):

@@ -1,5 +1,6 @@
 """``/api/v1``: the JSON twins of the console's pages, for scripts and people with tokens."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from soc.access.permissions import Permission, Principal
 from soc.app.taking import REPLAYED, Lines, check_format, check_source, counts_of, replay_page
 from soc.errors import NotFound, TooManyRequests
-from soc.incidents import lifecycle
+from soc.incidents import lifecycle, notes
 from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
@@ -19,6 +20,7 @@ from soc.web import running, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
+from soc.web.paging import Cursor, paged
 
 LAST_SEQ = 2**63 - 1
 After = Annotated[int, Query(ge=0, le=LAST_SEQ)]
@@ -82,44 +84,53 @@ def _lists(routes: APIRouter, front: Front) -> None:
     reads = needs(front, Permission.READ)
 
     @routes.get("/incidents", tags=["incidents"], dependencies=[reads])
-    def incidents(state: str | None = None, limit: Limit = 100) -> Plain:
+    def incidents(state: str | None = None, limit: Limit = 100, cursor: Cursor = None) -> Plain:
         """Return incidents, newest first."""
-        found = select(Incident).order_by(col(Incident.id).desc()).limit(limit)
+        found = select(Incident)
+        found = found.where(col(Incident.state) == state) if state else found
         with front.reading() as looking:
-            rows = looking.exec(found.where(col(Incident.state) == state) if state else found)
-            return {"items": [views.incident(row) for row in rows]}
+            return paged(looking, found, [col(Incident.id)], views.incident, limit, cursor)
 
     @routes.get("/alerts", tags=["alerts"], dependencies=[reads])
-    def alerts(rule: str | None = None, limit: Limit = 100) -> Plain:
+    def alerts(
+        rule: str | None = None,
+        incident: str | None = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Plain:
         """Return alerts, newest first."""
-        found = select(Alert).order_by(col(Alert.id).desc()).limit(limit)
+        found = select(Alert)
+        found = found.where(col(Alert.rule) == rule) if rule else found
+        if incident:
+            found = found.where(col(Alert.incident) == lifecycle.number_of(incident))
         with front.reading() as looking:
-            rows = looking.exec(found.where(col(Alert.rule) == rule) if rule else found)
-            return {"items": [views.alert(row) for row in rows]}
+            return paged(looking, found, [col(Alert.id)], views.alert, limit, cursor)
 
     @routes.get("/runs", tags=["runs"], dependencies=[reads])
-    def runs(state: str | None = None, limit: Limit = 100) -> Plain:
+    def runs(state: str | None = None, limit: Limit = 100, cursor: Cursor = None) -> Plain:
         """Return runs, newest first."""
-        found = select(Run).order_by(col(Run.id).desc()).limit(limit)
+        found = select(Run)
+        found = found.where(col(Run.state) == state) if state else found
         with front.reading() as looking:
-            rows = looking.exec(found.where(col(Run.state) == state) if state else found)
-            return {"items": [views.run(row) for row in rows]}
+            return paged(looking, found, [col(Run.id)], views.run, limit, cursor)
 
     @routes.get("/approvals", tags=["approvals"], dependencies=[reads])
-    def approvals_(state: str | None = None, limit: Limit = 100) -> Plain:
+    def approvals_(state: str | None = None, limit: Limit = 100, cursor: Cursor = None) -> Plain:
         """Return questions to people, newest first."""
-        found = select(Approval).order_by(col(Approval.id).desc()).limit(limit)
+        found = select(Approval)
+        found = found.where(col(Approval.state) == state) if state else found
         with front.reading() as looking:
-            rows = looking.exec(found.where(col(Approval.state) == state) if state else found)
-            return {"items": [views.approval(looking, row) for row in rows]}
+            view = partial(views.approval, looking)
+            return paged(looking, found, [col(Approval.id)], view, limit, cursor)
 
     @routes.get("/effects", tags=["effects"], dependencies=[reads])
-    def effects(state: str | None = None, limit: Limit = 1000) -> Plain:
+    def effects(state: str | None = None, limit: Limit = 1000, cursor: Cursor = None) -> Plain:
         """Return what is, was or may come in force, newest first."""
-        found = select(Effect).order_by(col(Effect.created).desc(), col(Effect.id)).limit(limit)
+        found = select(Effect)
+        found = found.where(col(Effect.state) == state) if state else found
+        order = [col(Effect.created), col(Effect.id)]
         with front.reading() as looking:
-            rows = looking.exec(found.where(col(Effect.state) == state) if state else found)
-            return {"items": [views.effect(row) for row in rows]}
+            return paged(looking, found, order, views.effect, limit, cursor)
 
 
 def _incidents(routes: APIRouter, front: Front) -> None:
@@ -163,7 +174,7 @@ def _incidents(routes: APIRouter, front: Front) -> None:
         """Write a note on an incident."""
         number = lifecycle.number_of(name)
         with front.writing() as writing:
-            lifecycle.annotate(writing, number, given.text, who.name, clock.now())
+            notes.annotate(writing, number, given.text, who.name, clock.now())
             return views.incident_whole(writing, number)
 
     @routes.get("/alerts/{number}", tags=["alerts"], dependencies=[reads])

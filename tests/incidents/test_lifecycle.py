@@ -69,3 +69,30 @@ def test_closing_is_final_on_the_record_and_closes_the_alerts(
 def test_what_is_no_incident_is_not_found(name: str) -> None:
     with pytest.raises(NotFound):
         lifecycle.number_of(name)
+
+
+def test_reopening_takes_a_reason_and_counts(opened: Database, clock: SettableClock) -> None:
+    with session(opened) as writing:
+        lifecycle.close(writing, 1, "false_positive", "a test", "user:ines", clock.now())
+    with pytest.raises(Illegal, match="reason"), session(opened) as writing:
+        lifecycle.reopen(writing, 1, " ", "user:ines", clock.now())
+
+    with session(opened) as writing:
+        lifecycle.reopen(writing, 1, "it goes on", "user:ines", clock.now())
+
+    with Session(opened) as reading:
+        found = reading.get_one(Incident, 1)
+        assert (found.state, found.verdict, found.reopened) == ("in_progress", None, 1)
+        assert found.resolved is None
+        assert [a.state for a in lifecycle.alerts_of(reading, 1)] == ["in_incident"]
+
+
+@pytest.mark.parametrize(("actor", "counts"), [("user:ines", True), ("playbook:notify", False)])
+def test_only_people_acknowledge(
+    opened: Database, clock: SettableClock, actor: str, *, counts: bool
+) -> None:
+    with session(opened) as writing:
+        lifecycle.assign(writing, 1, "ines", actor, clock.now())
+
+    with Session(opened) as reading:
+        assert (reading.get_one(Incident, 1).acknowledged == clock.now()) is counts

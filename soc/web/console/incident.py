@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from soc.access.permissions import Permission, Principal
 from soc.errors import Illegal
-from soc.incidents import alerts, lifecycle
+from soc.incidents import alerts, lifecycle, notes
 from soc.incidents.lifecycle import IncidentState
 from soc.respond import approvals
 from soc.store.tables import AuditRow
@@ -68,7 +68,7 @@ def add(routes: APIRouter, console: Console) -> None:
         """Write a note on it."""
         missing = () if text.strip() else ("Note: write a line.",)
         form = Filled("note", 422, missing, {"text": text})
-        act = partial(lifecycle.annotate, text=text)
+        act = partial(notes.annotate, text=text)
         return desk.change(request, who, number_of("incident", name), form, act)
 
     @routes.post("/incidents/{name}/assign")

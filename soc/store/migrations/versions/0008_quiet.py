@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -69,20 +69,19 @@ def _clocks() -> None:
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
         sa.PrimaryKeyConstraint("incident", "began"),
     )
-    # What is on hold has been so since its last change, as far as anybody knows.
+    # What rests has done so since its last change, as far as anybody knows.
     op.execute(
         "INSERT INTO incident_pause (incident, began) "
-        "SELECT id, changed FROM incident WHERE state = 'on_hold'"
+        "SELECT id, changed FROM incident WHERE state NOT IN ('new', 'in_progress')"
     )
     op.create_table(
         "clock_breach",
         sa.Column("incident", NUMBER, nullable=False),
         sa.Column("clock", sa.String(), nullable=False),
-        sa.Column("began", MOMENT, nullable=False),
         sa.Column("due", MOMENT, nullable=False),
         sa.Column("told", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["incident"], ["incident.id"]),
-        sa.PrimaryKeyConstraint("incident", "clock", "began"),
+        sa.PrimaryKeyConstraint("incident", "clock"),
     )
     op.create_table(
         "incident_opening",
