@@ -14,6 +14,7 @@ from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
 from soc.app.heartbeat import Heartbeat, Jobs
 from soc.app.reloading import Reloading
+from soc.app.reviewing import Reviewing
 from soc.app.silence import Silence
 from soc.app.suite import Suite
 from soc.incidents.record import record
@@ -32,6 +33,7 @@ SILENCE_EVERY = 15.0
 SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
+REVIEW_EVERY = 600.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -86,6 +88,7 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Silence(suite).look: SILENCE_EVERY,
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
+        Reviewing(suite).look: REVIEW_EVERY,
     }
 
 

@@ -15,6 +15,7 @@ from soc.cli import (
     rules,
     running,
     sources,
+    suppressions,
     triage,
     upkeep,
 )
@@ -35,6 +36,7 @@ MODULES = (
     rules,
     playbooks,
     triage,
+    suppressions,
     response,
     reaching,
     access,

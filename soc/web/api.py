@@ -16,7 +16,7 @@ from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import running, views
+from soc.web import running, suppressions, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
@@ -75,6 +75,7 @@ def router(front: Front) -> APIRouter:
     _incidents(routes, front)
     _response(routes, front)
     running.add(routes, front)
+    suppressions.add(routes, front)
     _events(routes, front)
     _intake(routes, front)
     return routes

@@ -21,6 +21,7 @@ from soc.store.tables import (
     Run,
     Step,
 )
+from soc.web import suppressions as quiet
 
 Plain = dict[str, Any]
 
@@ -97,6 +98,7 @@ def alert_whole(session: Session, row: Alert) -> Plain:
     return {
         **alert(row),
         "entities": alerts.entities_of(session, number),
+        "suppressed_by": quiet.of_alert(session, number),
         "events": [event(e) for e in alerts.events_of(session, number)],
     }
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from soc.access.permissions import Principal
 from soc.errors import NotFound
 from soc.model.value import rfc3339
-from soc.store.tables import Alert
+from soc.store.tables import Alert, SuppressionHit
 from soc.web import views
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
 
@@ -33,16 +33,21 @@ def _alerts(routes: APIRouter, console: Console) -> None:
         who: Principal = reads,
         rule: str = "",
         incident: str = "",
+        suppression: str = "",
         page: PageNumber = 1,
     ) -> Response:
         """Show alerts, newest first."""
         wanted = [col(Alert.rule) == rule] if rule else []
         if incident:
             wanted.append(col(Alert.incident) == number_of("incident", incident))
+        if suppression:
+            number = number_of("suppression", suppression.removeprefix("SUP-"))
+            hit = select(SuppressionHit.alert).where(col(SuppressionHit.suppression) == number)
+            wanted.append(col(Alert.id).in_(hit))
         found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
         with front.reading() as looking:
             listed = paged(looking, found, views.alert, page)
-        kept = {"rule": rule, "incident": incident}
+        kept = {"rule": rule, "incident": incident, "suppression": suppression}
         return console.page(
             request,
             "alerts.html",

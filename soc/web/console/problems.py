@@ -28,6 +28,7 @@ PAGES = frozenset(
         "queue",
         "rejects",
         "runs",
+        "suppressions",
         "theme",
     }
 )
