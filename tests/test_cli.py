@@ -16,9 +16,12 @@ import pytest
 import uvicorn
 import zstandard
 
+from soc.access import accounts, keys
+from soc.access.permissions import Role
 from soc.app import taking
 from soc.app.suite import Suite
 from soc.cli import main
+from soc.store.session import session
 from soc.web import server, sockets
 from soc.web.front import Front
 
@@ -461,3 +464,32 @@ def test_a_newer_home_is_refused(run: Run, home: Path) -> None:
     code, _, err = run("check")
 
     assert (code, "use the newer version" in err) == (1, True)
+
+
+def test_a_suppression_is_tested_saved_by_a_person_and_ended(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = Suite(home)
+    with session(suite.database) as writing:
+        accounts.add(writing, "ines", frozenset({Role.ANALYST}), suite.clock.now())
+        token = keys.create_token(writing, "ines", "triage", "ines", suite.clock.now())
+    suite.database.dispose()
+
+    tested = json.loads(run("suppressions", "test", "--rule", "noisy", "--json")[1])
+    add = ("suppressions", "add", "--rule", "noisy", "--reason", "a scanner", "--for", "14d")
+    assert run(*add, "--seen", tested["seen"]) == (
+        1, "", "only a person does this: put a person's token into SOC_TOKEN\n"
+    )  # fmt: skip
+    monkeypatch.setenv("SOC_TOKEN", token)
+    assert run(*add, "--seen", "x")[::2] == (
+        1, "seen: test it first, and send back what the test says as 'seen'\n"
+    )  # fmt: skip
+    code, out, _ = run(*add, "--seen", tested["seen"], "--mode", "active")
+    assert (code, out.split(" until ")[0]) == (0, "SUP-1 is active")
+    (listed,) = json.loads(run("suppressions", "list", "--json")[1])
+    assert (listed["scope"], listed["owner"]) == ("rule noisy", "user:ines")
+    ended = run("suppressions", "expire", "SUP-1", "--reason", "done")
+    assert ended[:2] == (0, "SUP-1 is withdrawn: findings open alerts again\n")
+    assert run("suppressions", "expire", "SUP-9", "--reason", "x")[::2] == (
+        1, "there is no suppression SUP-9\n"
+    )  # fmt: skip
