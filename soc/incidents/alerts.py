@@ -15,6 +15,8 @@ from soc.store.tables import Alert, AlertEntity, AlertEvent
 
 FIRST_EVENTS = 20
 LAST_EVENTS = 5
+AT_ONCE = 500
+"""Alerts that one question to the store names."""
 
 
 class AlertState(StrEnum):
@@ -100,6 +102,15 @@ def entities_of(session: Session, alert: int) -> list[str]:
     """Return who is named in an alert."""
     found = select(AlertEntity.entity).where(col(AlertEntity.alert) == alert)
     return sorted(session.exec(found))
+
+
+def entities_of_all(session: Session, numbers: Sequence[int]) -> list[str]:
+    """Return who is named in any of the alerts *numbers*."""
+    found: set[str] = set()
+    for begin in range(0, len(numbers), AT_ONCE):
+        some = col(AlertEntity.alert).in_(numbers[begin : begin + AT_ONCE])
+        found.update(session.exec(select(AlertEntity.entity).where(some)))
+    return sorted(found)
 
 
 def _new(key: str, finding: Finding, now: datetime) -> Alert:

@@ -45,9 +45,7 @@ def trigger(
 def inputs_of(session: Session, incident: Incident, counted: Sequence[Alert]) -> dict[str, Any]:
     """Return what expressions may read of *incident*, with the entities of *counted* alerts."""
     assert incident.id is not None  # noqa: S101 - it was read from the store
-    named = sorted(
-        {name for alert in counted for name in alerts.entities_of(session, alert.id or 0)}
-    )
+    named = alerts.entities_of_all(session, [alert.id or 0 for alert in counted])
     entities = [Entity.parse(name) for name in named]
     by_kind = {
         name: [entity.value for entity in entities if entity.kind is kind]
