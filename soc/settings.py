@@ -27,6 +27,7 @@ from soc.content.document import Document, did_you_mean
 from soc.content.kinds import Duration, keys_of
 from soc.errors import SettingsError
 from soc.inputs import SHORTEST_SECRET, Inputs, cluster_url
+from soc.model.calendar import Calendar
 from soc.model.listener import Listener, address_of, unsafe
 from soc.model.value import Entity, Severity, Slug, Value
 from soc.outward import Opened, SecretName, SecretSource
@@ -37,6 +38,7 @@ OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
 
 
+LONGEST_PROMISE = timedelta(days=365)
 RAW_KEY = 32
 """Bytes of a key of Ed25519, public or private."""
 
@@ -155,18 +157,41 @@ class Detect(Value):
     tuning: Mapping[str, Tuning] = {}
 
 
+class Promise(Value):
+    """How soon an incident is acknowledged and resolved; None where nothing is promised."""
+
+    acknowledge: Duration | None = None
+    resolve: Duration | None = None
+
+    @field_validator("acknowledge", "resolve")
+    @classmethod
+    def _must_be_bounded(cls, span: timedelta | None) -> timedelta | None:
+        if span is not None and span > LONGEST_PROMISE:
+            raise ValueError(f"write at most {LONGEST_PROMISE.days}d")
+        return span
+
+
 class Incidents(Value):
     """When alerts become incidents.
 
     open_from: an alert below this joins an incident but opens none. join_within: how long after
     its last change an open incident takes further alerts. storm_after: incidents that one rule
-    opens within storm_within; what it finds beyond them shares one.
+    opens within storm_within; what it finds beyond them shares one. sla: per severity, by when an
+    incident is acknowledged and resolved; a severity that is not named has no clock. calendar: when
+    these clocks run.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
     storm_after: Annotated[int, Field(ge=1)] = 25
     storm_within: Duration = timedelta(minutes=10)
+    sla: Mapping[Severity, Promise] = {
+        Severity.CRITICAL: Promise(acknowledge=timedelta(minutes=15), resolve=timedelta(hours=4)),
+        Severity.HIGH: Promise(acknowledge=timedelta(hours=1), resolve=timedelta(hours=24)),
+        Severity.MEDIUM: Promise(acknowledge=timedelta(hours=8), resolve=timedelta(days=3)),
+        Severity.LOW: Promise(acknowledge=timedelta(days=1), resolve=timedelta(days=7)),
+    }
+    calendar: Calendar = Calendar()
 
 
 class Respond(Value):

@@ -9,6 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
 from soc.app import heartbeat
+from soc.app.breaches import Breaches
 from soc.app.edges import Edges
 from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
@@ -34,6 +35,7 @@ SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
 REVIEW_EVERY = 600.0
+CLOCKS_EVERY = 10.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -89,6 +91,7 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
         Reviewing(suite).look: REVIEW_EVERY,
+        Breaches(suite).look: CLOCKS_EVERY,
     }
 
 
