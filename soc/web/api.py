@@ -1,11 +1,12 @@
 """``/api/v1``: the JSON twins of the console's pages, for scripts and people with tokens."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
@@ -19,6 +20,7 @@ from soc.store.tables import Alert, Approval, Effect, Incident, Run
 from soc.web import running, suppressions, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
+from soc.web.clocks import with_clocks
 from soc.web.front import Front
 from soc.web.paging import Cursor, paged
 
@@ -81,8 +83,18 @@ def router(front: Front) -> APIRouter:
     return routes
 
 
+def _timed(front: Front) -> Callable[[Session, list[Plain]], list[Plain]]:
+    """Return what puts clocks into incidents."""
+    suite = front.suite
+
+    def timed(looking: Session, items: list[Plain]) -> list[Plain]:
+        return with_clocks(looking, items, suite.settings.incidents, suite.clock.now())
+
+    return timed
+
+
 def _lists(routes: APIRouter, front: Front) -> None:
-    reads = needs(front, Permission.READ)
+    reads, timed = needs(front, Permission.READ), _timed(front)
 
     @routes.get("/incidents", tags=["incidents"], dependencies=[reads])
     def incidents(state: str | None = None, limit: Limit = 100, cursor: Cursor = None) -> Plain:
@@ -90,7 +102,8 @@ def _lists(routes: APIRouter, front: Front) -> None:
         found = select(Incident)
         found = found.where(col(Incident.state) == state) if state else found
         with front.reading() as looking:
-            return paged(looking, found, [col(Incident.id)], views.incident, limit, cursor)
+            page = paged(looking, found, [col(Incident.id)], views.incident, limit, cursor)
+            return {**page, "items": timed(looking, page["items"])}
 
     @routes.get("/alerts", tags=["alerts"], dependencies=[reads])
     def alerts(
@@ -137,13 +150,14 @@ def _lists(routes: APIRouter, front: Front) -> None:
 def _incidents(routes: APIRouter, front: Front) -> None:
     reads, triages = needs(front, Permission.READ), needs(front, Permission.TRIAGE)
     closes = needs(front, Permission.TRIAGE, person=True)
-    clock = front.suite.clock
+    clock, timed = front.suite.clock, _timed(front)
 
     @routes.get("/incidents/{name}", tags=["incidents"], dependencies=[reads])
     def incident(name: str) -> Plain:
         """Return one incident with its alerts, runs, effects, approvals and notes."""
         with front.reading() as looking:
-            return views.incident_whole(looking, lifecycle.number_of(name))
+            (found,) = timed(looking, [views.incident_whole(looking, lifecycle.number_of(name))])
+            return found
 
     @routes.post("/incidents/{name}/close", tags=["incidents"])
     def close(name: str, given: Closing, who: Principal = closes) -> Plain:

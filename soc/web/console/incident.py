@@ -16,6 +16,7 @@ from soc.incidents.lifecycle import IncidentState
 from soc.respond import approvals
 from soc.store.tables import AuditRow
 from soc.web import views
+from soc.web.clocks import with_clocks
 from soc.web.console import timeline
 from soc.web.console.inbox import question
 from soc.web.console.problems import sentence
@@ -109,6 +110,7 @@ class Desk:
             now = self._front.suite.clock.now()
             questions = [question(looking, row, who, now) for row in asked]
             changes = _changes(looking, number)
+            (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
         return self._console.page(
             request,
             "incident.html",

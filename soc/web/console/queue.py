@@ -1,27 +1,32 @@
 """The queue: what there is to work, the worst first."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, case, col, func, or_, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
-from soc.incidents import lifecycle
+from soc.incidents import clocks, lifecycle
 from soc.model.value import Severity
+from soc.settings import Incidents
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
+from soc.web.clocks import with_clocks
 from soc.web.console.shell import Console, PageNumber, paged
 
 State = Literal["open", "closed", "all"]
 Kind = Literal["", "security", "operations", "monitor"]
 Plain = dict[str, Any]
+Minutes = Annotated[int | None, Query(ge=0, le=525_600)]
 
 VIEWS = (
     ("All open", "/queue"),
     ("Mine", "/queue?mine=1"),
+    ("Due within 30 min", "/queue?due=30"),
     ("Security", "/queue?kind=security"),
     ("Operations", "/queue?kind=operations"),
     ("Monitor", "/queue?kind=monitor"),
@@ -41,6 +46,7 @@ def add(routes: APIRouter, console: Console) -> None:
         state: State = "open",
         kind: Kind = "",
         mine: bool = False,  # noqa: FBT001, FBT002 - a key of the query string
+        due: Minutes = None,
         q: str = "",
         page: PageNumber = 1,
     ) -> Response:
@@ -60,20 +66,35 @@ def add(routes: APIRouter, console: Console) -> None:
             if state == "closed"
             else [worst.desc(), col(Incident.id).desc()]
         )
+        suite = console.front.suite
+        policy, now = suite.settings.incidents, suite.clock.now()
         with console.front.reading() as looking:
+            if due is not None:
+                wanted += _due(looking, policy, due, now)
             found = select(Incident).where(*wanted).order_by(*order)
             listed = paged(looking, found, views.incident, page)
-            listed["items"] = _with_more(looking, listed["items"])
-        kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "q": q}
+            listed["items"] = with_clocks(
+                looking, _with_more(looking, listed["items"]), policy, now
+            )
+        kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "due": due, "q": q}
         return console.page(
             request,
             "queue.html",
             who=who,
             **listed,
-            kept={key: value for key, value in kept.items() if value and value != "open"},
+            kept={key: value for key, value in kept.items() if value not in {"", None, "open"}},
             views=VIEWS,
             twin="/api/v1/incidents",
         )
+
+
+def _due(
+    looking: Session, policy: Incidents, minutes: int, now: datetime
+) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions of incidents that are due within *minutes*, or were before."""
+    by = now + timedelta(minutes=minutes)
+    late = clocks.not_yet_due(looking, policy, by, now)
+    return [clocks.due_by(policy, by), col(Incident.id).not_in(late)]
 
 
 def _in_state(state: State) -> Sequence[ColumnElement[bool]]:
