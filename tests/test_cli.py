@@ -493,3 +493,27 @@ def test_a_suppression_is_tested_saved_by_a_person_and_ended(
     assert run("suppressions", "expire", "SUP-9", "--reason", "x")[::2] == (
         1, "there is no suppression SUP-9\n"
     )  # fmt: skip
+
+
+def test_a_list_is_imported_shown_and_forgotten(run: Run, tmp_path: Path) -> None:
+    feed = tmp_path / "bad-ips.csv"
+    feed.write_text("kind,value\nip,192.0.2.7\nip,x\n")
+    wrong = run("lists", "import", str(feed))
+    assert (wrong[0], wrong[1]) == (1, "")
+    assert wrong[2].startswith(f"{feed}:3: value: write an address")
+
+    feed.write_text("kind,value\nip,192.0.2.7\n")
+    code, out, err = run("lists", "import", str(feed), "--owner", "role:security")
+    assert (code, err) == (0, "no events are stored\n")
+    assert out == (
+        "bad_ips: 1 entries, 1 added, 0 changed, 0 removed, 0 unchanged, 0 expired\n"
+        "history: 0 events of 0 entities, 0 alerts\n"
+    )
+    (listed,) = json.loads(run("lists", "list", "--json")[1])
+    assert (listed["name"], listed["owner"], listed["source"]) == (
+        "bad_ips", "role:security", "bad-ips.csv"
+    )  # fmt: skip
+    assert "192.0.2.7" in run("lists", "show", "bad_ips")[1]
+    assert run("lists", "remove", "bad_ips", "--reason", "stale")[1] == "bad_ips is forgotten\n"
+    assert run("lists", "show", "bad_ips")[::2] == (1, "there is no list bad_ips\n")
+    assert run("lists", "import", str(feed), "--format", "xml")[0] == 1

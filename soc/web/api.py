@@ -17,7 +17,7 @@ from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import running, suppressions, views
+from soc.web import lists, running, suppressions, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.clocks import with_clocks
@@ -78,6 +78,7 @@ def router(front: Front) -> APIRouter:
     _response(routes, front)
     running.add(routes, front)
     suppressions.add(routes, front)
+    lists.add(routes, front)
     _events(routes, front)
     _intake(routes, front)
     return routes
@@ -157,7 +158,7 @@ def _incidents(routes: APIRouter, front: Front) -> None:
         """Return one incident with its alerts, runs, effects, approvals and notes."""
         with front.reading() as looking:
             (found,) = timed(looking, [views.incident_whole(looking, lifecycle.number_of(name))])
-            return found
+            return lists.with_labels(looking, found, clock.now())
 
     @routes.post("/incidents/{name}/close", tags=["incidents"])
     def close(name: str, given: Closing, who: Principal = closes) -> Plain:
@@ -199,7 +200,7 @@ def _incidents(routes: APIRouter, front: Front) -> None:
             row = looking.get(Alert, number)
             if row is None:
                 raise NotFound("alert", str(number))
-            return views.alert_whole(looking, row)
+            return lists.with_labels(looking, views.alert_whole(looking, row), clock.now())
 
 
 def _response(routes: APIRouter, front: Front) -> None:

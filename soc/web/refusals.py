@@ -3,6 +3,7 @@
 from soc.errors import (
     AccessDenied,
     Busy,
+    ContentError,
     HomeError,
     Illegal,
     LogError,
@@ -24,6 +25,7 @@ STATUS: tuple[tuple[type[SocError], int], ...] = (
     (NotFound, 404),
     (Illegal, 409),
     (Refused, 400),
+    (ContentError, 400),
     (QueryError, 400),
     (Busy, 503),
     (LogError, 503),

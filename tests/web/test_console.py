@@ -53,6 +53,8 @@ PAGES = [
     "/effects?state=all",
     "/effects?state=proposed&incident=INC-1",
     "/rejects",
+    "/lists",
+    "/queue?due=30",
     "/suppressions",
     "/suppressions?state=all",
     "/suppressions/new?rule=qf-wallet-flood",

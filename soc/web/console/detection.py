@@ -12,6 +12,7 @@ from soc.model.value import rfc3339
 from soc.store.tables import Alert, SuppressionHit
 from soc.web import views
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
+from soc.web.lists import with_labels
 
 Plain = dict[str, Any]
 SHOWN = 4_000
@@ -65,7 +66,8 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             row = looking.get(Alert, number)
             if row is None:
                 raise NotFound("alert", name)
-            found = views.alert_whole(looking, row)
+            whole = views.alert_whole(looking, row)
+            found = with_labels(looking, whole, front.suite.clock.now())
         twin = f"/api/v1/alerts/{number}"
         return console.page(request, "alert.html", who=who, alert=found, twin=twin)
 

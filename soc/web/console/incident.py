@@ -21,6 +21,7 @@ from soc.web.console import timeline
 from soc.web.console.inbox import question
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
+from soc.web.lists import with_labels
 
 Plain = dict[str, Any]
 Change = Callable[..., None]
@@ -111,6 +112,7 @@ class Desk:
             questions = [question(looking, row, who, now) for row in asked]
             changes = _changes(looking, number)
             (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
+            found = with_labels(looking, found, now)
         return self._console.page(
             request,
             "incident.html",

@@ -23,6 +23,7 @@ PAGES = frozenset(
         "approvals",
         "effects",
         "incidents",
+        "lists",
         "login",
         "logout",
         "queue",

@@ -119,7 +119,13 @@ class Console:
                     ("Runs", "/runs", None, ""),
                 ],
             ),
-            ("Detect", [("Suppressions", "/suppressions", self._quiet(), "in force")]),
+            (
+                "Detect",
+                [
+                    ("Suppressions", "/suppressions", self._quiet(), "in force"),
+                    ("Lists", "/lists", None, ""),
+                ],
+            ),
             ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
         ]
 
