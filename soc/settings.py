@@ -175,14 +175,17 @@ class Incidents(Value):
     """When alerts become incidents.
 
     open_from: an alert below this joins an incident but opens none. join_within: how long after
-    its last change an open incident takes further alerts. storm_after: incidents that one rule
-    opens within storm_within; what it finds beyond them shares one. sla: per severity, by when an
-    incident is acknowledged and resolved; a severity that is not named has no clock. calendar: when
-    these clocks run.
+    its last change an open incident takes further alerts. reopen_within: how long after it came to
+    rest an incident is taken up again by what it was about, unless that was found harmless; after
+    that, a new one says which came before. storm_after: incidents that one rule opens within
+    storm_within; what it finds beyond them shares one. sla: per severity, by when an incident is
+    acknowledged and resolved; a severity that is not named has no clock. calendar: when these
+    clocks run.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
+    reopen_within: Duration = timedelta(0)
     storm_after: Annotated[int, Field(ge=1)] = 25
     storm_within: Duration = timedelta(minutes=10)
     sla: Mapping[Severity, Promise] = {

@@ -10,7 +10,7 @@ import orjson
 from sqlmodel import Session, and_, col, or_, select
 
 from soc.model.finding import Finding
-from soc.model.value import rfc3339
+from soc.model.value import rfc3339, worse
 from soc.store.tables import Alert, AlertEntity, AlertEvent
 
 FIRST_EVENTS = 20
@@ -44,9 +44,10 @@ class Evidence(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """An alert after a finding, and the entities that it did not name before."""
+    """An alert after a finding, whom it names, and whom of them it did not name before."""
 
     alert: Alert
+    names: frozenset[str]
     added: frozenset[str]
 
 
@@ -89,7 +90,7 @@ def count(
     session.add(alert)
     session.flush()
     _copy(session, alert, [events[seq] for seq in finding.seqs if seq in events])
-    return Counted(alert, _name(session, alert, finding))
+    return Counted(alert, *_name(session, alert, finding))
 
 
 def events_of(session: Session, alert: int) -> Sequence[AlertEvent]:
@@ -142,6 +143,7 @@ def _merge(alert: Alert, finding: Finding, now: datetime) -> Alert:
     alert.first = min(alert.first, finding.first)
     alert.last = max(alert.last, finding.last)
     alert.title = finding.title
+    alert.severity = worse(alert.severity, finding.severity)
     alert.changed = now
     if finding.score and finding.score.value >= (alert.score or 0):
         alert.score, alert.reasons_json = finding.score.value, _reasons(finding)
@@ -164,12 +166,15 @@ def _copy(session: Session, alert: Alert, found: Sequence[Evidence]) -> None:
         session.delete(kept[seq])
 
 
-def _name(session: Session, alert: Alert, finding: Finding) -> frozenset[str]:
+def _name(
+    session: Session, alert: Alert, finding: Finding
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return whom *alert* names now, and whom of them it did not name before."""
     assert alert.id is not None  # noqa: S101 - flushed by the caller
-    named = {str(entity) for entity in (finding.entity, *finding.entities)}
-    added = named.difference(entities_of(session, alert.id))
+    known = frozenset(entities_of(session, alert.id))
+    added = {str(entity) for entity in (finding.entity, *finding.entities)} - known
     session.add_all(AlertEntity(alert=alert.id, entity=entity) for entity in sorted(added))
-    return frozenset(added)
+    return known | added, frozenset(added)
 
 
 def _matched(finding: Finding) -> str:

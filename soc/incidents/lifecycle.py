@@ -182,6 +182,22 @@ def _acknowledge(incident: Incident, actor: str, now: datetime) -> None:
         incident.acknowledged = incident.acknowledged or now
 
 
+def family(session: Session, number: int) -> list[int]:
+    """Return an incident and those that are part of it."""
+    parts = select(Incident.id).where(col(Incident.merged_into) == number)
+    return [number, *(one for one in session.exec(parts.order_by(col(Incident.id))) if one)]
+
+
+def root(session: Session, number: int) -> int:
+    """Return the incident that *number* is part of, or itself."""
+    return get(session, number).merged_into or number
+
+
+def alone_with_incidents(session: Session) -> None:
+    """Wait until nobody else changes incidents and their alerts."""
+    alone(session, INCIDENTS)
+
+
 def held(session: Session, number: int) -> Incident:
     """Return an incident that nobody else changes meanwhile, as it is now; raises NotFound."""
     alone(session, INCIDENTS)

@@ -1,23 +1,25 @@
-"""Put alerts that share an entity into one incident, and say why each is there."""
+"""Put alerts that share an entity into one incident, and say why each is there.
+
+What belongs together does not depend on what was found first: an alert that links two incidents
+makes them one, and what was too harmless to open an incident joins the one that names the same.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, and_, col, select
 
-from soc.incidents import alerts, storms, suppressions
+from soc.incidents import alerts, lifecycle, links, moves, storms, suppressions
 from soc.incidents.alerts import AlertState, Evidence
-from soc.incidents.lifecycle import INCIDENTS, OPEN
 from soc.model.finding import SUITE, Finding
-from soc.model.value import Entity, EntityKind, Severity
+from soc.model.value import EntityKind, worse
 from soc.settings import Incidents
-from soc.store.locks import alone
 from soc.store.tables import Alert, Incident, IncidentEntity
 
 OPENED = "opened this incident"
-JOINING = frozenset({EntityKind.WALLET, EntityKind.ACCOUNT, EntityKind.IP})
-"""Sharing a source joins only alerts of one rule: else all from there were one incident."""
+MOST_ADOPTED = 1_000
+"""Loose alerts that one finding brings in at most; the next one brings in the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,143 +43,162 @@ def record(
     *events* are what stands behind the findings, by number: copied, so that they outlive the log.
     One transaction at a time changes incidents: two could open two for one wallet.
     """
-    changes: dict[int, Change] = {}
+    changes: dict[int, bool] = {}
     if not (found := list(findings)):
         return ()
-    alone(session, INCIDENTS)
+    lifecycle.alone_with_incidents(session)
     quiet = suppressions.in_force(session, now)
     for finding, by in storms.together(found, quiet):
         is_hidden = quiet.hide(by)
-        alert, added = alerts.count(session, finding, events, now, hidden=is_hidden)
-        quiet.count(session, by, alert, finding.count, now)
+        counted = alerts.count(session, finding, events, now, hidden=is_hidden)
+        quiet.count(session, by, counted.alert, finding.count, now)
         if is_hidden:
             continue
-        incident, opened = _place(session, alert, finding, now, settings)
-        if incident is None or not (added or opened):
-            continue
-        assert incident.id is not None  # noqa: S101 - flushed when placed
-        known = changes.get(incident.id)
-        opened = opened or bool(known and known.opened)
-        changes[incident.id] = Change(incident.id, opened, incident.monitor)
-    return tuple(changes[id_] for id_ in sorted(changes))
+        placing = _Placing(session, finding, now, settings)
+        number, opened, grew = placing.place(counted.alert, counted.names)
+        if number is not None and (counted.added or opened or grew):
+            changes[number] = changes.get(number, False) or opened
+    kept: dict[int, Change] = {}
+    for number, opened in sorted(changes.items()):
+        incident = session.get_one(Incident, lifecycle.root(session, number))
+        assert incident.id is not None  # noqa: S101 - it was read
+        known = kept.get(incident.id)
+        was_opened = opened or bool(known and known.opened)
+        kept[incident.id] = Change(incident.id, was_opened, incident.monitor)
+    return tuple(kept[number] for number in sorted(kept))
 
 
-def _place(
-    session: Session, alert: Alert, finding: Finding, now: datetime, settings: Incidents
-) -> tuple[Incident | None, bool]:
-    """Return the incident of *alert*, and whether it was opened for it."""
-    entities = [finding.entity, *finding.entities]
-    if alert.incident is not None:
-        incident = session.get(Incident, alert.incident, with_for_update=True)
-        _join(session, incident, alert, entities, now, alert.joined_by)
-        return incident, False
-    found = _sharing(session, finding, entities, now, settings)
-    if found:
-        incident, shared = found
-        _join(session, incident, alert, entities, now, f"shares {shared} with this incident")
-        return incident, False
-    if finding.severity.severity_id < settings.open_from.severity_id:
-        return None, False
-    storm = storms.running(session, finding, now, settings)
-    incident = session.get(Incident, storm, with_for_update=True) if storm else None
-    if incident is not None:
-        _join(session, incident, alert, entities, now, storms.why(finding, settings))
-        return incident, False
-    incident = _open(session, finding, now)
-    is_storm = storms.note(session, incident, finding, now, settings)
-    why = storms.why(finding, settings) if is_storm else OPENED
-    _join(session, incident, alert, entities, now, why)
-    return incident, True
+class _Placing:
+    """One finding on its way into an incident."""
 
+    def __init__(
+        self, session: Session, finding: Finding, now: datetime, settings: Incidents
+    ) -> None:
+        self._session, self._finding = session, finding
+        self._now, self._settings = now, settings
+        self._fit = links.alike(finding, now - settings.join_within)
+        self._takes = and_(self._fit.incidents(), col(Incident.id).not_in(storms.storms()))
 
-def _sharing(
-    session: Session, finding: Finding, entities: list[Entity], now: datetime, settings: Incidents
-) -> tuple[Incident, str] | None:
-    """Return the oldest open incident that names one of *entities*, and which one."""
-    if finding.entity.kind is EntityKind.INCIDENT:
-        number = int(finding.entity.value.removeprefix("INC-"))
-        named = session.get(Incident, number, with_for_update=True)
-        return (named, str(finding.entity)) if named else None
-    # Shippers name the host in every event: it joins only what is about the host itself.
-    about_host = {finding.entity} if finding.entity.kind is EntityKind.HOST else set()
-    names = [str(one) for one in entities if one.kind in JOINING or one in about_host]
-    same = and_(col(Alert.rule) == finding.rule, col(Alert.entity) == str(finding.entity))
-    query = (
-        select(Incident, IncidentEntity.entity)
-        .join(IncidentEntity, col(IncidentEntity.incident) == col(Incident.id))
-        .where(
-            or_(
-                col(IncidentEntity.entity).in_(names),
-                and_(
-                    col(IncidentEntity.entity) == str(finding.entity),
-                    col(Incident.id).in_(select(Alert.incident).where(same)),
-                ),
-            ),
-            col(Incident.state).in_(OPEN),
-            col(Incident.monitor) == finding.monitor,
-            col(Incident.operations) == finding.rule.startswith(SUITE),
-            col(Incident.changed) > now - settings.join_within,
-            col(Incident.id).not_in(storms.of_others(finding)),
+    def place(self, alert: Alert, names: frozenset[str]) -> tuple[int | None, bool, bool]:
+        """Return the incident of *alert*, whether it was opened for it, and whether it grew."""
+        incident, why, opened = self._find(alert, names)
+        if incident is None:
+            return None, False, False
+        assert incident.id is not None  # noqa: S101 - it was read or flushed
+        known = alert.incident == incident.id
+        fresh = self._join(incident, alert, names, why)
+        grew = bool(fresh) or not known
+        # A storm names very many: what shares one of them is not all one incident.
+        joins = grew and not storms.is_storm(self._session, incident.id)
+        return self._together(incident.id, alert) if joins else incident.id, opened, grew
+
+    def _find(self, alert: Alert, names: frozenset[str]) -> tuple[Incident | None, str, bool]:
+        """Return where *alert* belongs, why, and whether that was opened for it."""
+        session, finding = self._session, self._finding
+        if alert.incident is not None:
+            mine = session.get_one(Incident, alert.incident, with_for_update=True)
+            return mine, alert.joined_by, False
+        if finding.entity.kind is EntityKind.INCIDENT:
+            number = int(finding.entity.value.removeprefix("INC-"))
+            named = session.get(Incident, number, with_for_update=True)
+            return named, f"shares {finding.entity} with this incident", False
+        if shared := links.linked(session, alert, names, self._takes):
+            incident = links.main_of(session, shared)
+            assert incident.id is not None  # noqa: S101 - it was read
+            return incident, f"shares {shared[incident.id]} with this incident", False
+        if finding.severity.severity_id < self._settings.open_from.severity_id:
+            return None, "", False
+        if storm := storms.running(session, finding, self._now, self._settings):
+            incident = session.get_one(Incident, storm, with_for_update=True)
+            return incident, storms.why(finding, self._settings), False
+        return self._open(alert, names)
+
+    def _open(self, alert: Alert, names: frozenset[str]) -> tuple[Incident, str, bool]:
+        """Open an incident, or take up again the one before, as the settings say."""
+        session, finding, why = self._session, self._finding, OPENED
+        if earlier := links.before(session, alert, names, self._fit):
+            last, what = earlier
+            assert last.id is not None  # noqa: S101 - it was read
+            if links.may_reopen(last, self._now - self._settings.reopen_within):
+                why = f"reopened this incident: shares {what}"
+                lifecycle.reopen(session, last.id, why, "soc", self._now)
+                return last, why, True
+            ended = f"closed as {last.verdict}" if last.verdict else last.state
+            why = f"{OPENED}; INC-{last.id}, {ended}, shares {what}"
+        incident = Incident(
+            title=finding.title,
+            severity=finding.severity,
+            state="new",
+            operations=finding.rule.startswith(SUITE),
+            monitor=finding.monitor,
+            first=finding.first,
+            created=self._now,
+            changed=self._now,
         )
-        .order_by(col(Incident.id), col(IncidentEntity.entity))
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
-    return session.exec(query).first()
+        session.add(incident)
+        session.flush()
+        if storms.note(session, incident, finding, self._now, self._settings):
+            why = storms.why(finding, self._settings)
+        return incident, why, True
 
+    def _join(
+        self, incident: Incident, alert: Alert, names: frozenset[str], why: str
+    ) -> frozenset[str]:
+        """Put *alert* into *incident*; return who was not named in it before."""
+        assert incident.id is not None  # noqa: S101 - it was read or flushed
+        alert.incident, alert.state, alert.joined_by = incident.id, AlertState.IN_INCIDENT, why
+        incident.severity = worse(incident.severity, alert.severity)
+        incident.changed = self._now
+        incident.first = min(incident.first, alert.first)
+        if _tells_the_story(self._session, incident, alert):
+            incident.title = alert.title
+        fresh = names.difference(lifecycle.entities_of(self._session, incident.id))
+        self._session.add_all(
+            IncidentEntity(incident=incident.id, entity=name, added=self._now)
+            for name in sorted(fresh)
+        )
+        self._session.flush()
+        return fresh
 
-def _open(session: Session, finding: Finding, now: datetime) -> Incident:
-    incident = Incident(
-        title=finding.title,
-        severity=finding.severity,
-        state="new",
-        operations=finding.rule.startswith(SUITE),
-        monitor=finding.monitor,
-        first=finding.first,
-        created=now,
-        changed=now,
-    )
-    session.add(incident)
-    session.flush()
-    return incident
+    def _together(self, number: int, alert: Alert) -> int:
+        """Bring in what belongs to *alert*, and to what that brings; return the incident now."""
+        waiting, adopted = [alert], 0
+        while waiting and adopted < MOST_ADOPTED:
+            one = waiting.pop()
+            names = alerts.entities_of(self._session, one.id or 0)
+            shared = links.linked(self._session, one, names, self._takes)
+            main = links.main_of(self._session, {number, *shared}).id or number
+            self._merge(main, {number, *shared}, f"ALR-{one.id} belongs to both")
+            number = lifecycle.root(self._session, number)
+            for other in links.loose(self._session, one, names, self._fit):
+                if not links.parted(self._session, other, number):
+                    self._adopt(number, other, names)
+                    waiting.append(other)
+                    adopted += 1
+        return number
 
+    def _adopt(self, number: int, alert: Alert, names: Iterable[str]) -> None:
+        """Put an alert that was too harmless for an incident into the one that it belongs to."""
+        named = frozenset(alerts.entities_of(self._session, alert.id or 0))
+        shared = min(named.intersection(links.joinable(names)), default=alert.entity)
+        why = f"shares {shared} with this incident, which came later"
+        self._join(self._session.get_one(Incident, number), alert, named, why)
 
-def _join(
-    session: Session,
-    incident: Incident | None,
-    alert: Alert,
-    entities: list[Entity],
-    now: datetime,
-    why: str,
-) -> None:
-    if incident is None:
-        return
-    assert incident.id is not None  # noqa: S101 - it was read or flushed
-    alert.incident, alert.state, alert.joined_by = incident.id, AlertState.IN_INCIDENT, why
-    worse = max(Severity(incident.severity), Severity(alert.severity), key=_rank)
-    incident.severity, incident.changed = worse, now
-    incident.first = min(incident.first, alert.first)
-    if _tells_the_story(session, incident, alert):
-        incident.title = alert.title
-    known = select(IncidentEntity.entity).where(col(IncidentEntity.incident) == incident.id)
-    added = {str(entity) for entity in entities}.difference(session.exec(known).all())
-    rows = [IncidentEntity(incident=incident.id, entity=name, added=now) for name in sorted(added)]
-    session.add_all(rows)
-    session.flush()
+    def _merge(self, main: int, others: Iterable[int], why: str) -> None:
+        for other in sorted(set(others) - {main}):
+            row = self._session.get_one(Incident, other)
+            if not links.is_worked(row) and not links.divided(self._session, main, other):
+                moves.merge(self._session, other, main, why, "soc", self._now)
 
 
 def _tells_the_story(session: Session, incident: Incident, alert: Alert) -> bool:
     """Return whether *alert* is what opened the incident, or the same seen again later."""
-    if alert.joined_by == OPENED:
+    if alert.joined_by.startswith(OPENED):
         return True
     query = select(Alert.id).where(
         col(Alert.incident) == incident.id,
-        col(Alert.joined_by) == OPENED,
+        col(Alert.joined_by).startswith(OPENED),
         col(Alert.rule) == alert.rule,
         col(Alert.entity) == alert.entity,
     )
     return session.exec(query).first() is not None
-
-
-def _rank(severity: Severity) -> int:
-    return severity.severity_id

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from soc.content.kinds import duration_text
@@ -75,12 +75,15 @@ def why(finding: Finding, settings: Incidents) -> str:
     return f"storm: {finding.rule} opened {settings.storm_after} incidents within {span}"
 
 
-def of_others(finding: Finding) -> SelectOfScalar[int]:
-    """Return the query of storm incidents that take nothing that *finding* shares with them."""
-    is_other = or_(
-        col(IncidentOpening.rule) != finding.rule, col(IncidentOpening.monitor) != finding.monitor
-    )
-    return select(IncidentOpening.incident).where(col(IncidentOpening.storm).is_(True), is_other)
+def storms() -> SelectOfScalar[int]:
+    """Return the query of storm incidents: nothing joins them because it shares somebody."""
+    return select(IncidentOpening.incident).where(col(IncidentOpening.storm).is_(True))
+
+
+def is_storm(session: Session, number: int) -> bool:
+    """Return whether an incident takes what would open too many others."""
+    row = session.get(IncidentOpening, number)
+    return row is not None and row.storm
 
 
 def _as_one(alike: Sequence[Finding]) -> Finding:
@@ -97,6 +100,7 @@ def _as_one(alike: Sequence[Finding]) -> Finding:
         "last": max(one.last for one in alike),
         "entities": tuple(named),
         "seqs": tuple(seqs),
+        "severity": max((one.severity for one in alike), key=lambda severity: severity.severity_id),
         "score": max(scored, key=lambda score: score.value) if scored else None,
     }
     return first.model_copy(update=changed)

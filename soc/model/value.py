@@ -60,6 +60,11 @@ class Severity(StrEnum):
         return list(Severity).index(self) + 1
 
 
+def worse(one: str, other: str) -> Severity:
+    """Return the higher one of two severities."""
+    return max(Severity(one), Severity(other), key=lambda severity: severity.severity_id)
+
+
 class EntityKind(StrEnum):
     """What can be watched and held back.
 

@@ -20,6 +20,7 @@ from soc.respond.journal import ENDED, Entry
 from soc.respond.reach import facts
 from soc.respond.step import Failure, Step
 from soc.respond.turn import Failed, Outcome, Outside, Result, Turn
+from soc.respond.withheld import fit_to_leave
 from soc.respond.world import key_of
 from soc.store.tables import Effect
 
@@ -181,7 +182,9 @@ def _inline(turn: Turn, step: Step, entry: Entry, action: Action) -> Outcome | F
     return Outcome.PASSED
 
 
-def _outside(turn: Turn, step: Step, entry: Entry, action: Action, item: object) -> Outcome:
+def _outside(
+    turn: Turn, step: Step, entry: Entry, action: Action, item: object
+) -> Outcome | Failed:
     """Write the intent first; what was begun and never ended may or may not have happened."""
     in_doubt = entry.state == "started" and entry.attempt > 0
     if in_doubt and action.repeat is Repeat.NEVER:
@@ -190,6 +193,10 @@ def _outside(turn: Turn, step: Step, entry: Entry, action: Action, item: object)
     if not turn.has_room():
         return Outcome.OPEN
     _tried(turn, entry, action)
+    try:
+        action = fit_to_leave(turn, action)
+    except ActionFailed as denied:
+        return _failed(turn, step, entry, classify(denied), denied.reason)
     if step.undo:
         _intend(turn, step, entry.path, action)
     key = key_of(turn.run, entry.path)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 from soc.model.value import Severity, Value
 
@@ -124,6 +124,19 @@ class World(Protocol):
         """Send a message to people or channels; raises OSError if it cannot be handed over."""
 
 
+class Leaving(StrEnum):
+    """What an action lets the outside know.
+
+    nothing: it stays inside. tells: it brings a message to our own people. asks: it looks others'
+    data up. acts: it makes something happen elsewhere.
+    """
+
+    NOTHING = "nothing"
+    TELLS = "tells"
+    ASKS = "asks"
+    ACTS = "acts"
+
+
 class Action(Value):
     """One thing a playbook may do. The fields of a subclass are what stands under ``with``.
 
@@ -134,6 +147,7 @@ class Action(Value):
     risk: ClassVar[Risk]
     repeat: ClassVar[Repeat]
     undoes: ClassVar[bool] = False
+    leaves: ClassVar[Leaving] = Leaving.NOTHING
     looks_inside: ClassVar[bool] = False
     """It reads the suite's own events and nothing else: a dry run does so too."""
     example: ClassVar[str]
@@ -149,6 +163,10 @@ class Action(Value):
     def outcome(self) -> Mapping[str, object]:
         """Return what ``run`` would return, as far as that can be told; touch nothing."""
         return {}
+
+    def veiled(self, subject: str) -> Self:
+        """Return the same message as one that says no more than that there is *subject*."""
+        raise NotImplementedError(f"{self.name} tells nothing of {subject}")
 
     def probe(self, world: World) -> Mapping[str, object] | None:
         """Look whether it happened already, for ``check``; return its outcome, or None."""

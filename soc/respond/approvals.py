@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import orjson
-from sqlmodel import Session, col, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
 
 from soc.access.permissions import Permission, Principal
 from soc.audit import Act, record
@@ -142,10 +143,12 @@ def pending(session: Session) -> Sequence[Approval]:
 
 def of_closed(session: Session) -> Sequence[tuple[int | None, int]]:
     """Return the open questions about incidents that people have closed, each with its run."""
+    part, whole = aliased(Incident), aliased(Incident)
     query = (
         select(Approval.id, Approval.run)
-        .join(Incident, col(Incident.id) == col(Approval.incident))
-        .where(col(Approval.state) == PENDING, col(Incident.state) == "closed")
+        .join(part, col(part.id) == col(Approval.incident))
+        .join(whole, col(whole.id) == func.coalesce(col(part.merged_into), col(part.id)))
+        .where(col(Approval.state) == PENDING, col(whole.state) == "closed")
         .order_by(col(Approval.id))
     )
     return session.exec(query).all()

@@ -111,7 +111,8 @@ def _queue(
     session: Session, incident: Incident, playbook: Playbook, inputs: dict[str, Any], now: datetime
 ) -> int | None:
     query = select(Run.inputs_json, Run.state).where(
-        col(Run.incident) == incident.id, col(Run.playbook) == playbook.name
+        col(Run.incident).in_(lifecycle.family(session, incident.id or 0)),
+        col(Run.playbook) == playbook.name,
     )
     runs = [(orjson.loads(text), state) for text, state in session.exec(query)]
     failed = sum(state == "failed" for _, state in runs)

@@ -116,7 +116,7 @@ class LocalWorld:
     def _incident(self) -> int:
         if self._run.incident is None:
             raise Illegal("this run has no incident to write on")
-        return self._run.incident
+        return lifecycle.root(self._session, self._run.incident)
 
     def notify(self, to: tuple[str, ...], title: str, text: str) -> None:
         """Refuse: a message cannot be taken back with a transaction."""

@@ -120,14 +120,14 @@ class IncidentNote(SQLModel, table=True):
 class AlertMove(SQLModel, table=True):
     """An alert that changed its incident because somebody said so: what undoes it is here.
 
-    act: what one merge, split or detach did has one. source, target: incidents, None for neither.
-    joined_by: why it was in the source. undone: when that was taken back.
+    act: the number of the first move of one merge, split or detach. source, target: incidents, or
+    none. joined_by: why it was in the source. undone: when that was taken back.
     """
 
     __tablename__ = "alert_move"
 
     id: int | None = number(default=None, primary_key=True)
-    act: str = Field(index=True)
+    act: int | None = number(default=None, index=True)
     kind: str
     alert: int = number(foreign_key="alert.id", index=True)
     source: int | None = number(default=None, foreign_key="incident.id", index=True)

@@ -56,7 +56,7 @@ def test_an_effect_shows_who_agreed_and_whether_it_is_obeyed(
     (limit,) = [one for one in said if one["id"] == "EF-1-limit-0"]
     assert (limit["approved_by"], limit["step"]) == (["rhea", "bo"], "limit[0]")
     assert limit["receipt"] == "ledger 1; obeyed by shop 2"
-    assert [one["parameters"] for one in said] == [{"rate": 6, "burst": 3}, {"weight": 0.25}]
+    assert [one["parameters"] for one in said] == [{"weight": 0.25}, {"rate": 6, "burst": 3}]
 
 
 def test_health_names_nobody_and_says_whether_edges_obey(

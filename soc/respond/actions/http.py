@@ -9,7 +9,7 @@ import orjson
 from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from soc.errors import ActionFailed
-from soc.respond.action import Action, Answer, Repeat, Risk, World
+from soc.respond.action import Action, Answer, Leaving, Repeat, Risk, World
 from soc.respond.secrets import Hidden, Secret, SecretText, scrub
 
 SERVERS = 500
@@ -111,6 +111,7 @@ class HttpGet(_Http):
 
     name = "http.get"
     risk = Risk.READ
+    leaves = Leaving.ASKS
     repeat = Repeat.SAFE
     example = (
         '{"url": "https://tracker.example/issues/{issue}", "path_params": {"issue": "7"},'
@@ -132,6 +133,7 @@ class HttpRequest(_Http):
 
     name = "http.request"
     risk = Risk.DESTROY
+    leaves = Leaving.ACTS
     repeat = Repeat.KEY
     example = (
         '{"method": "POST", "url": "https://tracker.example/projects/{project}/issues",'

@@ -1,11 +1,11 @@
 """Reach people: messages, and notes on the incident."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
-from soc.respond.action import Action, Repeat, Risk, World
+from soc.respond.action import Action, Leaving, Repeat, Risk, World
 
 
 def _cut(longest: int) -> AfterValidator:
@@ -18,6 +18,7 @@ class Notify(Action):
 
     name = "notify.send"
     risk = Risk.NOTIFY
+    leaves = Leaving.TELLS
     repeat = Repeat.KEY
     example = '{"to": ["role:admin"], "title": "Twelve wallets share a funder"}'
 
@@ -30,12 +31,18 @@ class Notify(Action):
         world.notify(self.to, self.title, self.text)
         return {"to": list(self.to)}
 
+    def veiled(self, subject: str) -> Self:
+        """Return the message without what only those who work the incident may know."""
+        title = f"{subject} is TLP:RED: read it in the console"
+        return self.model_copy(update={"title": title, "text": ""})
+
 
 class Page(Action):
     """Wake up who is on call."""
 
     name = "notify.page"
     risk = Risk.NOTIFY
+    leaves = Leaving.TELLS
     repeat = Repeat.KEY
     example = '{"to": ["role:admin"], "title": "The treasury is being drained"}'
 
@@ -53,6 +60,11 @@ class Page(Action):
         to = tuple(f"oncall:{target.removeprefix('role:')}" for target in self.to)
         world.notify(to, self.title, self.text)
         return {"to": list(self.to)}
+
+    def veiled(self, subject: str) -> Self:
+        """Return the message without what only those who work the incident may know."""
+        title = f"{subject} is TLP:RED: read it in the console"
+        return self.model_copy(update={"title": title, "text": ""})
 
 
 class Note(Action):

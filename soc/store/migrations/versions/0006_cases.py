@@ -61,7 +61,7 @@ def _moves() -> None:
     op.create_table(
         "alert_move",
         sa.Column("id", NUMBER, primary_key=True),
-        sa.Column("act", sa.String(), nullable=False, index=True),
+        sa.Column("act", NUMBER, index=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("alert", NUMBER, sa.ForeignKey("alert.id"), nullable=False, index=True),
         sa.Column("source", NUMBER, sa.ForeignKey("incident.id"), index=True),

@@ -1,0 +1,131 @@
+"""Who and what an incident is about: named by alerts, or by people, and what is alike elsewhere."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from soc.errors import Illegal, NotFound
+from soc.incidents import lifecycle
+from soc.incidents.links import joinable
+from soc.model.value import Entity
+from soc.store.tables import Alert, Incident, IncidentEntity
+
+CAIP10 = re.compile(r"eip155:[0-9]{1,32}:(0x[0-9a-fA-F]{40})")
+COMMON = 200
+"""An entity that more incidents than this name says nothing about likeness."""
+MOST_ALIKE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """Another incident, and what it shares with this one."""
+
+    incident: Incident
+    entities: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def parse(text: str) -> str:
+    """Return the entity that *text* names; a wallet may be a CAIP-10 account; raises Illegal."""
+    account = CAIP10.fullmatch(text.strip())
+    try:
+        return str(Entity.parse(f"wallet:{account[1]}" if account else text.strip()))
+    except ValueError as wrong:
+        raise Illegal(
+            "write kind and value, such as wallet:0xab… or ip:192.0.2.1, or eip155:1:0x…"
+        ) from wrong
+
+
+def name(session: Session, number: int, text: str, actor: str, now: datetime) -> str:
+    """Name somebody in an incident by hand; return the entity."""
+    incident, entity = lifecycle.held(session, number), parse(text)
+    if session.get(IncidentEntity, (number, entity)) is None:
+        session.add(IncidentEntity(incident=number, entity=entity, added=now, by=actor))
+        incident.changed = now
+        lifecycle.acknowledge(session, number, actor, now)
+        lifecycle.told(session, incident, "incident.name", actor, now, entity)
+    return entity
+
+
+def ignore(
+    session: Session, number: int, entity: str, actor: str, now: datetime, *, ignored: bool
+) -> None:
+    """Say whether sharing *entity* with this incident means anything."""
+    incident = lifecycle.held(session, number)
+    row = session.get(IncidentEntity, (number, entity))
+    if row is None:
+        raise NotFound(f"entity of INC-{number}", entity)
+    if row.ignored != ignored:
+        row.ignored = ignored
+        session.add(row)
+        verb = "ignore" if ignored else "regard"
+        lifecycle.told(session, incident, f"incident.{verb}", actor, now, entity)
+
+
+def similar(session: Session, number: int) -> list[Similar]:
+    """Return other incidents that share entities or rules with this one, the most alike first."""
+    shared = _sharing(session, number)
+    rules = _same_rules(session, number)
+    ranked = sorted(
+        set(shared) | set(rules),
+        key=lambda one: (-len(shared.get(one, ())), -len(rules.get(one, ())), -one),
+    )[:MOST_ALIKE]
+    return [
+        Similar(
+            session.get_one(Incident, one), tuple(shared.get(one, ())), tuple(rules.get(one, ()))
+        )
+        for one in ranked
+    ]
+
+
+def _sharing(session: Session, number: int) -> dict[int, list[str]]:
+    """Return incidents that name a rare entity of this one, each with those entities."""
+    own = select(IncidentEntity.entity).where(
+        col(IncidentEntity.incident) == number, col(IncidentEntity.ignored).is_(False)
+    )
+    names = joinable(session.exec(own))
+    counted = (
+        select(IncidentEntity.entity)
+        .where(col(IncidentEntity.entity).in_(names))
+        .group_by(col(IncidentEntity.entity))
+        .having(func.count() <= COMMON)
+    )
+    rare = session.exec(counted).all()
+    query = (
+        select(IncidentEntity.incident, IncidentEntity.entity)
+        .join(Incident, col(Incident.id) == col(IncidentEntity.incident))
+        .where(
+            col(IncidentEntity.entity).in_(rare),
+            col(IncidentEntity.ignored).is_(False),
+            *_others(number),
+        )
+        .order_by(col(IncidentEntity.entity))
+    )
+    found: dict[int, list[str]] = {}
+    for incident, entity in session.exec(query):
+        found.setdefault(incident, []).append(entity)
+    return found
+
+
+def _same_rules(session: Session, number: int) -> dict[int, list[str]]:
+    """Return the newest incidents with an alert of one of the rules of this one."""
+    own = select(Alert.rule).where(col(Alert.incident) == number).distinct()
+    query = (
+        select(Alert.incident, Alert.rule)
+        .join(Incident, col(Incident.id) == col(Alert.incident))
+        .where(col(Alert.rule).in_(session.exec(own).all()), *_others(number))
+        .group_by(col(Alert.incident), col(Alert.rule))
+        .order_by(col(Alert.incident).desc(), col(Alert.rule))
+        .limit(MOST_ALIKE * 4)
+    )
+    found: dict[int, list[str]] = {}
+    for incident, rule in session.exec(query):
+        found.setdefault(incident or 0, []).append(rule)
+    return found
+
+
+def _others(number: int) -> Sequence[object]:
+    return (col(Incident.id) != number, col(Incident.merged_into).is_(None))
