@@ -18,6 +18,7 @@ SocError
 │   ├── Held               a legal hold keeps what was to be removed
 │   └── StoreFull          the disk has no room for more events
 ├── NotFound          there is no such thing
+├── Outdated          the thing changed since the caller looked
 ├── PluginError       two plug-ins claim one name
 ├── QueryError        a search or SQL query is refused
 ├── Refused           input that cannot be taken, and what to send instead
@@ -182,6 +183,10 @@ class NotFound(SocError):
 
     def __str__(self) -> str:
         return f"there is no {self.kind} {self.name}"
+
+
+class Outdated(_Reasoned):
+    """What was asked is about a state that is no more; nothing was changed."""
 
 
 class PluginError(SocError):

@@ -1,13 +1,13 @@
 """Who and what an incident is about: named by alerts, or by people, and what is alike elsewhere."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from soc.errors import Illegal, NotFound
+from soc.errors import Illegal
 from soc.incidents import lifecycle
 from soc.incidents.links import joinable
 from soc.model.value import Entity
@@ -39,26 +39,24 @@ def parse(text: str) -> str:
         ) from wrong
 
 
-def name(session: Session, number: int, text: str, actor: str, now: datetime) -> str:
-    """Name somebody in an incident by hand; return the entity."""
+def name(
+    session: Session,
+    number: int,
+    text: str,
+    actor: str,
+    now: datetime,
+    ignored: bool | None = None,  # noqa: FBT001 - None leaves it as it is
+) -> None:
+    """Name somebody in an incident by hand, and say whether sharing them means anything."""
     incident, entity = lifecycle.held(session, number), parse(text)
-    if session.get(IncidentEntity, (number, entity)) is None:
-        session.add(IncidentEntity(incident=number, entity=entity, added=now, by=actor))
+    row = session.get(IncidentEntity, (number, entity))
+    if row is None:
+        row = IncidentEntity(incident=number, entity=entity, added=now, by=actor)
+        session.add(row)
         incident.changed = now
         lifecycle.acknowledge(session, number, actor, now)
         lifecycle.told(session, incident, "incident.name", actor, now, entity)
-    return entity
-
-
-def ignore(
-    session: Session, number: int, entity: str, actor: str, now: datetime, *, ignored: bool
-) -> None:
-    """Say whether sharing *entity* with this incident means anything."""
-    incident = lifecycle.held(session, number)
-    row = session.get(IncidentEntity, (number, entity))
-    if row is None:
-        raise NotFound(f"entity of INC-{number}", entity)
-    if row.ignored != ignored:
+    if ignored is not None and row.ignored != ignored:
         row.ignored = ignored
         session.add(row)
         verb = "ignore" if ignored else "regard"
@@ -127,5 +125,5 @@ def _same_rules(session: Session, number: int) -> dict[int, list[str]]:
     return found
 
 
-def _others(number: int) -> Sequence[object]:
+def _others(number: int) -> tuple[ColumnElement[bool], ...]:
     return (col(Incident.id) != number, col(Incident.merged_into).is_(None))

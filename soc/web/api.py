@@ -5,23 +5,23 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field
 from sqlmodel import Session, col, func, select
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
 from soc.app.taking import REPLAYED, Lines, check_format, check_source, counts_of, replay_page
 from soc.errors import NotFound, TooManyRequests
-from soc.incidents import lifecycle, notes
+from soc.incidents import lifecycle
 from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import lists, running, suppressions, views
+from soc.web import incidents, lists, refusals, running, suppressions, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.clocks import with_clocks
 from soc.web.front import Front
+from soc.web.once import once
 from soc.web.paging import Cursor, paged
 
 LAST_SEQ = 2**63 - 1
@@ -37,31 +37,6 @@ class Decision(Body):
     reason: str = ""
 
 
-class Closing(Body):
-    """A verdict, and what happened in one line."""
-
-    verdict: str
-    note: str
-
-
-class NoteText(Body):
-    """A note."""
-
-    text: Annotated[str, Field(min_length=1)]
-
-
-class Owner(Body):
-    """Who works it; nobody named means the one who asks."""
-
-    owner: str | None = None
-
-
-class Moving(Body):
-    """A state of the life cycle."""
-
-    state: lifecycle.IncidentState
-
-
 def router(front: Front) -> APIRouter:
     """Return the routes; each names the permission it needs."""
     limit = front.suite.settings.web.api_per_minute
@@ -72,15 +47,23 @@ def router(front: Front) -> APIRouter:
             front.tell_limit("api", address)
             raise TooManyRequests("too many requests: wait a minute")
 
-    routes = APIRouter(prefix="/api/v1", dependencies=[Depends(limited)])
+    routes = APIRouter(
+        prefix="/api/v1",
+        dependencies=[Depends(limited)],
+        route_class=once(front),
+        responses=refusals.DOCUMENTED,
+    )
     _lists(routes, front)
-    _incidents(routes, front)
+    _alerts(routes, front)
+    incidents.add(routes, front)
     _response(routes, front)
     running.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
     _events(routes, front)
-    _intake(routes, front)
+    intake = APIRouter()
+    _intake(intake, front)
+    routes.include_router(intake)
     return routes
 
 
@@ -148,50 +131,8 @@ def _lists(routes: APIRouter, front: Front) -> None:
             return paged(looking, found, order, views.effect, limit, cursor)
 
 
-def _incidents(routes: APIRouter, front: Front) -> None:
-    reads, triages = needs(front, Permission.READ), needs(front, Permission.TRIAGE)
-    closes = needs(front, Permission.TRIAGE, person=True)
-    clock, timed = front.suite.clock, _timed(front)
-
-    @routes.get("/incidents/{name}", tags=["incidents"], dependencies=[reads])
-    def incident(name: str) -> Plain:
-        """Return one incident with its alerts, runs, effects, approvals and notes."""
-        with front.reading() as looking:
-            (found,) = timed(looking, [views.incident_whole(looking, lifecycle.number_of(name))])
-            return lists.with_labels(looking, found, clock.now())
-
-    @routes.post("/incidents/{name}/close", tags=["incidents"])
-    def close(name: str, given: Closing, who: Principal = closes) -> Plain:
-        """Close an incident with a verdict, as a person; 422 without one, 409 if it is closed."""
-        number = lifecycle.number_of(name)
-        with front.writing() as writing:
-            lifecycle.close(writing, number, given.verdict, given.note, who.name, clock.now())
-            return views.incident_whole(writing, number)
-
-    @routes.post("/incidents/{name}/move", tags=["incidents"])
-    def move(name: str, given: Moving, who: Principal = triages) -> Plain:
-        """Put an incident into another open state."""
-        number = lifecycle.number_of(name)
-        with front.writing() as writing:
-            lifecycle.move(writing, number, given.state, who.name, clock.now())
-            return views.incident_whole(writing, number)
-
-    @routes.post("/incidents/{name}/assign", tags=["incidents"])
-    def assign(name: str, given: Owner, who: Principal = triages) -> Plain:
-        """Give an incident to somebody."""
-        number = lifecycle.number_of(name)
-        with front.writing() as writing:
-            owner = given.owner or who.person or who.name
-            lifecycle.assign(writing, number, owner, who.name, clock.now())
-            return views.incident_whole(writing, number)
-
-    @routes.post("/incidents/{name}/notes", tags=["incidents"])
-    def note(name: str, given: NoteText, who: Principal = triages) -> Plain:
-        """Write a note on an incident."""
-        number = lifecycle.number_of(name)
-        with front.writing() as writing:
-            notes.annotate(writing, number, given.text, who.name, clock.now())
-            return views.incident_whole(writing, number)
+def _alerts(routes: APIRouter, front: Front) -> None:
+    reads, clock = needs(front, Permission.READ), front.suite.clock
 
     @routes.get("/alerts/{number}", tags=["alerts"], dependencies=[reads])
     def alert(number: Number) -> Plain:

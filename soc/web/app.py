@@ -1,14 +1,13 @@
 """Put the routes together, and answer errors as what they are."""
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from soc.web import api, bulk, edges, hooks, otlp, search
 from soc.web.console import site
 from soc.web.front import Front
-from soc.web.refusals import headers_of, status_of
+from soc.web.refusals import of_error
 from soc.web.secure import Secure
 
 
@@ -59,5 +58,4 @@ def build(front: Front) -> Application:
 
 
 async def _error(_request: Request, error: Exception) -> Response:
-    said = {"error": type(error).__name__, "reason": str(error)}
-    return JSONResponse(said, status_of(error), headers_of(error))
+    return of_error(error)

@@ -7,6 +7,7 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from soc.access.permissions import Permission, Principal
+from soc.web.bulk import TooLarge
 from soc.web.front import Front
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -24,6 +25,18 @@ class Reason(Body):
     """Why."""
 
     reason: Annotated[str, Field(min_length=1)]
+
+
+async def bounded_body(request: Request, largest: int) -> bytes:
+    """Return the body; raises TooLarge beyond *largest* bytes, before the rest is read."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > largest:
+            raise TooLarge(f"the body is too large: at most {largest:,} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
 
 
 def needs(front: Front, permission: Permission, *, person: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own dependency

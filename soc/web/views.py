@@ -16,11 +16,11 @@ from soc.store.tables import (
     Approval,
     Effect,
     Incident,
-    IncidentNote,
     ResponseStop,
     Run,
     Step,
 )
+from soc.web import case
 from soc.web import suppressions as quiet
 
 Plain = dict[str, Any]
@@ -38,20 +38,26 @@ def incident(row: Incident) -> Plain:
         "owner": row.owner,
         "verdict": row.verdict,
         "note": row.verdict_note,
+        "tlp": row.tlp,
+        "pap": row.pap,
+        "reopened": row.reopened,
+        "part_of": f"INC-{row.merged_into}" if row.merged_into else None,
         "first": rfc3339(row.first),
         "created": rfc3339(row.created),
         "changed": rfc3339(row.changed),
+        "acknowledged": rfc3339(row.acknowledged) if row.acknowledged else None,
+        "resolved": rfc3339(row.resolved) if row.resolved else None,
         "closed": rfc3339(row.closed) if row.closed else None,
     }
 
 
 def incident_whole(session: Session, number: int) -> Plain:
-    """Return an incident with all that belongs to it."""
+    """Return an incident with all that belongs to it and to what was merged into it."""
     row = lifecycle.get(session, number)
-    runs = session.exec(select(Run).where(col(Run.incident) == number).order_by(col(Run.id))).all()
-    held = select(Effect).where(col(Effect.incident) == number)
-    asked = select(Approval).where(col(Approval.incident) == number)
-    notes = select(IncidentNote).where(col(IncidentNote.incident) == number)
+    family = lifecycle.family(session, number)
+    runs = session.exec(select(Run).where(col(Run.incident).in_(family)).order_by(col(Run.id)))
+    held = select(Effect).where(col(Effect.incident).in_(family))
+    asked = select(Approval).where(col(Approval.incident).in_(family))
     return {
         **incident(row),
         "entities": lifecycle.entities_of(session, number),
@@ -60,10 +66,7 @@ def incident_whole(session: Session, number: int) -> Plain:
         "runs": [run(r) for r in runs],
         "effects": [effect(e) for e in session.exec(held.order_by(col(Effect.id)))],
         "approvals": [approval(session, a) for a in session.exec(asked.order_by(col(Approval.id)))],
-        "notes": [
-            {"at": rfc3339(n.at), "author": n.author, "text": n.text}
-            for n in session.exec(notes.order_by(col(IncidentNote.id)))
-        ],
+        **case.parts(session, number, family),
     }
 
 

@@ -133,7 +133,7 @@ def test_what_is_ignored_makes_nothing_alike(
     two: Database, finding: Callable[..., Finding]
 ) -> None:
     with session(two) as writing:
-        observables.ignore(writing, 1, "wallet:0xa", ME, NOON, ignored=True)
+        observables.name(writing, 1, "wallet:0xa", ME, NOON, ignored=True)
         record(writing, [finding("wallet:0xa", "odd")], {}, NOON, Incidents())
 
     with Session(two) as reading:

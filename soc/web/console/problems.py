@@ -1,11 +1,11 @@
 """Errors as pages: what happened, what is kept, and the way on."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.errors import AccessDenied, NotFound, SocError
+from soc.web import refusals
 from soc.web.console.shell import HOME, Console, NotSignedIn, go, here
 
 Answer = Callable[[Request, Exception], Awaitable[Response]]
@@ -79,14 +80,16 @@ def install(app: FastAPI, console: Console, plain: Answer) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
         if not is_page(request):
-            return await http_exception_handler(request, error)
+            phrase = HTTPStatus(error.status_code).phrase
+            body = refusals.problem(error.status_code, phrase.replace(" ", ""), str(error.detail))
+            return refusals.answer(error.status_code, body, error.headers or {})
         title = TITLES.get(error.status_code, str(error.detail))
         return await run_in_threadpool(show, console, request, error.status_code, title, ())
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
         if not is_page(request):
-            return await request_validation_exception_handler(request, error)
+            return refusals.of_mistakes(error.errors())
         # What was typed is not shown again: it may be a password.
         lines = tuple(f"{one['loc'][-1]}: {sentence(one['msg'])}" for one in error.errors())
         return await run_in_threadpool(show, console, request, 422, TITLES[422], lines)
