@@ -215,7 +215,13 @@ def _value(default: object) -> str:
         return str(default)
     if isinstance(default, SecretStr):
         return "none"
-    return json.dumps(default, default=list)
+    return json.dumps(default, default=_inner)
+
+
+def _inner(default: Any) -> object:
+    if isinstance(default, BaseModel):
+        return default.model_dump(mode="json")
+    return list(default)
 
 
 def _type(part: Mapping[str, Any], parts: Mapping[str, Any], field: FieldInfo) -> str:
