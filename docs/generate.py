@@ -218,10 +218,10 @@ def _value(default: object) -> str:
     return json.dumps(default, default=_inner)
 
 
-def _inner(default: Any) -> object:
+def _inner(default: object) -> object:
     if isinstance(default, BaseModel):
         return default.model_dump(mode="json")
-    return list(default)
+    return list(default) if isinstance(default, Iterable) else str(default)
 
 
 def _type(part: Mapping[str, Any], parts: Mapping[str, Any], field: FieldInfo) -> str:
