@@ -11,7 +11,7 @@ from soc.web.bulk import TooLarge
 from soc.web.front import Front
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Number = Annotated[int, PathParameter(ge=1, le=2**53)]
+Number = Annotated[int, PathParameter(ge=1, le=2**53, examples=[1])]
 Plain = dict[str, Any]
 
 

@@ -18,6 +18,7 @@ from soc.errors import StoreError
 from soc.respond import ledger, reconcile
 from soc.store.tables import Edge
 from soc.web.front import Front
+from soc.web.refusals import DOCUMENTED
 
 LOOK_EVERY = 0.03
 """Seconds between two looks at the ledger's version: one for all edges that wait."""
@@ -87,7 +88,8 @@ def router(front: Front) -> APIRouter:
     def authorised(request: Request) -> None:
         front.require(request, Permission.AUTHZ)
 
-    routes = APIRouter(dependencies=[Depends(authorised)], tags=["edges"])
+    gated = [Depends(authorised)]
+    routes = APIRouter(dependencies=gated, tags=["edges"], responses=DOCUMENTED)
     gate, news = Gate(front), News(front)
 
     @routes.get("/v1/edge/rules")

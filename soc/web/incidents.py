@@ -27,8 +27,8 @@ from soc.web.front import Front
 from soc.web.lists import with_labels
 
 Match = Annotated[str | None, Header(alias="If-Match", max_length=200)]
-Name = Annotated[str, PathParameter(max_length=64)]
-AlertNumber = Annotated[int, Field(ge=1, le=2**53)]
+Name = Annotated[str, PathParameter(max_length=64, examples=["INC-1"])]
+AlertNumber = Annotated[int, Field(ge=1, le=2**53, examples=[1])]
 FileName = Annotated[str, Query(min_length=1, max_length=200)]
 Act = Callable[..., object]
 """A change of an incident, waiting for session, number, actor and moment."""
@@ -114,6 +114,12 @@ class Named(Body):
 
     entity: Annotated[str, Field(min_length=1, max_length=600)]
     ignored: bool | None = None
+
+
+class Octets(Response):
+    """Bytes that are whatever they are."""
+
+    media_type = "application/octet-stream"
 
 
 def add(routes: APIRouter, front: Front) -> None:
@@ -309,7 +315,12 @@ def _files(routes: APIRouter, front: Front) -> None:
 
         return await run_in_threadpool(keep)
 
-    @routes.get("/incidents/{name}/files/{file}", tags=["incidents"], dependencies=[reads])
+    @routes.get(
+        "/incidents/{name}/files/{file}",
+        tags=["incidents"],
+        dependencies=[reads],
+        response_class=Octets,
+    )
     def download(name: Name, file: Number) -> Response:
         """Return a file; a browser saves it and never opens it."""
         with front.reading() as looking:
@@ -318,4 +329,4 @@ def _files(routes: APIRouter, front: Front) -> None:
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.name, safe='')}",
             "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(row.digest[7:])).decode()}:",
         }
-        return Response(body, media_type="application/octet-stream", headers=headers)
+        return Octets(body, headers=headers)

@@ -10,12 +10,14 @@ from hashlib import sha256
 from typing import Any
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
-from soc.errors import Illegal, Refused
+from soc.errors import Illegal, Refused, SocError
 from soc.store.locks import alone
 from soc.store.tables import RequestKey
 from soc.web.asked import bounded_body
@@ -66,7 +68,7 @@ async def _serve_once(front: Front, request: Request, key: str, handler: Handler
         return known
     try:
         answer = await handler(request)
-    except Exception:
+    except (SocError, RequestValidationError, HTTPException):
         await run_in_threadpool(_end, front, who, key, None)
         raise
     await run_in_threadpool(_end, front, who, key, answer)

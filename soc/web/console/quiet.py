@@ -32,6 +32,11 @@ VIEWS = (
 
 def add(routes: APIRouter, console: Console) -> None:
     """Add the list, the form with its back-test, and the form that ends one."""
+    _list(routes, console)
+    _new(routes, console)
+
+
+def _list(routes: APIRouter, console: Console) -> None:
     front, reads = console.front, console.reader()
 
     @routes.get("/suppressions")
@@ -49,6 +54,26 @@ def add(routes: APIRouter, console: Console) -> None:
         return console.page(
             request, "suppressions.html", who=who, **listed, kept=kept, views=VIEWS, twin=twin
         )
+
+    @routes.post("/suppressions/{name}/expire")
+    def expire(request: Request, name: str, who: Principal = reads, reason: Text = "") -> Response:
+        """End one at once."""
+        who.require(Permission.TRIAGE)
+        who.require_person()
+        number = number_of("suppression", name.removeprefix("SUP-"))
+        if not reason.strip():
+            ways = [("Back, to write a reason", "/suppressions")]
+            lines = ("Reason: write why it ends now.",)
+            problem = Problem(422, f"{name} was not ended", lines, [], ways)
+            return console.page(request, "error.html", who=who, status=422, problem=problem)
+        with front.writing() as writing:
+            now = front.suite.clock.now()
+            suppressions.withdraw(writing, number, reason, who.name, now)
+        return go("/suppressions?state=withdrawn")
+
+
+def _new(routes: APIRouter, console: Console) -> None:
+    front, reads = console.front, console.reader()
 
     @routes.get("/suppressions/new")
     def new(
@@ -88,22 +113,6 @@ def add(routes: APIRouter, console: Console) -> None:
             status = 409 if isinstance(wrong, Illegal) else 422
             return _form(console, request, who, typed | more, status, sentence(wrong.reason))
         return go("/suppressions")
-
-    @routes.post("/suppressions/{name}/expire")
-    def expire(request: Request, name: str, who: Principal = reads, reason: Text = "") -> Response:
-        """End one at once."""
-        who.require(Permission.TRIAGE)
-        who.require_person()
-        number = number_of("suppression", name.removeprefix("SUP-"))
-        if not reason.strip():
-            ways = [("Back, to write a reason", "/suppressions")]
-            lines = ("Reason: write why it ends now.",)
-            problem = Problem(422, f"{name} was not ended", lines, [], ways)
-            return console.page(request, "error.html", who=who, status=422, problem=problem)
-        with front.writing() as writing:
-            now = front.suite.clock.now()
-            suppressions.withdraw(writing, number, reason, who.name, now)
-        return go("/suppressions?state=withdrawn")
 
 
 def _wanted(
