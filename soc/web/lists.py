@@ -19,6 +19,13 @@ from soc.web.bulk import body_of
 from soc.web.front import Front
 from soc.web.paging import Cursor, paged
 
+FILE = {
+    "content": {
+        "text/csv": {"schema": {"type": "string"}},
+        "application/json": {"schema": {"type": "object"}},
+    },
+    "required": True,
+}
 Word = Annotated[str, Query(max_length=200)]
 
 
@@ -44,7 +51,7 @@ def add(routes: APIRouter, front: Front) -> None:
             order = [col(Indicator.kind), col(Indicator.value)]
             return {**found, **paged(looking, held, order, entry, limit, cursor)}
 
-    @routes.put("/lists/{name}", tags=["lists"])
+    @routes.put("/lists/{name}", tags=["lists"], openapi_extra={"requestBody": FILE})
     async def put(
         request: Request,
         name: str,
