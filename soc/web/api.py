@@ -19,7 +19,7 @@ from soc.store.tables import Alert, Approval, Effect, Incident, Run
 from soc.web import incidents, lists, refusals, running, suppressions, views
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
-from soc.web.clocks import with_clocks
+from soc.web.clocks import Minutes, due_within, with_clocks
 from soc.web.front import Front
 from soc.web.once import once
 from soc.web.paging import Cursor, paged
@@ -81,11 +81,17 @@ def _lists(routes: APIRouter, front: Front) -> None:
     reads, timed = needs(front, Permission.READ), _timed(front)
 
     @routes.get("/incidents", tags=["incidents"], dependencies=[reads])
-    def incidents(state: str | None = None, limit: Limit = 100, cursor: Cursor = None) -> Plain:
-        """Return incidents, newest first."""
+    def incidents(
+        state: str | None = None, due: Minutes = None, limit: Limit = 100, cursor: Cursor = None
+    ) -> Plain:
+        """Return incidents, newest first; *due*: those that are due within so many minutes."""
         found = select(Incident)
         found = found.where(col(Incident.state) == state) if state else found
         with front.reading() as looking:
+            if due is not None:
+                suite = front.suite
+                policy, now = suite.settings.incidents, suite.clock.now()
+                found = found.where(*due_within(looking, due, policy, now))
             page = paged(looking, found, [col(Incident.id)], views.incident, limit, cursor)
             return {**page, "items": timed(looking, page["items"])}
 
@@ -93,14 +99,17 @@ def _lists(routes: APIRouter, front: Front) -> None:
     def alerts(
         rule: str | None = None,
         incident: str | None = None,
+        suppression: str | None = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Plain:
-        """Return alerts, newest first."""
+        """Return alerts, newest first; *suppression*: those that it hid, or would have."""
         found = select(Alert)
         found = found.where(col(Alert.rule) == rule) if rule else found
         if incident:
             found = found.where(col(Alert.incident) == lifecycle.number_of(incident))
+        if suppression:
+            found = found.where(suppressions.is_counted_by(suppression))
         with front.reading() as looking:
             return paged(looking, found, [col(Alert.id)], views.alert, limit, cursor)
 

@@ -1,17 +1,30 @@
 """What clocks of incidents show, put into what the API and the console say of incidents."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
-from sqlmodel import Session
+from fastapi import Query
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col
 
 from soc.incidents import clocks, lifecycle
 from soc.incidents.clocks import Reading
 from soc.model.value import rfc3339
 from soc.settings import Incidents
+from soc.store.tables import Incident
 
 Plain = dict[str, Any]
+Minutes = Annotated[int | None, Query(ge=0, le=525_600)]
+
+
+def due_within(
+    looking: Session, minutes: int, policy: Incidents, now: datetime
+) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions of incidents that are due within *minutes*, or were before."""
+    by = now + timedelta(minutes=minutes)
+    late = clocks.not_yet_due(looking, policy, by, now)
+    return [clocks.due_by(policy, by), col(Incident.id).not_in(late)]
 
 
 def with_clocks(

@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from soc.access.permissions import Permission, Principal
-from soc.incidents import suppressions
+from soc.errors import NotFound
+from soc.incidents import lifecycle, suppressions
 from soc.incidents.backtest import BackTest
 from soc.incidents.scope import Scope, scope_of
 from soc.incidents.suppressions import Mode, State, Wanted, state_of
 from soc.model.value import rfc3339
-from soc.store.tables import Suppression
+from soc.store.tables import Alert, Suppression, SuppressionHit
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.front import Front
 from soc.web.paging import Cursor, paged
@@ -111,6 +112,16 @@ def in_state(state: str | None, now: datetime) -> list[ColumnElement[bool]]:
         case State.EXPIRED:
             return [col(Suppression.ended).is_(None), col(Suppression.until) <= now]
     return [*runs, col(Suppression.mode) == state]
+
+
+def is_counted_by(name: str) -> ColumnElement[bool]:
+    """Return the condition of alerts that the suppression called *name* counts."""
+    try:
+        number = lifecycle.number_of(name.upper().removeprefix("SUP-"))
+    except NotFound as none:
+        raise NotFound("suppression", name) from none
+    hit = select(SuppressionHit.alert).where(col(SuppressionHit.suppression) == number)
+    return col(Alert.id).in_(hit)
 
 
 def view(row: Suppression, now: datetime) -> Plain:

@@ -47,6 +47,8 @@ def test_the_twin_says_the_same(site: Site) -> None:
     listed = {one["id"]: one for one in browser.get("/api/v1/incidents").json()["items"]}
     whole = browser.get("/api/v1/incidents/INC-1").json()
 
+    soon = browser.get("/api/v1/incidents?due=30").json()["items"]
+    assert [one["id"] for one in soon] == ["INC-1"]
     assert listed["INC-1"]["due"] == {
         "clock": "acknowledge", "state": "running", "due": "2026-11-23T09:12:10Z"
     }  # fmt: skip

@@ -133,4 +133,7 @@ def test_the_count_of_alerts_leads_to_them(site: Site) -> None:
         hidden = looking.exec(select(Alert.id).where(Alert.state == "suppressed")).one()
     assert f'href="/alerts/{hidden}"' in listed
     assert "1 alert" in listed
+    twin = browser.get("/api/v1/alerts?suppression=SUP-1").json()["items"]
+    assert [alert["id"] for alert in twin] == [hidden]
+    assert browser.get("/alerts?suppression=none").status_code == 404
     assert "SUP-1" in browser.get(f"/alerts/{hidden}").text

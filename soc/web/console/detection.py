@@ -9,10 +9,11 @@ from starlette.responses import Response
 from soc.access.permissions import Principal
 from soc.errors import NotFound
 from soc.model.value import rfc3339
-from soc.store.tables import Alert, SuppressionHit
+from soc.store.tables import Alert
 from soc.web import views
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
 from soc.web.lists import with_labels
+from soc.web.suppressions import is_counted_by
 
 Plain = dict[str, Any]
 SHOWN = 4_000
@@ -42,9 +43,7 @@ def _alerts(routes: APIRouter, console: Console) -> None:
         if incident:
             wanted.append(col(Alert.incident) == number_of("incident", incident))
         if suppression:
-            number = number_of("suppression", suppression.removeprefix("SUP-"))
-            hit = select(SuppressionHit.alert).where(col(SuppressionHit.suppression) == number)
-            wanted.append(col(Alert.id).in_(hit))
+            wanted.append(is_counted_by(suppression))
         found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
         with front.reading() as looking:
             listed = paged(looking, found, views.alert, page)

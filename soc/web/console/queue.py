@@ -1,27 +1,24 @@
 """The queue: what there is to work, the worst first."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, case, col, func, or_, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
-from soc.incidents import clocks, lifecycle
+from soc.incidents import lifecycle
 from soc.model.value import Severity
-from soc.settings import Incidents
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
-from soc.web.clocks import with_clocks
+from soc.web.clocks import Minutes, due_within, with_clocks
 from soc.web.console.shell import Console, PageNumber, paged
 
 State = Literal["open", "closed", "all"]
 Kind = Literal["", "security", "operations", "monitor"]
 Plain = dict[str, Any]
-Minutes = Annotated[int | None, Query(ge=0, le=525_600)]
 
 VIEWS = (
     ("All open", "/queue"),
@@ -70,7 +67,7 @@ def add(routes: APIRouter, console: Console) -> None:
         policy, now = suite.settings.incidents, suite.clock.now()
         with console.front.reading() as looking:
             if due is not None:
-                wanted += _due(looking, policy, due, now)
+                wanted += due_within(looking, due, policy, now)
             found = select(Incident).where(*wanted).order_by(*order)
             listed = paged(looking, found, views.incident, page)
             listed["items"] = with_clocks(
@@ -86,15 +83,6 @@ def add(routes: APIRouter, console: Console) -> None:
             views=VIEWS,
             twin="/api/v1/incidents",
         )
-
-
-def _due(
-    looking: Session, policy: Incidents, minutes: int, now: datetime
-) -> Sequence[ColumnElement[bool]]:
-    """Return the conditions of incidents that are due within *minutes*, or were before."""
-    by = now + timedelta(minutes=minutes)
-    late = clocks.not_yet_due(looking, policy, by, now)
-    return [clocks.due_by(policy, by), col(Incident.id).not_in(late)]
 
 
 def _in_state(state: State) -> Sequence[ColumnElement[bool]]:
