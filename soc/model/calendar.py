@@ -7,6 +7,7 @@ that is skipped in spring never counts, one that comes twice in autumn counts tw
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import count, pairwise
 from typing import Annotated, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
@@ -165,24 +166,27 @@ def _without(spans: Iterator[Span], pauses: Sequence[Span]) -> Iterator[Span]:
             yield Span(at, end)
 
 
-def spans_of(calendar: Calendar, day: date) -> list[Span]:
+def spans_of(calendar: Calendar, day: date) -> Sequence[Span]:
     """Return when clocks run on *day* of the zone, in UTC and in order."""
     if day in calendar.holidays:
-        return []
+        return ()
     hours = calendar.hours.get(DAYS[day.weekday()], ()) if calendar.hours else ("00:00-24:00",)
-    zone, midnight = ZoneInfo(calendar.zone), datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return _of_day(calendar.zone, hours, day)
+
+
+@lru_cache(maxsize=8_192)
+def _of_day(name: str, hours: tuple[str, ...], day: date) -> tuple[Span, ...]:
+    zone, midnight = ZoneInfo(name), datetime(day.year, day.month, day.day, tzinfo=UTC)
     early = midnight - _offset(midnight, zone) - NEAR
-    before, after = _offset(early, zone), _offset(early + ONE_DAY + 2 * NEAR, zone)
+    late = early + ONE_DAY + 2 * NEAR
+    before, after = _offset(early, zone), _offset(late, zone)
+    change = late if before == after else _change(early, late, zone)
     found = []
     for first, last in sorted(map(minutes_of, hours)):
         begin, end = (midnight + timedelta(minutes=minute) for minute in (first, last))
-        if before == after:
-            found.append(Span(begin - before, end - before))
-            continue
-        change = _change(early, early + ONE_DAY + 2 * NEAR, zone)
         found.append(Span(begin - before, min(end - before, change)))
         found.append(Span(max(begin - after, change), end - after))
-    return sorted(span for span in found if span.begin < span.end)
+    return tuple(sorted(span for span in found if span.begin < span.end))
 
 
 def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
