@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from soc.cli import casework
 from soc.cli.base import (
     HOME,
     HomeOption,
@@ -33,6 +34,7 @@ def add(app: typer.Typer) -> None:
     incidents.command("assign")(incidents_assign)
     incidents.command("note")(incidents_note)
     incidents.command("close")(incidents_close)
+    casework.add(incidents)
     app.add_typer(incidents, name="incidents")
     rounds = group("Funding rounds, as the platform's events tell them.")
     rounds.command("list")(rounds_list)

@@ -15,6 +15,7 @@ from soc.access.permissions import Principal
 from soc.audit import Act, record
 from soc.clock import nonce
 from soc.errors import AccessDenied, TooManyRequests
+from soc.incidents import files
 from soc.web.console import problems
 from soc.web.console.shell import HOME, THEME, THEMES, Console, Line, go, local
 from soc.web.front import COOKIE, Front, is_local
@@ -148,7 +149,7 @@ class OwnPagesOnly:
             answer = await run_in_threadpool(self._refusal, request)
             await answer(scope, receive, send)
         elif problems.is_form(request):
-            await self._app(scope, _at_most(FORM, receive), send)
+            await self._app(scope, _at_most(largest(request), receive), send)
         else:
             await self._app(scope, receive, send)
 
@@ -158,6 +159,11 @@ class OwnPagesOnly:
             return JSONResponse({"error": "AccessDenied", "reason": reason}, 403)
         lines = (problems.sentence(reason),)
         return problems.show(self._console, request, 403, problems.TITLES[403], lines)
+
+
+def largest(request: Request) -> int:
+    """Return how many bytes a form may have: a file needs room."""
+    return FORM + files.LARGEST if request.url.path.endswith("/files") else FORM
 
 
 def is_believed(request: Request) -> bool:

@@ -30,6 +30,10 @@ from soc.store.tables import (
 from soc.web.console import site as console_site
 from tests.web.story import EVIL, PEOPLE, WALLET, Site, opened
 
+TRIAGE = {
+    *("close", "notes", "assign", "move", "escalate", "split", "merge", "share", "entities"),
+    *("tasks", "files"),
+}
 PAGES = [
     "/queue",
     "/queue?state=all",
@@ -148,10 +152,10 @@ def test_page_is_whole_inert_and_has_no_inline_style_or_script(
     ("person", "forms"),
     [
         ("vera", set()),
-        ("ann", {"close", "notes", "assign", "move"}),
-        ("rob", {"close", "notes", "assign", "move", "lift"}),
+        ("ann", TRIAGE),
+        ("rob", {*TRIAGE, "lift"}),
         ("ines", {"decide"}),
-        ("max", {"close", "notes", "assign", "move", "lift", "decide"}),
+        ("max", {*TRIAGE, "lift", "decide"}),
     ],
 )
 def test_incident_page_has_the_forms_that_the_person_may_use(
@@ -285,7 +289,9 @@ def test_close_is_done_once(site: Site) -> None:
     assert again.status_code == 409
     shown = page(site, "ann", "/incidents/INC-1")
     assert "Closed as true positive: A burst, by ann." in shown.text
-    assert {form.rpartition("/")[2] for form in shown.forms} == {"theme", "logout", "notes"}
+    assert {form.rpartition("/")[2] for form in shown.forms} == {
+        *("theme", "logout", "notes", "reopen")
+    }
 
 
 @pytest.mark.parametrize(
@@ -476,3 +482,35 @@ def test_the_inbox_shows_a_page_of_questions_and_counts_the_rest(site: Site) -> 
     shown = Page(site.browser("ines").get("/approvals").text)
 
     assert "11 more wait" in shown.text
+
+
+def test_a_case_is_worked_by_forms_alone(site: Site) -> None:
+    max_ = site.browser("max")
+
+    def send(verb: str, **form: object) -> int:
+        return max_.post(f"/incidents/INC-1/{verb}", data=form).status_code
+
+    assert send("escalate") == 303
+    assert send("escalate") == 409
+    assert send("share", tlp="red", pap="amber") == 303
+    assert send("tasks", title="ask the donor", assignee="otto") == 303
+    assert send("tasks/1", state="completed") == 303
+    assert send("entities", entity="ip:192.0.2.99", ignored="true") == 303
+    assert send("notes", text="first") == 303
+    assert send("notes/1", text="second") == 303
+    file = {"file": ("seen.txt", b"seen", "text/plain")}
+    assert max_.post("/incidents/INC-1/files", files=file).status_code == 303
+    assert send("split", alert=[2], reason="another") == 303
+    assert send("split", alert=[2], reason="again") == 404
+
+    shown = max_.get("/incidents/INC-1").text
+
+    for said in ("Critical", "TLP:RED", "Completed", "1 earlier version", "seen.txt", "Take back"):
+        assert said in shown, said
+    assert max_.post("/moves/1/undo").headers["location"] == "/incidents/INC-1#why"
+    assert send("close", verdict="test", note="a drill") == 303
+    assert send("reopen", reason="it goes on") == 303
+    assert (
+        max_.post("/incidents/INC-1/merge", data={"into": "INC-2", "reason": "x"}).status_code
+        == 409
+    )

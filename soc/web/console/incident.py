@@ -24,11 +24,10 @@ from soc.web.console.shell import Console, Line, Text, go, number_of
 from soc.web.lists import with_labels
 
 Plain = dict[str, Any]
-Change = Callable[..., None]
+Change = Callable[..., object]
 """A change of the life cycle, waiting for session, number, actor and moment."""
 SHOWN = 50
 """Alerts and effects that the page itself lists; the rest is one click away."""
-CHANGES = ("open", "assign", "close", *IncidentState)
 
 
 class Filled(NamedTuple):
@@ -146,10 +145,11 @@ class Desk:
 
 
 def _changes(looking: Session, number: int) -> list[Plain]:
-    """Return the acts that moved an incident through its life cycle."""
+    """Return the acts on an incident but its notes, which stand for themselves."""
     query = select(AuditRow.record).where(
         col(AuditRow.object) == f"incident:{number}",
-        col(AuditRow.action).in_([f"incident.{change}" for change in CHANGES]),
+        col(AuditRow.action).startswith("incident.", autoescape=True),
+        col(AuditRow.action) != "incident.note",
     )
     return [orjson.loads(text) for text in looking.exec(query.order_by(col(AuditRow.id)))]
 

@@ -27,6 +27,7 @@ PAGES = frozenset(
         "lists",
         "login",
         "logout",
+        "moves",
         "queue",
         "rejects",
         "runs",

@@ -6,7 +6,18 @@ from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from soc.web import login
-from soc.web.console import detection, effects, inbox, incident, lists, problems, queue, quiet, runs
+from soc.web.console import (
+    casework,
+    detection,
+    effects,
+    inbox,
+    incident,
+    lists,
+    problems,
+    queue,
+    quiet,
+    runs,
+)
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
 from soc.web.front import Front
@@ -18,7 +29,7 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
     routes = APIRouter(include_in_schema=False)
-    for part in (queue, incident, inbox, effects, runs, detection, quiet, lists):
+    for part in (queue, incident, casework, inbox, effects, runs, detection, quiet, lists):
         part.add(routes, console)
     app.include_router(login.router(console))
     app.include_router(routes)

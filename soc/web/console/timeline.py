@@ -12,13 +12,17 @@ SECOND = len("2026-11-23T08:42:10")
 
 
 class Entry(NamedTuple):
-    """One line. who: the author, of a note. link: address and text of what it is about."""
+    """One line. who: the author, of a note. link: address and text of what it is about.
+
+    earlier: what a note said before.
+    """
 
     at: str
     kind: str
     text: str
     who: str = ""
     link: tuple[str, str] | None = None
+    earlier: Sequence[Plain] = ()
 
 
 def of(incident: Plain, changes: Sequence[Plain]) -> list[Entry]:
@@ -28,10 +32,15 @@ def of(incident: Plain, changes: Sequence[Plain]) -> list[Entry]:
         *_runs(incident["runs"]),
         *_approvals(incident["approvals"]),
         *_effects(incident["effects"]),
-        *(Entry(n["at"], "Note", n["text"], words.person(n["author"])) for n in incident["notes"]),
+        *map(_note, incident["notes"]),
         *map(_change, changes),
     ]
     return sorted(entries, key=itemgetter(0))
+
+
+def _note(note: Plain) -> Entry:
+    author = words.person(note["author"])
+    return Entry(note["at"], "Note", note["text"], author, earlier=note["earlier"])
 
 
 def _alert(alert: Plain) -> Entry:
@@ -89,10 +98,25 @@ def _effects(effects: Sequence[Plain]) -> Iterator[Entry]:
 
 
 def _change(act: Plain) -> Entry:
-    verb = act["action"].removeprefix("incident.")
+    verb, why = act["action"].removeprefix("incident."), act["reason"]
     said = {
         "open": "Opened",
-        "assign": f"Assigned to {act['reason']}",
-        "close": f"Closed as {act['reason'].replace('_', ' ', 1)}",
+        "assign": f"Assigned to {why}",
+        "close": f"Closed as {why.replace('_', ' ', 1)}",
+        "reopen": f"Reopened: {why}",
+        "rate": f"Severity changed: {why}",
+        "merge": f"Merged {why}",
+        "split": f"Split: {why}",
+        "detach": f"Detached {why}",
+        "share": f"Sharing changed: {why}",
+        "name": f"Named {why}",
+        "ignore": f"Sharing {why} means nothing",
+        "regard": f"Sharing {why} means something again",
+        "attach": f"Kept the file {why}",
+        "task": f"Added the task: {why}",
     }.get(verb, words.mark(verb)[1])
+    if verb.startswith("task_"):
+        said = f"{words.mark(verb.removeprefix('task_'))[1]}: {why}"
+    if verb.startswith("undo_"):
+        said = f"Took back the {verb.removeprefix('undo_')}"
     return Entry(act["at"], "Change", f"{said}, by {words.person(act['actor'])}.")

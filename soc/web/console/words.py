@@ -43,6 +43,9 @@ STATES = MappingProxyType(
         "approved": ("ok", "Approved"),
         "rejected": ("bad", "Rejected"),
         "expired": ("off", "Expired"),
+        "todo": ("new", "To do"),
+        "blocked": ("wait", "Blocked"),
+        "completed": ("ok", "Completed"),
     }
 )
 """Mark and word of every state there is."""
