@@ -221,9 +221,13 @@ def _value(default: object) -> str:
         return str(default)
     if isinstance(default, SecretStr):
         return "none"
+    return json.dumps(default, default=_inner)
+
+
+def _inner(default: object) -> object:
     if isinstance(default, BaseModel):
-        return default.model_dump_json()
-    return json.dumps(default, default=list)
+        return default.model_dump(mode="json")
+    return list(default) if isinstance(default, Iterable) else str(default)
 
 
 def _type(part: Mapping[str, Any], parts: Mapping[str, Any], field: FieldInfo) -> str:

@@ -16,9 +16,12 @@ import pytest
 import uvicorn
 import zstandard
 
+from soc.access import accounts, keys
+from soc.access.permissions import Role
 from soc.app import taking
 from soc.app.suite import Suite
 from soc.cli import main
+from soc.store.session import session
 from soc.web import server, sockets
 from soc.web.front import Front
 
@@ -461,3 +464,56 @@ def test_a_newer_home_is_refused(run: Run, home: Path) -> None:
     code, _, err = run("check")
 
     assert (code, "use the newer version" in err) == (1, True)
+
+
+def test_a_suppression_is_tested_saved_by_a_person_and_ended(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = Suite(home)
+    with session(suite.database) as writing:
+        accounts.add(writing, "ines", frozenset({Role.ANALYST}), suite.clock.now())
+        token = keys.create_token(writing, "ines", "triage", "ines", suite.clock.now())
+    suite.database.dispose()
+
+    tested = json.loads(run("suppressions", "test", "--rule", "noisy", "--json")[1])
+    add = ("suppressions", "add", "--rule", "noisy", "--reason", "a scanner", "--for", "14d")
+    assert run(*add, "--seen", tested["seen"]) == (
+        1, "", "only a person does this: put a person's token into SOC_TOKEN\n"
+    )  # fmt: skip
+    monkeypatch.setenv("SOC_TOKEN", token)
+    assert run(*add, "--seen", "x")[::2] == (
+        1, "seen: test it first, and send back what the test says as 'seen'\n"
+    )  # fmt: skip
+    code, out, _ = run(*add, "--seen", tested["seen"], "--mode", "active")
+    assert (code, out.split(" until ")[0]) == (0, "SUP-1 is active")
+    (listed,) = json.loads(run("suppressions", "list", "--json")[1])
+    assert (listed["scope"], listed["owner"]) == ("rule noisy", "user:ines")
+    ended = run("suppressions", "expire", "SUP-1", "--reason", "done")
+    assert ended[:2] == (0, "SUP-1 is withdrawn: findings open alerts again\n")
+    assert run("suppressions", "expire", "SUP-9", "--reason", "x")[::2] == (
+        1, "there is no suppression SUP-9\n"
+    )  # fmt: skip
+
+
+def test_a_list_is_imported_shown_and_forgotten(run: Run, tmp_path: Path) -> None:
+    feed = tmp_path / "bad-ips.csv"
+    feed.write_text("kind,value\nip,192.0.2.7\nip,x\n")
+    wrong = run("lists", "import", str(feed))
+    assert (wrong[0], wrong[1]) == (1, "")
+    assert wrong[2].startswith(f"{feed}:3: value: write an address")
+
+    feed.write_text("kind,value\nip,192.0.2.7\n")
+    code, out, err = run("lists", "import", str(feed), "--owner", "role:security")
+    assert (code, err) == (0, "no events are stored\n")
+    assert out == (
+        "bad_ips: 1 entries, 1 added, 0 changed, 0 removed, 0 unchanged, 0 expired\n"
+        "history: 0 events of 0 entities, 0 alerts\n"
+    )
+    (listed,) = json.loads(run("lists", "list", "--json")[1])
+    assert (listed["name"], listed["owner"], listed["source"]) == (
+        "bad_ips", "role:security", "bad-ips.csv"
+    )  # fmt: skip
+    assert "192.0.2.7" in run("lists", "show", "bad_ips")[1]
+    assert run("lists", "remove", "bad_ips", "--reason", "stale")[1] == "bad_ips is forgotten\n"
+    assert run("lists", "show", "bad_ips")[::2] == (1, "there is no list bad_ips\n")
+    assert run("lists", "import", str(feed), "--format", "xml")[0] == 1

@@ -40,7 +40,7 @@ def hunt_rule(
 def _ruleset(suite: Suite, rule: str) -> Ruleset:
     path = Path(rule)
     if path.suffix in {".yml", ".yaml"}:
-        ruleset = load_rules([path])
+        ruleset = load_rules([path], lists=suite.lists())
         if ruleset.failed:
             raise Refused(str(ruleset.failed[0]))
         return ruleset

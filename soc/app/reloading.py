@@ -12,7 +12,8 @@ from soc.incidents.record import record
 from soc.logs.promote import announce
 from soc.model.finding import about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
-from soc.store.session import session
+from soc.store import indicators
+from soc.store.session import reading, session
 from soc.watch.tick import Watch
 
 LOOK_EVERY = 3.0
@@ -20,22 +21,22 @@ LOOK_EVERY = 3.0
 
 
 class Reloading:
-    """Watches the rule files of *suite* for *watch*, every so many seconds."""
+    """Watches the rule files and lists of *suite* for *watch*, every so many seconds."""
 
     def __init__(self, suite: Suite, watch: Watch, every: float = LOOK_EVERY) -> None:
         self._suite, self._watch, self._every = suite, watch, every
-        self._seen = self._files()
+        self._seen = self._files(), self._lists()
         self._looked = monotonic()
 
     def look(self) -> None:
-        """Read rules anew if a file was changed, added or taken away since the last look."""
+        """Read rules anew if a file or an imported list changed since the last look."""
         if monotonic() < self._looked + self._every:
             return
         self._looked = monotonic()
-        files = self._files()
-        if files == self._seen:
+        seen = self._files(), self._lists()
+        if seen == self._seen:
             return
-        self._seen = files
+        self._seen = seen
         suite = self._suite
         suite.forget_rules()
         ruleset = suite.rules.ruleset
@@ -51,6 +52,10 @@ class Reloading:
         files = content.every_rule_file(suite.settings, suite.home)
         lists = [path for path in [suite.home.content("placeholders.yml")] if path.is_file()]
         return list(find_files([*files, *lists]))
+
+    def _lists(self) -> list[tuple[str, int, int]]:
+        with reading(self._suite.database) as looking:
+            return indicators.standing(looking, self._suite.clock.now())
 
     def _tell(self, failed: tuple[Problem, ...]) -> None:
         now = self._suite.clock.now()

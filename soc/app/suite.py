@@ -175,8 +175,17 @@ class Suite:
 
         every = content.every_rule_file(self.settings, self.home)
         lists = [self.home.content("placeholders.yml")]
-        ruleset = load_rules(every, cache=self._compiled, placeholders=lists)
+        kept, held = self._compiled, self.lists()
+        ruleset = load_rules(every, cache=kept, placeholders=lists, lists=held)
         return Rules(ruleset, self.settings.detect)
+
+    def lists(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the values that imported lists hold now: placeholders of rules."""
+        from soc.store import indicators  # SQLAlchemy
+        from soc.store.session import reading
+
+        with reading(self.database) as looking:
+            return indicators.values(looking, self.clock.now())
 
     @cached_property
     def _compiled(self) -> RuleCache:

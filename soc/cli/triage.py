@@ -89,10 +89,19 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
     from soc.incidents import lifecycle
     from soc.store.session import reading
     from soc.web import views
+    from soc.web.clocks import with_clocks
+    from soc.web.lists import with_labels
 
-    with reading(suite_at(home).database) as looking:
-        found = views.incident_whole(looking, lifecycle.number_of(incident))
+    suite = suite_at(home)
+    with reading(suite.database) as looking:
+        whole = views.incident_whole(looking, lifecycle.number_of(incident))
+        settings, now = suite.settings.incidents, suite.clock.now()
+        (found,) = with_clocks(looking, [whole], settings, now)
+        found = with_labels(looking, found, now)
+    due = found.pop("due")
     lines = [f"{k}: {'-' if v is None else v}" for k, v in found.items() if not isinstance(v, list)]
+    lines += [f"{c['clock']}: {c['state']}, due {c['due'] or 'never'}" for c in found["clocks"]]
+    found["due"] = due
     lines += [f"entity {name}" for name in found["entities"]]
     for alert in found["alerts"]:
         lines.append(f"alert {alert['id']} {alert['rule']} x{alert['count']}: {alert['joined_by']}")

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import orjson
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, and_, col, or_, select
 
 from soc.model.finding import Finding
 from soc.model.value import rfc3339, worse
@@ -15,6 +15,8 @@ from soc.store.tables import Alert, AlertEntity, AlertEvent
 
 FIRST_EVENTS = 20
 LAST_EVENTS = 5
+AT_ONCE = 500
+"""Alerts that one question to the store names."""
 
 
 class AlertState(StrEnum):
@@ -52,24 +54,39 @@ class Counted(NamedTuple):
 def key_of(finding: Finding) -> str:
     """Return the key of the alert that *finding* belongs to: never made of numbers of events."""
     watched = "monitor" if finding.monitor else "active"
-    parts = (finding.rule, str(finding.entity), rfc3339(finding.bucket), watched)
+    parts = [finding.rule, str(finding.entity), rfc3339(finding.bucket), watched]
+    parts += [finding.facet] if finding.facet else []
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def count(
-    session: Session, finding: Finding, events: Mapping[int, Evidence], now: datetime
+    session: Session,
+    finding: Finding,
+    events: Mapping[int, Evidence],
+    now: datetime,
+    *,
+    hidden: bool = False,
 ) -> Counted:
-    """Put *finding* into its alert, making it if need be, with copies of its events."""
+    """Put *finding* into its alert, making it if need be, with copies of its events.
+
+    hidden: a suppression hides it. What is hidden and what is not are never one alert.
+    """
     key = key_of(finding)
-    same = or_(col(Alert.key) == key, col(Alert.key).startswith(f"{key}/"))
-    query = select(Alert).where(same).order_by(col(Alert.id).desc())
+    # All that begins with the key and a slash, in a way that an index answers.
+    again = and_(col(Alert.key) > f"{key}/", col(Alert.key) < f"{key}0")
+    query = select(Alert).where(or_(col(Alert.key) == key, again)).order_by(col(Alert.id).desc())
     # As it is behind the lock, whatever this transaction read before it.
     earlier = session.exec(query.execution_options(populate_existing=True)).all()
-    alert = earlier[0] if earlier else None
+    alike = (one for one in earlier if (one.state == AlertState.SUPPRESSED) is hidden)
+    alert = next(alike, None)
     if alert and alert.state == AlertState.CLOSED:
         # What was decided stays decided: the same thing again is a new alert.
-        key, alert = f"{key}/{len(earlier) + 1}", None
+        alert = None
+    if earlier and alert is None:
+        key = f"{key}/{len(earlier) + 1}"
     alert = _merge(alert, finding, now) if alert else _new(key, finding, now)
+    if hidden:
+        alert.state = AlertState.SUPPRESSED
     session.add(alert)
     session.flush()
     _copy(session, alert, [events[seq] for seq in finding.seqs if seq in events])
@@ -86,6 +103,15 @@ def entities_of(session: Session, alert: int) -> list[str]:
     """Return who is named in an alert."""
     found = select(AlertEntity.entity).where(col(AlertEntity.alert) == alert)
     return sorted(session.exec(found))
+
+
+def entities_of_all(session: Session, numbers: Sequence[int]) -> list[str]:
+    """Return who is named in any of the alerts *numbers*."""
+    found: set[str] = set()
+    for begin in range(0, len(numbers), AT_ONCE):
+        some = col(AlertEntity.alert).in_(numbers[begin : begin + AT_ONCE])
+        found.update(session.exec(select(AlertEntity.entity).where(some)))
+    return sorted(found)
 
 
 def _new(key: str, finding: Finding, now: datetime) -> Alert:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select, update
 
 from soc.audit import Act, record
 from soc.errors import Illegal, NotFound
+from soc.incidents import pauses
 from soc.incidents.alerts import AlertState
 from soc.model.value import Severity
 from soc.store.locks import alone
@@ -219,6 +220,7 @@ def told(
 ) -> None:
     """Write an act on *incident* into the audit log."""
     session.add(incident)
+    pauses.note(session, incident, now)
     record(
         session,
         Act(at=now, actor=actor, action=action, object=f"incident:{incident.id}", reason=why),

@@ -13,12 +13,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 from soc.incidents.alerts import AlertState
 from soc.incidents.lifecycle import OPEN, IncidentState, Verdict
 from soc.incidents.moves import Kind
-from soc.model.finding import Finding
+from soc.model.finding import SUITE, Finding
 from soc.model.value import EntityKind
 from soc.store.tables import Alert, AlertEntity, AlertMove, Incident, IncidentEntity
 
-SUITE = "soc-"
-"""Slugs of findings about the suite itself begin so."""
 MOST_LOOSE = 1_000
 """Loose alerts that are brought in at once; the next finding brings in the rest."""
 JOINING = ("wallet", "account", "ip")

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, select
 
-from soc.incidents import alerts, lifecycle, links, moves
+from soc.incidents import alerts, lifecycle, links, moves, storms, suppressions
 from soc.incidents.alerts import AlertState, Evidence
-from soc.incidents.links import SUITE
-from soc.model.finding import Finding
+from soc.model.finding import SUITE, Finding
 from soc.model.value import EntityKind, worse
-from soc.settings import Incidents
 from soc.store.tables import Alert, Incident, IncidentEntity
+from soc.triage import Incidents
 
 OPENED = "opened this incident"
 MOST_ADOPTED = 1_000
@@ -45,10 +44,16 @@ def record(
     One transaction at a time changes incidents: two could open two for one wallet.
     """
     changes: dict[int, bool] = {}
-    for place, finding in enumerate(findings):
-        if place == 0:
-            lifecycle.alone_with_incidents(session)
-        counted = alerts.count(session, finding, events, now)
+    if not (found := list(findings)):
+        return ()
+    lifecycle.alone_with_incidents(session)
+    quiet = suppressions.in_force(session, now)
+    for finding, by in storms.together(found, quiet):
+        is_hidden = quiet.hide(by)
+        counted = alerts.count(session, finding, events, now, hidden=is_hidden)
+        quiet.count(session, by, counted.alert, finding.count, now)
+        if is_hidden:
+            continue
         placing = _Placing(session, finding, now, settings)
         number, opened, grew = placing.place(counted.alert, counted.names)
         if number is not None and (counted.added or opened or grew):
@@ -72,6 +77,7 @@ class _Placing:
         self._session, self._finding = session, finding
         self._now, self._settings = now, settings
         self._fit = links.alike(finding, now - settings.join_within)
+        self._takes = and_(self._fit.incidents(), col(Incident.id).not_in(storms.storms()))
 
     def place(self, alert: Alert, names: frozenset[str]) -> tuple[int | None, bool, bool]:
         """Return the incident of *alert*, whether it was opened for it, and whether it grew."""
@@ -82,7 +88,9 @@ class _Placing:
         known = alert.incident == incident.id
         fresh = self._join(incident, alert, names, why)
         grew = bool(fresh) or not known
-        return self._together(incident.id, alert) if grew else incident.id, opened, grew
+        # A storm names very many: what shares one of them is not all one incident.
+        joins = grew and not storms.is_storm(self._session, incident.id)
+        return self._together(incident.id, alert) if joins else incident.id, opened, grew
 
     def _find(self, alert: Alert, names: frozenset[str]) -> tuple[Incident | None, str, bool]:
         """Return where *alert* belongs, why, and whether that was opened for it."""
@@ -94,12 +102,15 @@ class _Placing:
             number = int(finding.entity.value.removeprefix("INC-"))
             named = session.get(Incident, number, with_for_update=True)
             return named, f"shares {finding.entity} with this incident", False
-        if shared := links.linked(session, alert, names, self._fit.incidents()):
+        if shared := links.linked(session, alert, names, self._takes):
             incident = links.main_of(session, shared)
             assert incident.id is not None  # noqa: S101 - it was read
             return incident, f"shares {shared[incident.id]} with this incident", False
         if finding.severity.severity_id < self._settings.open_from.severity_id:
             return None, "", False
+        if storm := storms.running(session, finding, self._now, self._settings):
+            incident = session.get_one(Incident, storm, with_for_update=True)
+            return incident, storms.why(finding, self._settings), False
         return self._open(alert, names)
 
     def _open(self, alert: Alert, names: frozenset[str]) -> tuple[Incident, str, bool]:
@@ -126,6 +137,8 @@ class _Placing:
         )
         session.add(incident)
         session.flush()
+        if storms.note(session, incident, finding, self._now, self._settings):
+            why = storms.why(finding, self._settings)
         return incident, why, True
 
     def _join(
@@ -153,7 +166,7 @@ class _Placing:
         while waiting and adopted < MOST_ADOPTED:
             one = waiting.pop()
             names = alerts.entities_of(self._session, one.id or 0)
-            shared = links.linked(self._session, one, names, self._fit.incidents())
+            shared = links.linked(self._session, one, names, self._takes)
             main = links.main_of(self._session, {number, *shared}).id or number
             self._merge(main, {number, *shared}, f"ALR-{one.id} belongs to both")
             number = lifecycle.root(self._session, number)

@@ -8,6 +8,8 @@ from pydantic import Field
 from soc.model.value import Entity, Severity, Slug, Utc, Value
 
 LONGEST_REASON = 500
+SUITE = "soc-"
+"""Slugs of findings about the suite itself begin so."""
 
 
 class Score(Value):
@@ -34,7 +36,8 @@ class Match(Value):
 class Finding(Value):
     """One hit of one rule: what fired, on whom, in which bucket of event time, and why.
 
-    entities: all that are named, ``entity`` included. seqs: ``soc.seq`` of the events behind it.
+    entities: all that are named, ``entity`` included. facet: what else keeps findings of one rule
+    about one entity apart, if anything. seqs: ``soc.seq`` of the events behind it.
     monitor: it may be looked at, but opens no incident's run and pages nobody.
     """
 
@@ -44,6 +47,7 @@ class Finding(Value):
     severity: Severity
     entity: Entity
     entities: tuple[Entity, ...]
+    facet: str = ""
     bucket: Utc
     first: Utc
     last: Utc

@@ -29,6 +29,7 @@ def trigger(
 
     Only entities that alerts of the playbook's own rules name count, and only those that no
     earlier run of it on this incident was given: an incident that grows is answered once for each.
+    Of a playbook with ``once_per`` this says what is answered again.
     """
     started = []
     for number in sorted(set(incidents)):
@@ -45,9 +46,7 @@ def trigger(
 def inputs_of(session: Session, incident: Incident, counted: Sequence[Alert]) -> dict[str, Any]:
     """Return what expressions may read of *incident*, with the entities of *counted* alerts."""
     assert incident.id is not None  # noqa: S101 - it was read from the store
-    named = sorted(
-        {name for alert in counted for name in alerts.entities_of(session, alert.id or 0)}
-    )
+    named = alerts.entities_of_all(session, [alert.id or 0 for alert in counted])
     entities = [Entity.parse(name) for name in named]
     by_kind = {
         name: [entity.value for entity in entities if entity.kind is kind]
@@ -120,7 +119,7 @@ def _queue(
     # What a failed run was given is given to another one; three failures are enough.
     earlier = [given for given, state in runs if state != "failed" or failed >= TRIES]
     added = {kind: _beyond(earlier, kind, inputs[kind])[:MOST] for kind in NAMES}
-    if earlier and not any(added.values()):
+    if earlier and not any(added.values()) and not playbook.once_per:
         return None
     offered = {**inputs, **added}
     dedup = f"{playbook.name}:INC-{incident.id}:{digest_of(added)}{f':{failed}' * bool(failed)}"

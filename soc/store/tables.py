@@ -19,7 +19,9 @@ from soc.store.cases import (
     IncidentNote,
     IncidentTask,
 )
+from soc.store.clocks import ClockBreach, IncidentOpening, IncidentPause
 from soc.store.columns import moment, number, text
+from soc.store.indicators import Indicator, IndicatorList
 from soc.store.measured import IncidentMoney, Timing
 from soc.store.responses import (
     Approval,
@@ -36,6 +38,7 @@ from soc.store.responses import (
     Schedule,
     Step,
 )
+from soc.store.suppressions import Suppression, SuppressionHit
 
 __all__ = [
     "Alert",
@@ -45,6 +48,7 @@ __all__ = [
     "Approval",
     "ApprovalVote",
     "AuditRow",
+    "ClockBreach",
     "Delivery",
     "DetectorWindow",
     "Donation",
@@ -59,7 +63,11 @@ __all__ = [
     "IncidentFile",
     "IncidentMoney",
     "IncidentNote",
+    "IncidentOpening",
+    "IncidentPause",
     "IncidentTask",
+    "Indicator",
+    "IndicatorList",
     "LedgerVersion",
     "LoginFailure",
     "LoginSession",
@@ -74,6 +82,8 @@ __all__ = [
     "Schedule",
     "SourceState",
     "Step",
+    "Suppression",
+    "SuppressionHit",
     "Timing",
     "Token",
     "User",

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import Response
 from pydantic import AwareDatetime, Field
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
@@ -21,7 +22,9 @@ from soc.incidents.tasks import TaskState
 from soc.model.value import Severity
 from soc.web import case, views
 from soc.web.asked import Body, Number, Plain, Reason, bounded_body, needs
+from soc.web.clocks import with_clocks
 from soc.web.front import Front
+from soc.web.lists import with_labels
 
 Match = Annotated[str | None, Header(alias="If-Match", max_length=200)]
 Name = Annotated[str, PathParameter(max_length=64, examples=["INC-1"])]
@@ -143,7 +146,7 @@ class _Desk:
     def show(self, name: str) -> Response:
         """Answer with an incident and its ETag."""
         with self._front.reading() as looking:
-            return _told(views.incident_whole(looking, lifecycle.number_of(name)))
+            return self._told(looking, views.incident_whole(looking, lifecycle.number_of(name)))
 
     def change(self, name: str, who: Principal, match: str | None, act: Act) -> Response:
         """Do *act* in a transaction; answer with the incident as it is after it."""
@@ -154,12 +157,15 @@ class _Desk:
                 if tag_of(views.incident_whole(writing, number)) != match.removeprefix("W/"):
                     raise Outdated(f"INC-{number} is not what you saw: read it again")
             act(writing, number, actor=who.name, now=now)
-            return _told(views.incident_whole(writing, number))
+            return self._told(writing, views.incident_whole(writing, number))
 
-
-def _told(body: Plain) -> Response:
-    tag = {"ETag": tag_of(body)}
-    return Response(orjson.dumps(body), media_type="application/json", headers=tag)
+    def _told(self, looking: Session, body: Plain) -> Response:
+        """Answer with an incident and what time and lists say of it, which changes no ETag."""
+        suite = self._front.suite
+        now, tag = suite.clock.now(), {"ETag": tag_of(body)}
+        (timed,) = with_clocks(looking, [body], suite.settings.incidents, now)
+        whole = with_labels(looking, timed, now)
+        return Response(orjson.dumps(whole), media_type="application/json", headers=tag)
 
 
 def _work(routes: APIRouter, front: Front, desk: _Desk) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Query
-from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy import ColumnElement, TypeDecorator, literal, tuple_
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -50,17 +51,17 @@ def _beyond(cursor: str, order: Sequence[Any]) -> ColumnElement[Any]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         given = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        kinds = [_kind(column) for column in order]
+        kinds = [_kind(column.type) for column in order]
         values = [_value(one, kind) for one, kind in zip(given, kinds, strict=True)]
     except (binascii.Error, ValueError, TypeError) as wrong:
         raise QueryError("this cursor is of no page of this list: begin without one") from wrong
     return tuple_(*(literal(one, column.type) for one, column in zip(values, order, strict=True)))
 
 
-def _kind(column: Any) -> type:  # noqa: ANN401 - a column of any type
-    """Return what a column holds; SQLModel's text does not say that it is str."""
-    kind: type = column.type.python_type
-    return str if kind is object else kind
+def _kind(column: TypeEngine[Any]) -> type:
+    """Return what Python has in a column; a type of our own is what it is made of."""
+    made = column.impl_instance if isinstance(column, TypeDecorator) else column
+    return made.python_type
 
 
 def _value(given: object, kind: type) -> object:

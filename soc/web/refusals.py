@@ -10,6 +10,7 @@ from starlette.responses import Response
 from soc.errors import (
     AccessDenied,
     Busy,
+    ContentError,
     HomeError,
     Illegal,
     LogError,
@@ -35,6 +36,7 @@ STATUS: tuple[tuple[type[SocError], int], ...] = (
     (Illegal, 409),
     (Outdated, 412),
     (Refused, 400),
+    (ContentError, 400),
     (QueryError, 400),
     (Busy, 503),
     (LogError, 503),

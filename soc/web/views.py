@@ -22,6 +22,7 @@ from soc.store.tables import (
     Step,
 )
 from soc.web import case
+from soc.web import suppressions as quiet
 
 Plain = dict[str, Any]
 
@@ -103,6 +104,7 @@ def alert_whole(session: Session, row: Alert) -> Plain:
     return {
         **alert(row),
         "entities": alerts.entities_of(session, number),
+        "suppressed_by": quiet.of_alert(session, number),
         "events": [event(e) for e in alerts.events_of(session, number)],
     }
 

@@ -12,6 +12,7 @@ import yaml
 
 import soc
 from soc import plugins
+from soc.app import breaches
 from soc.content.folders import files, packaged
 from soc.content.kinds import load
 from soc.detect.rules import Rules
@@ -160,7 +161,8 @@ def test_every_playbook_loads_under_its_name_and_passes_its_tests(path: Path) ->
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.stem)
 def test_every_playbook_answers_rules_that_exist(path: Path) -> None:
-    known = {rule.name for rule in (*RULESET.rules, *RULESET.correlations)} | MODELS
+    known = {rule.name for rule in (*RULESET.rules, *RULESET.correlations)}
+    known |= {*MODELS, breaches.RULE}
     on = read(path, ACTIONS).on
 
     assert on.schedule or on.manual or on.incident

@@ -13,9 +13,18 @@ from soc.incidents import lifecycle, moves
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity
-from soc.settings import Incidents
 from soc.store.session import Database, session
-from soc.store.tables import Alert, AlertEntity, AlertMove, AuditRow, Incident, IncidentEntity
+from soc.store.tables import (
+    Alert,
+    AlertEntity,
+    AlertMove,
+    AuditRow,
+    Incident,
+    IncidentEntity,
+    IncidentOpening,
+    IncidentPause,
+)
+from soc.triage import Incidents
 from tests.conftest import NOON, _finding
 
 ME = "user:ines"
@@ -30,7 +39,16 @@ def three(database: Database) -> Database:
 
 def _fill(database: Database) -> None:
     with session(database) as writing:
-        for table in (AlertMove, AlertEntity, IncidentEntity, Alert, Incident, AuditRow):
+        for table in (
+            IncidentOpening,
+            IncidentPause,
+            AlertMove,
+            AlertEntity,
+            IncidentEntity,
+            Alert,
+            Incident,
+            AuditRow,
+        ):
             writing.execute(delete(table))
     names = [("wallet:0xa", "a"), ("wallet:0xb", "b"), ("wallet:0xc", "c")]
     found = [_finding(name, f"{rule}-{n}") for name, rule in names for n in (1, 2)]

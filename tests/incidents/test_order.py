@@ -13,9 +13,18 @@ from soc.incidents import alerts, lifecycle
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity
-from soc.settings import Incidents
 from soc.store.session import Database, session
-from soc.store.tables import Alert, AlertEntity, AlertMove, AuditRow, Incident, IncidentEntity
+from soc.store.tables import (
+    Alert,
+    AlertEntity,
+    AlertMove,
+    AuditRow,
+    Incident,
+    IncidentEntity,
+    IncidentOpening,
+    IncidentPause,
+)
+from soc.triage import Incidents
 from tests.conftest import NOON, _finding
 
 ENTITIES = st.sampled_from(
@@ -40,7 +49,16 @@ def findings(draw: st.DrawFn) -> Finding:
 def put(database: Database, found: list[Finding]) -> set[object]:
     """Return which alerts are together after *found*, how bad, and who is named."""
     with session(database) as writing:
-        for table in (AlertMove, AlertEntity, IncidentEntity, Alert, Incident, AuditRow):
+        for table in (
+            IncidentOpening,
+            IncidentPause,
+            AlertMove,
+            AlertEntity,
+            IncidentEntity,
+            Alert,
+            Incident,
+            AuditRow,
+        ):
             writing.execute(delete(table))
     for one in found:
         with session(database) as writing:

@@ -22,6 +22,8 @@ from soc.store.tables import (
     Incident,
     IncidentEntity,
     IncidentNote,
+    IncidentOpening,
+    IncidentPause,
     Run,
     Step,
 )
@@ -55,6 +57,11 @@ PAGES = [
     "/effects?state=all",
     "/effects?state=proposed&incident=INC-1",
     "/rejects",
+    "/lists",
+    "/queue?due=30",
+    "/suppressions",
+    "/suppressions?state=all",
+    "/suppressions/new?rule=qf-wallet-flood",
     "/nothing-here",
     "/incidents/INC-99",
     "/runs?page=x",
@@ -202,7 +209,7 @@ def test_empty_page_says_what_is_missing(site: Site, path: str, words: str) -> N
     with site.front.writing() as writing:
         for table in (
             ApprovalVote, Approval, Step, Effect, Run, AlertEvent, AlertEntity, Alert,
-            IncidentEntity, IncidentNote, Incident,
+            IncidentEntity, IncidentNote, IncidentOpening, IncidentPause, Incident,
         ):  # fmt: skip
             for row in writing.exec(select(table)):
                 writing.delete(row)

@@ -1,7 +1,8 @@
 """Load rule files. What cannot be used is told with its place, and stops nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from soc.detect.sigma.cache import Kept, RuleCache
@@ -15,6 +16,9 @@ from soc.detect.sigma.ruleset import Ruleset
 from soc.detect.sigma.slug import Entry, name_all
 from soc.errors import Problem
 
+Placeholders = Mapping[str, Sequence[str]]
+NO_LISTS: Placeholders = MappingProxyType({})
+
 if TYPE_CHECKING:
     from soc.detect.sigma.drafting import Correlated  # pySigma
 
@@ -24,17 +28,19 @@ def load_rules(
     pipelines: Sequence[str] | None = None,
     cache: RuleCache | None = None,
     placeholders: Sequence[Path] = (),
+    lists: Placeholders = NO_LISTS,
 ) -> Ruleset:
     """Return the rules in the files and folders of *paths*.
 
     pipelines: names, applied in this order to the rules that they know; by default those for
     Windows. cache: where what was compiled before is found again. placeholders: files that
-    say what these stand for, besides a ``placeholders.yml`` in each folder. Raises Refused for a
-    pipeline that does not exist.
+    say what these stand for, besides a ``placeholders.yml`` in each folder. lists: what others
+    stand for. Raises Refused for a pipeline that does not exist.
     """
     names = chosen(pipelines)
-    values, problems = _placeholders([*paths, *placeholders])
-    kept = cache.open(paths, [*names, repr(sorted(values.items()))]) if cache else Kept()
+    filed, problems = _placeholders([*paths, *placeholders])
+    values: Placeholders = {**lists, **filed}
+    kept = cache.open(paths, names) if cache else Kept()
     entries, wrong = _entries(paths, names, values, kept)
     problems += wrong
     if cache:
@@ -74,7 +80,7 @@ def _placeholders(paths: Sequence[Path]) -> tuple[dict[str, tuple[str, ...]], li
 def _entries(
     paths: Sequence[Path],
     pipelines: Sequence[str],
-    placeholders: dict[str, tuple[str, ...]],
+    placeholders: Placeholders,
     kept: Kept,
 ) -> tuple[list[Entry], list[Problem]]:
     entries: list[Entry] = []
@@ -91,13 +97,21 @@ def _entries(
         entries += compiled
         problems += wrong
         made = [one.made for one in compiled if isinstance(one.made, Draft | Filter | Mistake)]
-        if not wrong and len(made) == len(compiled):
+        if not wrong and len(made) == len(compiled) and not _asks_lists(file):
             kept.add(file, made)
     return entries, problems
 
 
+def _asks_lists(file: RuleFile) -> bool:
+    """Return whether what *file* is compiled to may change while it stays as it is."""
+    try:
+        return b"expand" in file.path.read_bytes()
+    except OSError:
+        return True
+
+
 def _compiled(
-    file: RuleFile, pipelines: Sequence[str], placeholders: dict[str, tuple[str, ...]]
+    file: RuleFile, pipelines: Sequence[str], placeholders: Placeholders
 ) -> tuple[list[Entry], list[Problem]]:
     from soc.detect.sigma.drafting import Means, compile_file  # pySigma
 

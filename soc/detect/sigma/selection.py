@@ -1,11 +1,13 @@
 """Read selections: a map is all of its fields, a list any of its elements."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 from sigma.conditions import ConditionAND
-from sigma.exceptions import SigmaDetectionError, SigmaRuleLocation
+from sigma.exceptions import SigmaDetectionError, SigmaPlaceholderError, SigmaRuleLocation
 from sigma.types import (
     SigmaExists,
     SigmaExpansion,
@@ -30,6 +32,7 @@ from soc.detect.sigma.predicate import Predicate
 from soc.detect.sigma.source import Place
 from soc.detect.sigma.values import predicate_of
 
+LIST_NAME = re.compile(r"%(\w+)%")
 AboutField = SigmaNull | SigmaExists | SigmaFieldReference
 """What is asked of a field as a whole, not of its values."""
 
@@ -64,7 +67,13 @@ class Reader:
         """Return what one line of a selection asks for."""
         if key is not None and not isinstance(key, str):
             raise SigmaDetectionError(f"the field {key!r} is not text: quote it", source=at)
-        item = read_item(key, value if isinstance(value, list) else [value], at)
+        given = value if isinstance(value, list) else [value]
+        if key is not None and {"expand", "cidr"}.issubset(key.split("|")):
+            given = [network for one in given for network in self._networks(one, at)]
+            key = "|".join(part for part in key.split("|") if part != "expand")
+            if not given:
+                return any_of([])
+        item = read_item(key, given, at)
         values = self._filled(item.value) or [SigmaNull()]
         groups = [[one] for one in values] if item.value_linking is ConditionAND else [values]
         if item.field is None:
@@ -76,13 +85,21 @@ class Reader:
             )
         return Not(node) if item.negated else node
 
+    def _networks(self, value: object, at: SigmaRuleLocation) -> list[str]:
+        """Return the addresses and networks that *value*, a placeholder, stands for."""
+        name = LIST_NAME.fullmatch(value) if isinstance(value, str) else None
+        if name is None or name[1] not in self.placeholders:
+            reason = f"nothing says what the placeholder {value} stands for"
+            raise SigmaPlaceholderError(reason, source=at)
+        return [one for one in self.placeholders[name[1]] if _is_network(one)]
+
     def _filled(self, values: Iterable[SigmaType]) -> list[SigmaType]:
         """Return *values* with what stands for their placeholders, any of which will do."""
         done: list[SigmaType] = []
         for value in values:
             if isinstance(value, SigmaString) and value.contains_placeholder():
                 texts: list[Any] = filled(value, self.placeholders)
-                done.append(SigmaExpansion(texts) if len(texts) > 1 else texts[0])
+                done.append(texts[0] if len(texts) == 1 else SigmaExpansion(texts))
             else:
                 done.append(value)
         return done
@@ -108,6 +125,14 @@ def _about(selection: str, field: str, value: AboutField) -> Node:
             cased = isinstance(value, CasedReference)
             return FieldReference(selection, field, value.field, starts, ends, cased)
     return FieldIsNull(selection, field)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _keywords(selection: str, values: Sequence[SigmaType], at: SigmaRuleLocation) -> Node:

@@ -12,6 +12,8 @@ from soc.model.value import rfc3339
 from soc.store.tables import Alert
 from soc.web import explain, views
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
+from soc.web.lists import with_labels
+from soc.web.suppressions import is_counted_by
 
 Plain = dict[str, Any]
 SHOWN = 4_000
@@ -33,16 +35,19 @@ def _alerts(routes: APIRouter, console: Console) -> None:
         who: Principal = reads,
         rule: str = "",
         incident: str = "",
+        suppression: str = "",
         page: PageNumber = 1,
     ) -> Response:
         """Show alerts, newest first."""
         wanted = [col(Alert.rule) == rule] if rule else []
         if incident:
             wanted.append(col(Alert.incident) == number_of("incident", incident))
+        if suppression:
+            wanted.append(is_counted_by(suppression))
         found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
         with front.reading() as looking:
             listed = paged(looking, found, views.alert, page)
-        kept = {"rule": rule, "incident": incident}
+        kept = {"rule": rule, "incident": incident, "suppression": suppression}
         return console.page(
             request,
             "alerts.html",
@@ -60,7 +65,8 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             row = looking.get(Alert, number)
             if row is None:
                 raise NotFound("alert", name)
-            found = views.alert_whole(looking, row)
+            whole = views.alert_whole(looking, row)
+            found = with_labels(looking, whole, front.suite.clock.now())
             past = explain.history(looking, row.rule, front.suite.clock.now())
         return console.page(
             request,

@@ -16,10 +16,12 @@ from soc.incidents.lifecycle import IncidentState
 from soc.respond import approvals
 from soc.store.tables import AuditRow
 from soc.web import views
+from soc.web.clocks import with_clocks
 from soc.web.console import timeline
 from soc.web.console.inbox import question
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
+from soc.web.lists import with_labels
 
 Plain = dict[str, Any]
 Change = Callable[..., object]
@@ -108,6 +110,8 @@ class Desk:
             now = self._front.suite.clock.now()
             questions = [question(looking, row, who, now) for row in asked]
             changes = _changes(looking, number)
+            (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
+            found = with_labels(looking, found, now)
         return self._console.page(
             request,
             "incident.html",

@@ -25,12 +25,14 @@ PAGES = frozenset(
         "effects",
         "entities",
         "incidents",
+        "lists",
         "login",
         "logout",
         "moves",
         "queue",
         "rejects",
         "runs",
+        "suppressions",
         "theme",
     }
 )

@@ -13,6 +13,7 @@ from soc.incidents import lifecycle
 from soc.model.value import Severity
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
+from soc.web.clocks import Minutes, due_within, with_clocks
 from soc.web.console.shell import Console, PageNumber, paged
 
 State = Literal["open", "closed", "all"]
@@ -22,6 +23,7 @@ Plain = dict[str, Any]
 VIEWS = (
     ("All open", "/queue"),
     ("Mine", "/queue?mine=1"),
+    ("Due within 30 min", "/queue?due=30"),
     ("Security", "/queue?kind=security"),
     ("Operations", "/queue?kind=operations"),
     ("Monitor", "/queue?kind=monitor"),
@@ -41,6 +43,7 @@ def add(routes: APIRouter, console: Console) -> None:
         state: State = "open",
         kind: Kind = "",
         mine: bool = False,  # noqa: FBT001, FBT002 - a key of the query string
+        due: Minutes = None,
         q: str = "",
         page: PageNumber = 1,
     ) -> Response:
@@ -60,17 +63,23 @@ def add(routes: APIRouter, console: Console) -> None:
             if state == "closed"
             else [worst.desc(), col(Incident.id).desc()]
         )
+        suite = console.front.suite
+        policy, now = suite.settings.incidents, suite.clock.now()
         with console.front.reading() as looking:
+            if due is not None:
+                wanted += due_within(looking, due, policy, now)
             found = select(Incident).where(*wanted).order_by(*order)
             listed = paged(looking, found, views.incident, page)
-            listed["items"] = _with_more(looking, listed["items"])
-        kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "q": q}
+            listed["items"] = with_clocks(
+                looking, _with_more(looking, listed["items"]), policy, now
+            )
+        kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "due": due, "q": q}
         return console.page(
             request,
             "queue.html",
             who=who,
             **listed,
-            kept={key: value for key, value in kept.items() if value and value != "open"},
+            kept={key: value for key, value in kept.items() if value not in {"", None, "open"}},
             views=VIEWS,
             twin="/api/v1/incidents",
         )

@@ -14,7 +14,7 @@ from soc.errors import AccessDenied, LogError, NotFound
 from soc.incidents import lifecycle
 from soc.incidents.money import percent
 from soc.respond import approvals, ledger, stopping
-from soc.store.tables import Approval, Effect, Incident
+from soc.store.tables import Approval, Effect, Incident, Suppression
 from soc.web import views
 from soc.web.console import charts, words
 from soc.web.front import Front
@@ -122,9 +122,22 @@ class Console:
                     ("Runs", "/runs", None, ""),
                 ],
             ),
+            (
+                "Detect",
+                [
+                    ("Suppressions", "/suppressions", self._quiet(), "in force"),
+                    ("Lists", "/lists", None, ""),
+                ],
+            ),
             ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
             ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
         ]
+
+    def _quiet(self) -> int:
+        now = self.front.suite.clock.now()
+        live = (col(Suppression.ended).is_(None), col(Suppression.until) > now)
+        with self.front.reading() as looking:
+            return _count(looking, *live)
 
     def _stopped(self) -> dict[str, Any] | None:
         with self.front.reading() as looking:

@@ -1,0 +1,1 @@
+"""What others know of wallets, addresses, names and files: lists, and their history here."""
