@@ -16,6 +16,7 @@ from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Effect, Incident
 from soc.web import (
     entities,
+    hunting,
     incidents,
     kpis,
     listing,
@@ -67,6 +68,7 @@ def router(front: Front) -> APIRouter:
     running.add(routes, front)
     money.add(routes, front)
     kpis.add(routes, front)
+    hunting.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
     _events(routes, front)

@@ -24,6 +24,7 @@ PAGES = frozenset(
         "approvals",
         "effects",
         "entities",
+        "hunt",
         "incidents",
         "lists",
         "login",

@@ -130,7 +130,13 @@ class Console:
                 ],
             ),
             ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
-            ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
+            (
+                "Events",
+                [
+                    ("Hunt", "/hunt", None, ""),
+                    ("Rejects", "/rejects", self._rejects(), "not understood"),
+                ],
+            ),
         ]
 
     def _quiet(self) -> int:

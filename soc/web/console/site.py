@@ -11,6 +11,7 @@ from soc.web.console import (
     detection,
     effects,
     entity,
+    hunt,
     inbox,
     incident,
     kpis,
@@ -27,7 +28,7 @@ from soc.web.front import Front
 
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
-    *(rounds, kpis, quiet, lists),
+    *(rounds, kpis, quiet, lists, hunt),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -36,20 +37,7 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
     routes = APIRouter(include_in_schema=False)
-    for part in (
-        queue,
-        incident,
-        casework,
-        entity,
-        inbox,
-        effects,
-        runs,
-        detection,
-        rounds,
-        kpis,
-        quiet,
-        lists,
-    ):
+    for part in PARTS:
         part.add(routes, console)
     app.include_router(login.router(console))
     app.include_router(routes)
