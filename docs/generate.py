@@ -35,6 +35,7 @@ from soc.detect.detector import Mode as RuleMode
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.logsource import DATASETS
 from soc.detect.sigma.rule import Rule
+from soc.incidents.kpis import definitions
 from soc.ingest.parse import Intake
 from soc.ingest.sources.model import Source
 from soc.model.event import SCHEMA, SHOWN, Row
@@ -83,6 +84,7 @@ def pages() -> dict[str, str]:
         "evidence.md": evidence(),
         "expressions.md": expressions(),
         "http.md": http(),
+        "kpis.md": kpis(),
         "parsers.md": parsers(),
         "permissions.md": permissions(),
         "settings.md": settings(),
@@ -187,6 +189,10 @@ def settings() -> str:
             continue
         lines += [f"## `{name}`", "", words_of(group), ""]
         lines += _keys(type(group), name, type(group).model_fields)
+        for key, inner in sorted(group):
+            if isinstance(inner, BaseModel):
+                lines += [f"### `{name}.{key}`", "", words_of(inner), ""]
+                lines += _keys(type(inner), "", type(inner).model_fields)
     lines += ["## Words", "", *meanings(ResponseMode), *meanings(RuleMode)]
     words = (
         "In `settings.yml` of the home, a group and its keys; each can be overridden by a variable "
@@ -402,6 +408,22 @@ def expressions() -> str:
     ]
     words = words_of(expression)
     return page("Expressions", words, table(("what", "allowed"), rows))
+
+
+def kpis() -> str:
+    """Return what each figure says, and by which query its rows give it."""
+    groups = Groups.model_fields["incidents"].get_default().kpis
+    rows = "Rows: `/api/v1/kpis/rows?kpi=SLUG&window=7d&format=csv`."
+    lines = [words_of(definitions), "", rows, ""]
+    for kpi in definitions.ALL:
+        lines += [f"## {kpi.title}", "", kpi.definition, ""]
+        lines += [f"`{kpi.slug}`, unit: {kpi.unit.replace('_', ' ')}."]
+        if kpi.levels:
+            good, warning, critical = getattr(groups, kpi.levels)
+            lines += [f"Good up to {good:g}, a finding `soc-kpi-{kpi.slug}` from {warning:g}"]
+            lines += [f"(medium) and {critical:g} (high): `incidents.kpis.{kpi.levels}`."]
+        lines += ["", "```sql", kpi.query, "```", ""]
+    return page("KPIs", "Every figure of `soc kpis`, `/api/v1/kpis` and the page KPIs.", lines)
 
 
 def http() -> str:

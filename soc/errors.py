@@ -12,6 +12,7 @@ SocError
 ├── Fenced            another worker holds this run now
 ├── HomeError         the home directory cannot be used
 ├── Illegal           the thing is not in a state that allows this
+│   └── Unmatched          a round is too large to be matched here
 ├── LogError          the event store is damaged or cannot be written
 │   ├── ClusterDown        the cluster that keeps events does not answer
 │   ├── Damaged            a file of the event store is not what was written
@@ -141,6 +142,10 @@ class HomeError(_Reasoned):
 
 class Illegal(_Reasoned):
     """What was asked does not fit the state of the thing; nothing was changed."""
+
+
+class Unmatched(Illegal):
+    """A round is too large to be matched here; the reason says how large it may be."""
 
 
 class LogError(_Reasoned):

@@ -38,7 +38,6 @@ OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
 
 
-LONGEST_PROMISE = timedelta(days=365)
 RAW_KEY = 32
 """Bytes of a key of Ed25519, public or private."""
 
@@ -157,18 +156,67 @@ class Detect(Value):
     tuning: Mapping[str, Tuning] = {}
 
 
+Promised = Annotated[Duration, Field(le=timedelta(days=365))]
+
+
 class Promise(Value):
     """How soon an incident is acknowledged and resolved; None where nothing is promised."""
 
-    acknowledge: Duration | None = None
-    resolve: Duration | None = None
+    acknowledge: Promised | None = None
+    resolve: Promised | None = None
 
-    @field_validator("acknowledge", "resolve")
-    @classmethod
-    def _must_be_bounded(cls, span: timedelta | None) -> timedelta | None:
-        if span is not None and span > LONGEST_PROMISE:
-            raise ValueError(f"write at most {LONGEST_PROMISE.days}d")
-        return span
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Money(Value):
+    """Money at risk: what the wallets of an incident move in the matching of a round.
+
+    high, critical: the share of the pool from which an open incident is at least so severe.
+    pair_bound: the M of pairwise-bounded quadratic funding, in the token's smallest unit; without
+    it, matching is plain quadratic funding. again: after how long an open incident is looked at
+    anew, changed or not: gifts go on.
+    """
+
+    high: Share = 0.01
+    critical: Share = 0.05
+    pair_bound: Annotated[int, Field(ge=1, le=10**77)] | None = None
+    again: Duration = timedelta(minutes=15)
+
+    @model_validator(mode="after")
+    def _must_rise(self) -> Self:
+        if self.high > self.critical:
+            raise ValueError("write a share for critical that is not below the one for high")
+        return self
+
+
+def _rise(levels: tuple[float, float, float]) -> tuple[float, float, float]:
+    if list(levels) != sorted(levels):
+        raise ValueError("write three numbers that do not fall: good up to, warning, critical")
+    return levels
+
+
+Levels = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]
+    ],
+    AfterValidator(_rise),
+]
+
+
+class Kpis(Value):
+    """When a figure is worth a finding: good up to the first number, warning and critical from on.
+
+    event_lag: seconds. api_errors: a share. inference_p95: milliseconds. suspicious_per_hour:
+    security alerts within an hour of the clock. high_value: what a donor gives at least, in the
+    token's smallest unit, to be one of high value; without it nobody is.
+    """
+
+    event_lag: Levels = (5.0, 30.0, 60.0)
+    api_errors: Levels = (0.001, 0.01, 0.02)
+    inference_p95: Levels = (200.0, 500.0, 1_000.0)
+    suspicious_per_hour: Levels = (0.0, 5.0, 10.0)
+    high_value: Annotated[int, Field(ge=1)] | None = None
 
 
 class Incidents(Value):
@@ -180,7 +228,7 @@ class Incidents(Value):
     that, a new one says which came before. storm_after: incidents that one rule opens within
     storm_within; what it finds beyond them shares one. sla: per severity, by when an incident is
     acknowledged and resolved; a severity that is not named has no clock. calendar: when these
-    clocks run.
+    clocks run. money: what moves a round's money. kpis: when a figure is worth a finding.
     """
 
     open_from: Severity = Severity.MEDIUM
@@ -195,6 +243,8 @@ class Incidents(Value):
         Severity.LOW: Promise(acknowledge=timedelta(days=1), resolve=timedelta(days=7)),
     }
     calendar: Calendar = Calendar()
+    money: Money = Money()
+    kpis: Kpis = Kpis()
 
 
 class Respond(Value):

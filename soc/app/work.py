@@ -9,11 +9,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from soc import audit
 from soc.app import heartbeat
+from soc.app.assessing import Assessing
 from soc.app.breaches import Breaches
 from soc.app.edges import Edges
 from soc.app.enforcing import Enforcing
 from soc.app.hands import Responding
 from soc.app.heartbeat import Heartbeat, Jobs
+from soc.app.measuring import Gauges
 from soc.app.reloading import Reloading
 from soc.app.reviewing import Reviewing
 from soc.app.silence import Silence
@@ -36,6 +38,8 @@ EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
 REVIEW_EVERY = 600.0
 CLOCKS_EVERY = 10.0
+ASSESS_EVERY = 5.0
+GAUGE_EVERY = 60.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -92,6 +96,8 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Enforcing(suite).look: ENFORCE_EVERY,
         Reviewing(suite).look: REVIEW_EVERY,
         Breaches(suite).look: CLOCKS_EVERY,
+        Assessing(suite).look: ASSESS_EVERY,
+        Gauges(suite, watch).look: GAUGE_EVERY,
     }
 
 

@@ -36,10 +36,6 @@ def add(app: typer.Typer) -> None:
     incidents.command("close")(incidents_close)
     casework.add(incidents)
     app.add_typer(incidents, name="incidents")
-    rounds = group("Funding rounds, as the platform's events tell them.")
-    rounds.command("list")(rounds_list)
-    rounds.command("show")(rounds_show)
-    app.add_typer(rounds, name="rounds")
     audit = group("Who did what, on what, why, and how it ended.")
     audit.command("list")(audit_list)
     audit.command("verify")(audit_verify)
@@ -164,33 +160,6 @@ def incidents_close(
         number = lifecycle.number_of(incident)
         lifecycle.close(writing, number, verdict, note, actor.name, suite.clock.now())
     typer.echo(f"{incident} is closed: {verdict}")
-
-
-def rounds_list(home: HomeOption = HOME, as_json: Json = False) -> None:
-    """List funding rounds with what was given."""
-    from soc import funding
-    from soc.store.session import reading
-
-    with reading(suite_at(home).database) as looking:
-        rows = funding.rounds(looking)
-    show(
-        rows, as_json, table(rows, "id", "name", "phase", "gifts", "on_chain", "wallets", "amount")
-    )
-
-
-def rounds_show(round_id: str, home: HomeOption = HOME, as_json: Json = False) -> None:
-    """Show one round with its projects."""
-    from soc import funding
-    from soc.errors import NotFound
-    from soc.store.session import reading
-
-    with reading(suite_at(home).database) as looking:
-        found = funding.whole_round(looking, round_id)
-    if found is None:
-        raise NotFound("round", round_id)
-    lines = [f"{key}: {value}" for key, value in found.items() if key != "projects"]
-    lines += table(found["projects"], "id", "name", "gifts", "wallets", "amount")
-    show(found, as_json, lines)
 
 
 def audit_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json = False) -> None:

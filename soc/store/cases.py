@@ -62,6 +62,8 @@ class Incident(SQLModel, table=True):
     acknowledged: when a person first acted on it. resolved: when it last came to rest. reopened:
     how often it was taken up again. merged_into: the incident that has its alerts now. tlp, pap:
     who may be told, and what may be asked outside (TLP 2.0 and PAP of FIRST and MISP).
+    money_at_risk: integer text, in the smallest unit. money_json: of which round and pool, or why
+    nothing is known. assessed: as of when.
     """
 
     id: int | None = number(default=None, primary_key=True)
@@ -83,6 +85,9 @@ class Incident(SQLModel, table=True):
     closed: datetime | None = moment(default=None)
     reopened: int = number(default=0)
     merged_into: int | None = number(default=None, foreign_key="incident.id", index=True)
+    money_at_risk: str | None = text(default=None)
+    money_json: str | None = text(default=None)
+    assessed: datetime | None = moment(default=None)
 
 
 class IncidentEntity(SQLModel, table=True):

@@ -22,6 +22,7 @@ from soc.store.cases import (
 from soc.store.clocks import ClockBreach, IncidentOpening, IncidentPause
 from soc.store.columns import moment, number, text
 from soc.store.indicators import Indicator, IndicatorList
+from soc.store.measured import IncidentMoney, Timing
 from soc.store.responses import (
     Approval,
     ApprovalVote,
@@ -60,6 +61,7 @@ __all__ = [
     "Incident",
     "IncidentEntity",
     "IncidentFile",
+    "IncidentMoney",
     "IncidentNote",
     "IncidentOpening",
     "IncidentPause",
@@ -82,6 +84,7 @@ __all__ = [
     "Step",
     "Suppression",
     "SuppressionHit",
+    "Timing",
     "Token",
     "User",
 ]

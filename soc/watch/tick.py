@@ -1,5 +1,6 @@
 """Move detectors over the log: one window, one transaction."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,10 +9,10 @@ from typing import Any
 
 from sqlmodel import Session
 
-from soc import funding
-from soc.clock import Clock
+from soc.clock import Clock, monotonic
 from soc.detect.detector import Detector, Failure, Mode, Observed
 from soc.errors import SocError, StoreError, WindowTaken
+from soc.funding import projection
 from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
 from soc.logs.reader import LogReader
@@ -23,6 +24,7 @@ from soc.store import rule_states, windows
 from soc.store.session import Database, reading, session
 from soc.store.windows import Window
 
+MOST_TIMINGS = 10_000
 BURST = 50
 """Windows that one detector takes in one tick at most."""
 PROJECTION = "funding"
@@ -71,6 +73,8 @@ class Watch:
         self._reader, self._database, self._clock = reader, database, clock
         self._settings, self._detectors, self._follow = settings, detectors, follow
         self._modes = modes
+        self.timings: deque[tuple[str, float]] = deque(maxlen=MOST_TIMINGS)
+        """How many seconds each detector took for a window of events, until somebody takes it."""
         self._shared: dict[int, Batch] | None = None
         """While all take a window: what was read, by the number after which it begins."""
         with session(database) as writing:
@@ -116,8 +120,10 @@ class Watch:
         WindowTaken if another worker was faster.
         """
         old, batch = self._next(detector.name, upto)
-        now = self._clock.now()
+        now, began = self._clock.now(), monotonic()
         observed = detector.observe(batch, detector.state.model_validate_json(old.state), now)
+        if len(batch):
+            self.timings.append((detector.name, monotonic() - began))
         new = Window(
             detector=old.detector,
             hwm=max(batch.upto, old.hwm),
@@ -142,7 +148,7 @@ class Watch:
         new = Window(detector=PROJECTION, hwm=batch.upto)
         with session(self._database) as writing:
             windows.move(writing, old, new, self._clock.now())
-            funding.project(writing, batch)
+            projection.project(writing, batch)
         return Ticked(PROJECTION, new.hwm - old.hwm)
 
     def _next(self, name: str, upto: int | None) -> tuple[Window, Batch]:

@@ -16,7 +16,17 @@ from soc.logs.port import Appended
 from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import incidents, lists, refusals, running, suppressions, views
+from soc.web import (
+    entities,
+    incidents,
+    kpis,
+    lists,
+    money,
+    refusals,
+    running,
+    suppressions,
+    views,
+)
 from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.clocks import Minutes, due_within, with_clocks
@@ -57,9 +67,12 @@ def router(front: Front) -> APIRouter:
     _alerts(routes, front)
     incidents.add(routes, front)
     _response(routes, front)
+    entities.add(routes, front)
     running.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
+    money.add(routes, front)
+    kpis.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

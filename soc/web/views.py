@@ -7,6 +7,7 @@ import orjson
 from sqlmodel import Session, col, select
 
 from soc.incidents import alerts, lifecycle
+from soc.incidents.money import at_risk, at_risk_whole
 from soc.model.value import rfc3339
 from soc.respond import approvals, labels, ledger
 from soc.respond.reconcile import Standing
@@ -48,6 +49,7 @@ def incident(row: Incident) -> Plain:
         "acknowledged": rfc3339(row.acknowledged) if row.acknowledged else None,
         "resolved": rfc3339(row.resolved) if row.resolved else None,
         "closed": rfc3339(row.closed) if row.closed else None,
+        "money": at_risk(row),
     }
 
 
@@ -60,6 +62,7 @@ def incident_whole(session: Session, number: int) -> Plain:
     asked = select(Approval).where(col(Approval.incident).in_(family))
     return {
         **incident(row),
+        "money": at_risk_whole(session, row),
         "entities": lifecycle.entities_of(session, number),
         "labels": labels.of_incident(session, number),
         "alerts": [alert(a) for a in lifecycle.alerts_of(session, number)],

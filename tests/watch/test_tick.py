@@ -167,7 +167,7 @@ def test_a_disabled_rule_says_nothing_and_a_watched_one_starts_nothing(
 
 
 def test_a_removed_gift_is_taken_back(suite: Suite, log: EmbeddedLog) -> None:
-    from soc import funding
+    from soc.funding import projection
 
     gift = {
         "event": {"dataset": "chain.donation"},
@@ -182,13 +182,13 @@ def test_a_removed_gift_is_taken_back(suite: Suite, log: EmbeddedLog) -> None:
     put(suite, log, [opened, gift, gift])
     detect_now(suite, None)
     with Session(suite.database) as reading:
-        assert funding.rounds(reading)[0]["amount"] == "70"
+        assert projection.rounds(reading)[0]["amount"] == "70"
 
     put(suite, log, [{**gift, "chain": {"tx": {"hash": "0x1"}, "finality": "removed"}}])
     detect_now(suite, None)
 
     with Session(suite.database) as reading:
-        assert funding.rounds(reading)[0]["amount"] == "0"
+        assert projection.rounds(reading)[0]["amount"] == "0"
         hwm = reading.exec(
             select(DetectorWindow.hwm).where(col(DetectorWindow.detector) == "funding")
         )

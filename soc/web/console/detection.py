@@ -10,7 +10,7 @@ from soc.access.permissions import Principal
 from soc.errors import NotFound
 from soc.model.value import rfc3339
 from soc.store.tables import Alert
-from soc.web import views
+from soc.web import explain, views
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
 from soc.web.lists import with_labels
 from soc.web.suppressions import is_counted_by
@@ -67,8 +67,16 @@ def _alerts(routes: APIRouter, console: Console) -> None:
                 raise NotFound("alert", name)
             whole = views.alert_whole(looking, row)
             found = with_labels(looking, whole, front.suite.clock.now())
-        twin = f"/api/v1/alerts/{number}"
-        return console.page(request, "alert.html", who=who, alert=found, twin=twin)
+            past = explain.history(looking, row.rule, front.suite.clock.now())
+        return console.page(
+            request,
+            "alert.html",
+            who=who,
+            alert=found,
+            rule=explain.written(front.suite, found),
+            past=past,
+            twin=f"/api/v1/alerts/{number}",
+        )
 
 
 def _rejects(routes: APIRouter, console: Console) -> None:

@@ -149,7 +149,7 @@ def _changes(looking: Session, number: int) -> list[Plain]:
     query = select(AuditRow.record).where(
         col(AuditRow.object) == f"incident:{number}",
         col(AuditRow.action).startswith("incident.", autoescape=True),
-        col(AuditRow.action) != "incident.note",
+        col(AuditRow.action).not_in(["incident.note", "incident.grow"]),
     )
     return [orjson.loads(text) for text in looking.exec(query.order_by(col(AuditRow.id)))]
 

@@ -23,6 +23,7 @@ PAGES = frozenset(
         "alerts",
         "approvals",
         "effects",
+        "entities",
         "incidents",
         "lists",
         "login",

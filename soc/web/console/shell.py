@@ -12,10 +12,11 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from soc.access.permissions import Permission, Principal
 from soc.errors import AccessDenied, LogError, NotFound
 from soc.incidents import lifecycle
+from soc.incidents.money import percent
 from soc.respond import approvals, ledger, stopping
 from soc.store.tables import Approval, Effect, Incident, Suppression
 from soc.web import views
-from soc.web.console import words
+from soc.web.console import charts, words
 from soc.web.front import Front
 
 HOME = "/queue"
@@ -45,9 +46,11 @@ class Console:
             lstrip_blocks=True,
         )
         self._templates.globals |= {
+            "bars": charts.bars,
             "held": words.held,
             "listed": words.listed,
             "mark": words.mark,
+            "percent": percent,
             "person": words.person,
             "plain": words.plain,
             "pretty": words.pretty,
@@ -126,6 +129,7 @@ class Console:
                     ("Lists", "/lists", None, ""),
                 ],
             ),
+            ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
             ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
         ]
 

@@ -10,12 +10,15 @@ from soc.web.console import (
     casework,
     detection,
     effects,
+    entity,
     inbox,
     incident,
+    kpis,
     lists,
     problems,
     queue,
     quiet,
+    rounds,
     runs,
 )
 from soc.web.console.problems import Answer
@@ -29,7 +32,8 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
     routes = APIRouter(include_in_schema=False)
-    for part in (queue, incident, casework, inbox, effects, runs, detection, quiet, lists):
+    parts = (queue, incident, casework, entity, inbox, effects, runs, detection, rounds, kpis)
+    for part in (*parts, quiet, lists):
         part.add(routes, console)
     app.include_router(login.router(console))
     app.include_router(routes)

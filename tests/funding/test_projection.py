@@ -8,7 +8,7 @@ import orjson
 import pytest
 from sqlmodel import Session, select
 
-from soc import funding
+from soc.funding import projection
 from soc.model.event import Batch, Row, to_table
 from soc.store.session import Database, session
 from soc.store.tables import Donation
@@ -62,8 +62,10 @@ def show(store: Session, *documents: dict[str, Any]) -> dict[str, Any]:
         )
         for n, document in enumerate([ROUND, *documents])
     ]
-    funding.project(store, Batch(to_table(rows, "src", NOON, ["default"] * len(rows)), len(rows)))
-    return funding.rounds(store)[0]
+    projection.project(
+        store, Batch(to_table(rows, "src", NOON, ["default"] * len(rows)), len(rows))
+    )
+    return projection.rounds(store)[0]
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["announced first", "on chain first"])
@@ -116,7 +118,7 @@ def test_a_broken_event_changes_nothing(store: Session, told: list[dict[str, Any
     shown = show(store, on_chain(tx="0x2"), *told)
 
     assert (shown["gifts"], shown["amount"], shown["pool"]) == (1, "5", "9")
-    assert funding.whole_round(store, "r") is not None
+    assert projection.whole_round(store, "r") is not None
 
 
 def test_an_amount_that_was_stored_before_is_left_out_if_it_is_no_number(store: Session) -> None:

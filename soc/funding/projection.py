@@ -6,16 +6,17 @@ transaction, the chain is right. An event that says nothing usable changes nothi
 integer text in the token's smallest unit.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
 from soc.ingest.fields import find
 from soc.model.event import Batch, document_of
-from soc.model.value import bounded, whole
+from soc.model.value import bounded, rfc3339, whole
 from soc.store.tables import Donation, Project, Round
 
 REMOVED = "removed"
@@ -34,7 +35,12 @@ def project(session: Session, batch: Batch) -> int:
 
 def rounds(session: Session) -> list[dict[str, Any]]:
     """Return every round with what was given in it."""
-    return [_summary(session, row) for row in session.exec(select(Round).order_by(col(Round.id)))]
+    return [summary(session, row) for row in session.exec(select(Round).order_by(col(Round.id)))]
+
+
+def summary(session: Session, row: Round) -> dict[str, Any]:
+    """Return a round with what was given in it."""
+    return _told(row, _gifts(session, row.id))
 
 
 def whole_round(session: Session, round_id: str) -> dict[str, Any] | None:
@@ -43,28 +49,47 @@ def whole_round(session: Session, round_id: str) -> dict[str, Any] | None:
     if row is None:
         return None
     projects = select(Project).where(col(Project.round) == round_id).order_by(col(Project.id))
-    gifts = session.exec(select(Donation).where(col(Donation.round) == round_id)).all()
+    gifts = _gifts(session, round_id)
+    to: defaultdict[str, list[_Given]] = defaultdict(list)
+    for gift in gifts:
+        to[gift.project].append(gift)
     listed = [
         {
             "id": one.id,
             "name": one.name,
             "owner": one.owner,
-            "gifts": sum(gift.project == one.id for gift in gifts),
-            "wallets": len({gift.wallet for gift in gifts if gift.project == one.id}),
-            "amount": _sum(gift for gift in gifts if gift.project == one.id),
+            "gifts": len(to[one.id]),
+            "wallets": len({gift.wallet for gift in to[one.id]}),
+            "amount": _sum(to[one.id]),
         }
         for one in session.exec(projects)
     ]
-    return {**_summary(session, row), "projects": listed}
+    return {**_told(row, gifts), "projects": listed}
 
 
-def _summary(session: Session, row: Round) -> dict[str, Any]:
-    gifts = session.exec(select(Donation).where(col(Donation.round) == row.id)).all()
+class _Given(NamedTuple):
+    """A gift as it is summed."""
+
+    project: str
+    wallet: str
+    amount: str
+    on_chain: datetime | None
+
+
+def _gifts(session: Session, round_id: str) -> list[_Given]:
+    columns = (Donation.project, Donation.wallet, Donation.amount, col(Donation.on_chain))
+    found = session.exec(select(*columns).where(col(Donation.round) == round_id))
+    return [_Given(*row) for row in found]
+
+
+def _told(row: Round, gifts: list[_Given]) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
         "phase": row.phase,
         "pool": row.pool,
+        "opened": rfc3339(row.opened) if row.opened else None,
+        "closed": rfc3339(row.closed) if row.closed else None,
         "gifts": len(gifts),
         "on_chain": sum(gift.on_chain is not None for gift in gifts),
         "wallets": len({gift.wallet for gift in gifts}),
@@ -72,7 +97,7 @@ def _summary(session: Session, row: Round) -> dict[str, Any]:
     }
 
 
-def _sum(gifts: Iterable[Donation]) -> str:
+def _sum(gifts: Iterable[_Given]) -> str:
     return str(sum(whole(gift.amount) or 0 for gift in gifts))
 
 

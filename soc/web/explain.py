@@ -1,0 +1,155 @@
+"""Why an alert is there: the text of its rule with what matched marked, and what it was before."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlmodel import Session, col, func, select
+
+from soc.app.content import every_rule_file
+from soc.app.suite import Suite
+from soc.detect.sigma.source import Source, read_file
+from soc.model.value import rfc3339
+from soc.store.tables import Alert, Incident
+
+Plain = dict[str, Any]
+LOOKED_BACK = timedelta(days=90)
+DAYS = 30
+LAST = 8
+
+
+class Line(NamedTuple):
+    """A line of a rule. got: what the events had where this line asked."""
+
+    text: str
+    got: str = ""
+
+
+class Written(NamedTuple):
+    """A rule as its file has it now. same: it is the one that made the alert."""
+
+    path: Path
+    lines: tuple[Line, ...]
+    same: bool
+    falsepositives: tuple[str, ...]
+    response: str
+
+
+def written(suite: Suite, alert: Mapping[str, Any]) -> Written | None:
+    """Return the rule of *alert*, marked; None if a model found it, or the file is gone."""
+    for path in every_rule_file(suite.settings, suite.home):
+        if source := _called(path, alert["rule"]):
+            text = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            first = source.lines[()]
+            last = _end(text, first)
+            got = dict(_got(source, alert["matched"]))
+            lines = tuple(
+                Line(text[place - 1], got.get(place, "")) for place in range(first, last + 1)
+            )
+            known = source.plain.get("falsepositives") or []
+            ours = source.plain.get("soc")
+            response = ours.get("response", "") if isinstance(ours, Mapping) else ""
+            same = source.digest == str(alert["rule_digest"]).removeprefix("sha256:")
+            listed = known if isinstance(known, list) else [known]
+            return Written(path, lines, same, tuple(map(str, listed)), str(response))
+    return None
+
+
+def history(session: Session, rule: str, now: datetime) -> Plain:
+    """Return what the alerts of *rule* were in 90 days: verdicts, days, and the last decided."""
+    since = now - LOOKED_BACK
+    judged = (
+        select(Incident.verdict, func.count())
+        .select_from(Alert)
+        .join(Incident, col(Incident.id) == col(Alert.incident), isouter=True)
+        .where(col(Alert.rule) == rule, col(Alert.created) >= since)
+        .group_by(col(Incident.verdict))
+    )
+    verdicts = {verdict or "undecided": count for verdict, count in session.exec(judged)}
+    decided = (
+        select(Alert, Incident)
+        .join(Incident, col(Incident.id) == col(Alert.incident))
+        .where(col(Alert.rule) == rule, col(Incident.verdict).is_not(None))
+        .order_by(col(Incident.closed).desc(), col(Alert.id).desc())
+        .limit(LAST)
+    )
+    return {
+        "alerts": sum(verdicts.values()),
+        "verdicts": dict(sorted(verdicts.items())),
+        "bars": _bars(_days(session, rule, now)),
+        "last": [
+            {
+                "alert": alert.id,
+                "title": alert.title,
+                "incident": f"INC-{incident.id}",
+                "verdict": incident.verdict,
+                "closed": rfc3339(incident.closed) if incident.closed else None,
+            }
+            for alert, incident in session.exec(decided)
+        ],
+    }
+
+
+def _days(session: Session, rule: str, now: datetime) -> list[tuple[date, int]]:
+    """Return how many alerts each of the last 30 days made, the oldest first."""
+    since = now - timedelta(days=DAYS - 1)
+    made = select(Alert.created).where(col(Alert.rule) == rule, col(Alert.created) >= since)
+    days = [created.date() for created in session.exec(made)]
+    return [
+        (day, days.count(day)) for n in range(DAYS) if (day := (since + timedelta(days=n)).date())
+    ]
+
+
+def _bars(days: Sequence[tuple[date, int]]) -> list[Plain]:
+    """Return a bar for each day, in a picture 300 wide and 40 high."""
+    most = max(count for _, count in days) or 1
+    width = 300 / len(days)
+    return [
+        {
+            "day": str(day),
+            "count": count,
+            "x": round(place * width, 1),
+            "y": round(40 - 38 * count / most, 1),
+            "height": round(38 * count / most, 1),
+            "width": round(width - 2, 1),
+        }
+        for place, (day, count) in enumerate(days)
+    ]
+
+
+def _called(path: Path, slug: str) -> Source | None:
+    if path.stem != slug and slug.encode() not in path.read_bytes():
+        return None
+    for one in read_file(path):
+        if isinstance(one, Source):
+            name = one.plain.get("name") or path.stem
+            if name == slug:
+                return one
+    return None
+
+
+def _end(text: Sequence[str], first: int) -> int:
+    """Return the last line of the document that begins in line *first*."""
+    after = (n for n in range(first + 1, len(text) + 1) if text[n - 1].startswith("---"))
+    end = next(after, len(text) + 1) - 1
+    while end > first and not text[end - 1].strip():
+        end -= 1
+    return end
+
+
+def _got(source: Source, matched: Sequence[Mapping[str, str]]) -> Iterator[tuple[int, str]]:
+    """Yield lines that asked for what *matched*, each with what was there."""
+    for match in matched:
+        for place, line in source.lines.items():
+            if _asks(place, match["selection"], match["field"]):
+                yield line, match["value"]
+
+
+def _asks(place: tuple[object, ...], selection: str, field: str) -> bool:
+    """Return whether *place* is where a rule names *field* in *selection*, or groups by it."""
+    if place[:1] == ("correlation",):
+        return place == ("correlation", "group-by") and selection in {"group-by", field}
+    if len(place) < 3 or place[0] != "detection" or place[1] != selection:  # noqa: PLR2004 - detection, selection, field
+        return False
+    return isinstance(place[-1], str) and place[-1].partition("|")[0] == field
