@@ -36,8 +36,6 @@ PREFIX = "SOC_"
 STORES = ("sqlite:///", "postgresql://")
 OUTSIDE = frozenset({"SOC_HOME", "SOC_TOKEN"})
 """Read by the command line itself, not settings."""
-
-
 RAW_KEY = 32
 """Bytes of a key of Ed25519, public or private."""
 
@@ -156,14 +154,11 @@ class Detect(Value):
     tuning: Mapping[str, Tuning] = {}
 
 
-Promised = Annotated[Duration, Field(le=timedelta(days=365))]
-
-
 class Promise(Value):
     """How soon an incident is acknowledged and resolved; None where nothing is promised."""
 
-    acknowledge: Promised | None = None
-    resolve: Promised | None = None
+    acknowledge: Annotated[Duration, Field(le=timedelta(days=365))] | None = None
+    resolve: Annotated[Duration, Field(le=timedelta(days=365))] | None = None
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
