@@ -102,9 +102,8 @@ def _lists(routes: APIRouter, front: Front) -> None:
         found = found.where(col(Incident.state) == state) if state else found
         with front.reading() as looking:
             if due is not None:
-                suite = front.suite
-                policy, now = suite.settings.incidents, suite.clock.now()
-                found = found.where(*due_within(looking, due, policy, now))
+                policy = front.suite.settings.incidents
+                found = found.where(*due_within(looking, due, policy, front.suite.clock.now()))
             page = paged(looking, found, [col(Incident.id)], views.incident, limit, cursor)
             return {**page, "items": timed(looking, page["items"])}
 
