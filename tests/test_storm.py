@@ -14,9 +14,9 @@ from soc.clock import SettableClock
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Severity
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import Alert, Approval, Incident, Run
+from soc.triage import Incidents
 from tests.servers.receiver import Receiver, receiving
 
 Make = Callable[..., Finding]

@@ -12,10 +12,10 @@ from soc.incidents.lifecycle import INCIDENTS
 from soc.incidents.record import record
 from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
-from soc.settings import Incidents
 from soc.store.locks import alone
 from soc.store.session import reading, session
 from soc.store.tables import ClockBreach, Incident
+from soc.triage import Incidents
 
 RULE = "soc-sla-breached"
 BUCKET = timedelta(hours=1)

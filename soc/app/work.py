@@ -36,10 +36,10 @@ SILENCE_EVERY = 15.0
 SCHEDULES_EVERY = 5.0
 EDGES_EVERY = 5.0
 ENFORCE_EVERY = 0.25
-REVIEW_EVERY = 600.0
-CLOCKS_EVERY = 10.0
 ASSESS_EVERY = 5.0
 GAUGE_EVERY = 60.0
+REVIEW_EVERY = 600.0
+CLOCKS_EVERY = 10.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -94,10 +94,10 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Silence(suite).look: SILENCE_EVERY,
         Edges(suite).look: EDGES_EVERY,
         Enforcing(suite).look: ENFORCE_EVERY,
-        Reviewing(suite).look: REVIEW_EVERY,
-        Breaches(suite).look: CLOCKS_EVERY,
         Assessing(suite).look: ASSESS_EVERY,
         Gauges(suite, watch).look: GAUGE_EVERY,
+        Reviewing(suite).look: REVIEW_EVERY,
+        Breaches(suite).look: CLOCKS_EVERY,
     }
 
 

@@ -16,8 +16,8 @@ from sqlmodel import Session, and_, col, or_, select
 from soc.incidents.pauses import WORKED
 from soc.model.calendar import Calendar, Span, counted, due, latest_start
 from soc.model.value import EPOCH, Severity
-from soc.settings import Incidents, Promise
 from soc.store.tables import Incident, IncidentPause
+from soc.triage import Incidents, Promise
 
 AT_ONCE = 500
 

@@ -17,8 +17,8 @@ from soc.funding.book import Book, rounds_of
 from soc.funding.matching import Moved
 from soc.incidents.lifecycle import OPEN, held, told
 from soc.model.value import EntityKind, Severity, Value, rfc3339
-from soc.settings import Money
 from soc.store.tables import AuditRow, Incident, IncidentEntity, IncidentMoney
+from soc.triage import Money
 
 MOST_WALLETS = 20_000
 MOST_ROUNDS = 5

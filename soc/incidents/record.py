@@ -14,8 +14,8 @@ from soc.incidents import alerts, lifecycle, links, moves, storms, suppressions
 from soc.incidents.alerts import AlertState, Evidence
 from soc.model.finding import SUITE, Finding
 from soc.model.value import EntityKind, worse
-from soc.settings import Incidents
 from soc.store.tables import Alert, Incident, IncidentEntity
+from soc.triage import Incidents
 
 OPENED = "opened this incident"
 MOST_ADOPTED = 1_000

@@ -13,8 +13,8 @@ from soc.funding.book import Book
 from soc.funding.matching import Gift, Moved
 from soc.incidents.lifecycle import OPEN
 from soc.incidents.money import WALLET, at_risk, changes
-from soc.settings import Money
 from soc.store.tables import Incident, IncidentEntity
+from soc.triage import Money
 
 Plain = dict[str, Any]
 MOST_NAMED = 100_000

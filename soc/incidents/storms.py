@@ -12,8 +12,8 @@ from soc.incidents.alerts import key_of
 from soc.incidents.lifecycle import OPEN
 from soc.incidents.suppressions import InForce
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store.tables import Incident, IncidentOpening
+from soc.triage import Incidents
 
 
 class Taken(NamedTuple):

@@ -12,8 +12,8 @@ from soc.incidents.record import record as record_findings
 from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity
 from soc.respond import ledger
-from soc.settings import Incidents
 from soc.store.tables import Effect, Run
+from soc.triage import Incidents
 
 NEEDS_PEOPLE = frozenset({"failed", "needs_human"})
 

@@ -11,8 +11,8 @@ from sqlmodel import Session, col
 from soc.incidents import clocks, lifecycle
 from soc.incidents.clocks import Reading
 from soc.model.value import rfc3339
-from soc.settings import Incidents
 from soc.store.tables import Incident
+from soc.triage import Incidents
 
 Plain = dict[str, Any]
 Minutes = Annotated[int | None, Query(ge=0, le=525_600)]

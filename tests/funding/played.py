@@ -6,9 +6,9 @@ from sqlmodel import Session
 
 from soc.incidents.record import record
 from soc.model.value import Entity, Severity
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import Donation, Project, Round
+from soc.triage import Incidents
 from tests.conftest import NOON, _finding
 
 RING = tuple(f"0xf{n}" for n in range(4))

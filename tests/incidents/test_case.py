@@ -11,9 +11,9 @@ from soc.incidents import files, lifecycle, moves, observables, sharing, tasks
 from soc.incidents.record import record
 from soc.incidents.tasks import TaskState
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import AuditRow, FileBody, Incident
+from soc.triage import Incidents
 from tests.conftest import NOON
 
 ME = "user:ines"

@@ -19,9 +19,9 @@ from soc.incidents.lifecycle import IncidentState
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Severity
-from soc.settings import Incidents, Promise
 from soc.store.session import Database, in_memory, reading, session
 from soc.store.tables import Alert, ClockBreach, Incident, IncidentPause, Run
+from soc.triage import Incidents, Promise
 from tests.conftest import NOON
 
 Make = Callable[..., Finding]
@@ -228,5 +228,5 @@ def test_states_that_change_at_one_moment_are_one_pause(
 
 
 def test_a_promise_is_bounded() -> None:
-    with pytest.raises(ValueError, match="less than or equal to"):
+    with pytest.raises(ValueError, match="write at most 365d"):
         Promise(resolve=timedelta(days=366))

@@ -11,9 +11,9 @@ from soc.incidents import lifecycle
 from soc.incidents.lifecycle import NEXT, IncidentState
 from soc.incidents.record import record
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import AuditRow, Incident
+from soc.triage import Incidents
 
 
 @pytest.fixture

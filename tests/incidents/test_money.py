@@ -16,9 +16,9 @@ from soc.incidents import lifecycle, money
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity
-from soc.settings import Incidents
 from soc.store.session import session
 from soc.store.tables import AuditRow, Donation, Effect, Incident, Round
+from soc.triage import Incidents
 from tests.conftest import NOON
 from tests.funding.played import RING, give, open_round, play
 

@@ -10,8 +10,8 @@ from soc.errors import Illegal, NotFound
 from soc.incidents import notes
 from soc.incidents.record import record
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store.session import Database, session
+from soc.triage import Incidents
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from soc.incidents import alerts, lifecycle
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import (
     Alert,
@@ -25,6 +24,7 @@ from soc.store.tables import (
     IncidentOpening,
     IncidentPause,
 )
+from soc.triage import Incidents
 from tests.conftest import NOON, _finding
 
 ENTITIES = st.sampled_from(

@@ -12,9 +12,9 @@ from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import Alert, Incident
+from soc.triage import Incidents
 
 Make = Callable[..., Finding]
 

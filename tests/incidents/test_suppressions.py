@@ -22,9 +22,9 @@ from soc.incidents.scope import Scope, parted, scope_of
 from soc.incidents.suppressions import Mode, Wanted
 from soc.model.finding import Finding, Match
 from soc.model.value import Entity, Severity
-from soc.settings import Incidents
 from soc.store.session import Database, in_memory, session
 from soc.store.tables import Alert, AuditRow, Incident, Suppression, SuppressionHit
+from soc.triage import Incidents
 
 Make = Callable[..., Finding]
 Put = Callable[..., object]

@@ -16,9 +16,10 @@ from soc.respond.hands import LiveHands
 from soc.respond.playbook import Playbook
 from soc.respond.trigger import trigger
 from soc.respond.turn import Means
-from soc.settings import Incidents, Mode, Respond
+from soc.settings import Mode, Respond
 from soc.store.session import Database, session
 from soc.store.tables import Donation, Run
+from soc.triage import Incidents
 from tests.respond.stage import ACTIONS, limit, playbook
 
 DAY = timedelta(days=1)

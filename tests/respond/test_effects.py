@@ -17,9 +17,9 @@ from soc.respond import approvals, labels, ledger, stopping
 from soc.respond.action import Hold
 from soc.respond.step import Ask
 from soc.respond.world import LocalWorld
-from soc.settings import Incidents
 from soc.store.session import Database, session
 from soc.store.tables import AuditRow, Effect, Incident, Run
+from soc.triage import Incidents
 from soc.web import views
 
 RHEA = Principal(

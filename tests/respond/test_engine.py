@@ -26,9 +26,10 @@ from soc.respond.notifier import Outbox
 from soc.respond.playbook import Playbook, read
 from soc.respond.trigger import trigger
 from soc.respond.turn import Means
-from soc.settings import Incidents, Mode, Respond
+from soc.settings import Mode, Respond
 from soc.store.session import Database, session
 from soc.store.tables import Approval, Effect, IncidentNote, Run, Step
+from soc.triage import Incidents
 
 ACTIONS = plugins.load("soc.actions")
 SYBIL = read(packaged("playbooks") / "qf-sybil-containment.yml", ACTIONS)

@@ -12,8 +12,8 @@ from soc.clock import SettableClock
 from soc.incidents.alerts import Evidence
 from soc.incidents.record import record
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store.session import Database, session
+from soc.triage import Incidents
 from tests.respond.stage import Stage, playbook
 
 KEEP = {"id": "keep", "use": "evidence.snapshot"}

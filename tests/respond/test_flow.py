@@ -11,8 +11,8 @@ from soc.incidents import lifecycle
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.respond.mending import cancel, children_of
-from soc.settings import Incidents
 from soc.store.session import Database, session
+from soc.triage import Incidents
 from tests.respond.stage import Stage, limit, person, playbook, touch
 
 

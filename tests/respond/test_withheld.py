@@ -11,8 +11,8 @@ from soc.incidents import sharing
 from soc.incidents.record import record
 from soc.incidents.sharing import Pap, Tlp
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store.session import Database, session
+from soc.triage import Incidents
 from tests.respond.stage import Stage
 
 ASK = {"id": "ask", "use": "http.get", "with": {"url": "https://names.example/x"}}

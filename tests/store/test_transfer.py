@@ -12,10 +12,10 @@ from soc.clock import SettableClock
 from soc.errors import StoreError
 from soc.incidents.record import record
 from soc.model.finding import Finding
-from soc.settings import Incidents
 from soc.store import transfer
 from soc.store.session import Database, connect, session
 from soc.store.tables import AuditRow, Incident, Round
+from soc.triage import Incidents
 
 
 @pytest.fixture

@@ -23,10 +23,11 @@ from soc.respond.engine import Engine
 from soc.respond.hands import LiveHands
 from soc.respond.notifier import Outbox
 from soc.respond.turn import Means
-from soc.settings import Edges, Incidents, Respond
+from soc.settings import Edges, Respond
 from soc.store import windows
 from soc.store.session import Database, connect, session
 from soc.store.tables import Alert, AuditRow, DetectorWindow, Edge, Effect, Incident, Run
+from soc.triage import Incidents
 from tests.servers.postgres import Postgres
 
 Done = TypeVar("Done")

@@ -25,8 +25,9 @@ from soc.respond.notifier import Outbox
 from soc.respond.playbook import Playbook
 from soc.respond.trigger import trigger
 from soc.respond.turn import Means
-from soc.settings import Detect, Incidents, Mode, Respond
+from soc.settings import Detect, Mode, Respond
 from soc.store.session import Database, connect, session
+from soc.triage import Incidents
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.respond.acts import OWN

@@ -90,7 +90,7 @@ def test_the_api_lifts_with_a_reason_and_closes_with_a_verdict(
     client: TestClient, tokens: Headers, held: None, front: Front, finding: Callable[..., Finding]
 ) -> None:
     from soc.incidents.record import record
-    from soc.settings import Incidents
+    from soc.triage import Incidents
 
     with session(front.suite.database) as writing:
         record(writing, [finding()], {}, front.suite.clock.now(), Incidents())

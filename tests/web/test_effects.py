@@ -117,7 +117,7 @@ def test_an_incident_shows_the_labels_of_whom_it_names(
     client: TestClient, tokens: Headers, front: Front, finding: Any, clock: SettableClock
 ) -> None:
     from soc.incidents.record import record
-    from soc.settings import Incidents
+    from soc.triage import Incidents
 
     with session(front.suite.database) as writing:
         record(writing, [finding()], {}, clock.now(), Incidents())

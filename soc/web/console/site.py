@@ -25,6 +25,10 @@ from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
 from soc.web.front import Front
 
+PARTS = (
+    *(queue, incident, casework, entity, inbox, effects, runs, detection),
+    *(rounds, kpis, quiet, lists),
+)
 STATIC = Path(__file__).parent.parent / "static"
 
 
@@ -32,8 +36,20 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
     routes = APIRouter(include_in_schema=False)
-    parts = (queue, incident, casework, entity, inbox, effects, runs, detection, rounds, kpis)
-    for part in (*parts, quiet, lists):
+    for part in (
+        queue,
+        incident,
+        casework,
+        entity,
+        inbox,
+        effects,
+        runs,
+        detection,
+        rounds,
+        kpis,
+        quiet,
+        lists,
+    ):
         part.add(routes, console)
     app.include_router(login.router(console))
     app.include_router(routes)
