@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlmodel import Session, col, func, select
 
-from soc.incidents import alerts, lifecycle
+from soc.incidents import alerts, lifecycle, severity
 from soc.incidents.money import at_risk, at_risk_whole
 from soc.model.value import rfc3339
 from soc.respond import approvals, labels, ledger
@@ -69,6 +69,7 @@ def incident_whole(session: Session, number: int, most: int | None = None) -> Pl
     return {
         **incident(row),
         "money": at_risk_whole(session, row),
+        "severity_facts": severity.facts(session, number),
         "entities": lifecycle.entities_of(session, number),
         "labels": labels.of_incident(session, number),
         "alerts": [alert(a) for a in newest(session, found, Alert.id, most)],

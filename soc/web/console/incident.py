@@ -15,7 +15,7 @@ from soc.incidents import alerts, lifecycle, notes
 from soc.incidents.lifecycle import IncidentState
 from soc.respond import approvals
 from soc.store.tables import AuditRow
-from soc.web import views
+from soc.web import explain, views
 from soc.web.clocks import with_clocks
 from soc.web.console import timeline
 from soc.web.console.inbox import question
@@ -115,6 +115,8 @@ class Desk:
             changes = _changes(looking, number)
             (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
             found = with_labels(looking, found, now)
+            rules = {a["rule"] for a in found["alerts"]}
+            found["techniques"] = explain.techniques(self._front.suite, rules)
         return self._console.page(
             request,
             "incident.html",
