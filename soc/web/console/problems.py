@@ -22,6 +22,7 @@ PAGES = frozenset(
     {
         "alerts",
         "approvals",
+        "attack",
         "effects",
         "entities",
         "incidents",
@@ -31,7 +32,9 @@ PAGES = frozenset(
         "moves",
         "queue",
         "rejects",
+        "rules",
         "runs",
+        "sources",
         "suppressions",
         "theme",
     }

@@ -55,6 +55,7 @@ class Console:
             "plain": words.plain,
             "pretty": words.pretty,
             "some": words.some,
+            "span": words.span,
             "subject": words.subject,
             "took": words.took,
             "verdicts": words.VERDICTS,
@@ -125,12 +126,20 @@ class Console:
             (
                 "Detect",
                 [
+                    ("Rules", "/rules", None, ""),
+                    ("ATT&CK", "/attack", None, ""),
                     ("Suppressions", "/suppressions", self._quiet(), "in force"),
                     ("Lists", "/lists", None, ""),
                 ],
             ),
             ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
-            ("Events", [("Rejects", "/rejects", self._rejects(), "not understood")]),
+            (
+                "Events",
+                [
+                    ("Sources", "/sources", None, ""),
+                    ("Rejects", "/rejects", self._rejects(), "not understood"),
+                ],
+            ),
         ]
 
     def _quiet(self) -> int:

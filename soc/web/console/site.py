@@ -7,6 +7,7 @@ from starlette.staticfiles import StaticFiles
 
 from soc.web import login
 from soc.web.console import (
+    attack,
     casework,
     detection,
     effects,
@@ -19,7 +20,9 @@ from soc.web.console import (
     queue,
     quiet,
     rounds,
+    rules,
     runs,
+    sources,
 )
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
@@ -27,7 +30,7 @@ from soc.web.front import Front
 
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
-    *(rounds, kpis, quiet, lists),
+    *(rounds, kpis, quiet, lists, rules, attack, sources),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -36,20 +39,7 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
     routes = APIRouter(include_in_schema=False)
-    for part in (
-        queue,
-        incident,
-        casework,
-        entity,
-        inbox,
-        effects,
-        runs,
-        detection,
-        rounds,
-        kpis,
-        quiet,
-        lists,
-    ):
+    for part in PARTS:
         part.add(routes, console)
     app.include_router(login.router(console))
     app.include_router(routes)
