@@ -17,14 +17,17 @@ from soc.store.tables import Effect, Incident
 from soc.web import (
     attack,
     entities,
+    health,
     incidents,
     kpis,
     listing,
     lists,
     money,
+    playbooks,
     refusals,
     rules,
     running,
+    settings,
     sources,
     suppressions,
     views,
@@ -73,6 +76,9 @@ def router(front: Front) -> APIRouter:
     rules.add(routes, front)
     attack.add(routes, front)
     sources.add(routes, front)
+    playbooks.add(routes, front)
+    health.add(routes, front)
+    settings.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

@@ -121,6 +121,7 @@ class Console:
                 [
                     ("Effects", "/effects", in_force, "in force"),
                     ("Runs", "/runs", None, ""),
+                    ("Playbooks", "/playbooks", None, ""),
                 ],
             ),
             (
@@ -140,6 +141,7 @@ class Console:
                     ("Rejects", "/rejects", self._rejects(), "not understood"),
                 ],
             ),
+            ("Suite", [("Health", "/health", None, ""), ("Settings", "/settings", None, "")]),
         ]
 
     def _quiet(self) -> int:

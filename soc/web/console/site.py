@@ -12,16 +12,19 @@ from soc.web.console import (
     detection,
     effects,
     entity,
+    health,
     inbox,
     incident,
     kpis,
     lists,
+    playbooks,
     problems,
     queue,
     quiet,
     rounds,
     rules,
     runs,
+    settings,
     sources,
 )
 from soc.web.console.problems import Answer
@@ -31,6 +34,7 @@ from soc.web.front import Front
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
     *(rounds, kpis, quiet, lists, rules, attack, sources),
+    *(playbooks, health, settings),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
