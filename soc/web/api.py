@@ -30,6 +30,7 @@ from soc.web import (
     settings,
     sources,
     suppressions,
+    threats,
     views,
 )
 from soc.web.asked import Body, Number, Plain, Reason, needs
@@ -79,6 +80,7 @@ def router(front: Front) -> APIRouter:
     playbooks.add(routes, front)
     health.add(routes, front)
     settings.add(routes, front)
+    threats.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

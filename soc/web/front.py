@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 
 from soc.access import keys
 from soc.access.permissions import LOCAL, Permission, Principal
-from soc.app import sourcing, taking
+from soc.app import reporting, sourcing, taking
 from soc.app.later import Later
 from soc.app.local import login
 from soc.app.rulebook import Rulebook
@@ -32,6 +32,7 @@ from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
+from soc.threats.assess import Assessment
 from soc.web.tallies import Limit, Tallies
 from soc.web.turns import Turns
 
@@ -43,6 +44,8 @@ INPUTS = "soc.inputs"
 GOOD_FOR = 1.0
 """Seconds for which a token that was just looked up is good: so long a revoked one lives on."""
 MOST_TOKENS = 1_000
+WEIGHED_FOR = timedelta(minutes=1)
+"""For so long the same assessment of the threat model is shown."""
 COUNTED_FOR = timedelta(seconds=10)
 """For so long the same counts of sources are shown."""
 SOURCE = "soc"
@@ -66,6 +69,17 @@ class Front:
     def rulebook(self) -> Rulebook:
         """All rules, read when somebody first asks."""
         return Rulebook(self.suite)
+
+    @cached_property
+    def threats(self) -> Later[Assessment]:
+        """How the threat model stands, weighed when somebody asks."""
+        suite = self.suite
+        return Later(
+            "the threat model and its evidence",
+            lambda: reporting.assessed(suite, suite.clock.now()),
+            suite.clock,
+            WEIGHED_FOR,
+        )
 
     @cached_property
     def senders(self) -> Later[list[dict[str, Any]]]:

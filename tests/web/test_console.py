@@ -71,6 +71,7 @@ PAGES = [
     "/playbooks/qf-hold-by-hand",
     "/playbooks/qf-sybil-containment?incident=INC-1",
     "/playbooks/qf-sybil-containment?incident=INC-99",
+    "/threats",
     "/health",
     "/settings",
     "/queue?due=30",

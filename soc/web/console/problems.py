@@ -40,6 +40,7 @@ PAGES = frozenset(
         "sources",
         "suppressions",
         "theme",
+        "threats",
     }
 )
 """First parts of the paths that are pages, whatever the client says it takes."""

@@ -133,7 +133,14 @@ class Console:
                     ("Lists", "/lists", None, ""),
                 ],
             ),
-            ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
+            (
+                "Measure",
+                [
+                    ("Rounds", "/rounds", None, ""),
+                    ("KPIs", "/kpis", None, ""),
+                    ("Threats", "/threats", None, ""),
+                ],
+            ),
             (
                 "Events",
                 [

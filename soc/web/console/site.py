@@ -26,6 +26,7 @@ from soc.web.console import (
     runs,
     settings,
     sources,
+    threats,
 )
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
@@ -34,7 +35,7 @@ from soc.web.front import Front
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
     *(rounds, kpis, quiet, lists, rules, attack, sources),
-    *(playbooks, health, settings),
+    *(playbooks, threats, health, settings),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
