@@ -45,6 +45,14 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What the newest events showed. events: how many. rules: as ``soc rules health`` says it."""
+
+    events: int
+    rules: Mapping[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """The rules of one moment, by slug. folders: what those of further folders may do at first.
 
@@ -79,7 +87,7 @@ class Rulebook:
         """Return the rules; raises Busy while they are being read for the first time."""
         return self._book.ask(patience, self._state())
 
-    def health(self, patience: float) -> Made[Mapping[str, dict[str, Any]]]:
+    def health(self, patience: float) -> Made[Examined]:
         """Return what the newest events showed of each rule; raises Busy, LogError."""
         return self._health.ask(patience, self._state())
 
@@ -143,9 +151,11 @@ class Rulebook:
     def _test(self) -> Mapping[str, Standing]:
         return tested([*self._book.ask(60).answer.rules.values()])
 
-    def _examine(self) -> Mapping[str, dict[str, Any]]:
+    def _examine(self) -> Examined:
+        upto = self._suite.reader.view().upto
         found = ruling.rule_health(self._suite, EXAMINED)
-        return {one["rule"]: one for one in found if one["state"] != "failed"}
+        known = {one["rule"]: one for one in found if one["state"] != "failed"}
+        return Examined(min(upto, EXAMINED), known)
 
 
 def switches(session: Session, now: datetime) -> dict[str, RuleState]:

@@ -51,22 +51,23 @@ def changed(suite: Suite) -> list[str]:
 
 def shown(value: object) -> Any:  # noqa: ANN401 - any JSON value
     """Return *value* as JSON has it, with ``set`` or ``not set`` for what is secret."""
+    told: Any = str(value)
     match value:
         case SecretStr():
-            return SET if value.get_secret_value() else NOT_SET
+            told = SET if value.get_secret_value() else NOT_SET
         case BaseModel():
-            return {name: shown(getattr(value, name)) for name in type(value).model_fields}
+            told = {name: shown(getattr(value, name)) for name in type(value).model_fields}
         case Mapping():
-            return {str(key): shown(one) for key, one in value.items()}
+            told = {str(key): shown(one) for key, one in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [shown(one) for one in value]
+            told = [shown(one) for one in value]
         case timedelta():
-            return duration_text(value)
+            told = duration_text(value)
         case Enum():
-            return shown(value.value)
-        case None | bool() | int() | float() | str():
-            return value
-    return str(value)
+            told = shown(value.value)
+        case None | bool() | int() | float():
+            told = value
+    return told
 
 
 def _keys(suite: Suite, group: str, default: object, document: Document | None) -> list[Plain]:
@@ -74,7 +75,9 @@ def _keys(suite: Suite, group: str, default: object, document: Document | None) 
     if not isinstance(found, BaseModel) or not isinstance(default, BaseModel):
         return [_key(group, (group,), found, default, document)]
     return [
-        _key(f"{group}.{name}", (group, name), getattr(found, name), getattr(default, name), document)
+        _key(
+            f"{group}.{name}", (group, name), getattr(found, name), getattr(default, name), document
+        )
         for name in type(found).model_fields
     ]
 

@@ -48,7 +48,9 @@ def standing(suite: Suite, log: OpenLog) -> Plain:
         *_of_detectors(detectors),
         *_of_runs(runs),
         *(
-            Trouble(one.about, f"{one.title}: {one.reason}", "look at the effects page and the edge")
+            Trouble(
+                one.about, f"{one.title}: {one.reason}", "look at the effects page and the edge"
+            )
             for one in edges.troubles
         ),
         *_of_store(store),
@@ -154,6 +156,9 @@ def _of_events(events: Plain) -> Iterator[Trouble]:
 
 
 def _of_detectors(detectors: list[Plain]) -> Iterator[Trouble]:
+    if not detectors:
+        what = "no worker has ever run here: nothing is looked at"
+        yield Trouble("workers", what, "start one: soc serve does, with the front door")
     for one in detectors:
         if one["failure"]:
             remedy = "correct what it names; it tries again by itself and has lost no event"

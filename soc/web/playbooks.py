@@ -171,7 +171,9 @@ def _last(looking: Session) -> Mapping[str, Plain]:
 
 def _text(suite: Suite, playbook: Playbook) -> tuple[Path | None, str]:
     """Return the file that a playbook is in, as it is now; None if it is gone."""
-    own = re.compile(rf"^playbook:\s*['\"]?{re.escape(playbook.name)}['\"]?\s*(#.*)?$", re.MULTILINE)
+    own = re.compile(
+        rf"^playbook:\s*['\"]?{re.escape(playbook.name)}['\"]?\s*(#.*)?$", re.MULTILINE
+    )
     files = content_files(suite.home, "playbooks")
     for path in sorted(files, key=lambda path: path.stem != playbook.name):
         text = _read(path)

@@ -49,9 +49,7 @@ def add(routes: APIRouter, front: Front) -> None:
     reads, authors = needs(front, Permission.READ), needs(front, Permission.AUTHOR)
 
     @routes.get("/rules", tags=["rules"], dependencies=[reads])
-    def every(
-        show: Standing = "", q: Words = "", limit: Limit = 100, after: Words = ""
-    ) -> Plain:
+    def every(show: Standing = "", q: Words = "", limit: Limit = 100, after: Words = "") -> Plain:
         """Return the rules by slug, from the one behind *after* on, and what is wrong with others.
 
         health: what the newest events showed, looked at once a minute at most. 503 while rules are
@@ -84,6 +82,7 @@ def listed(front: Front, patience: float) -> Plain:
     with front.reading() as looking:
         switched, fired = switches(looking, now), fired_since(looking, now - FIRED)
     book: Book = made.answer
+    every: dict[str, About | Own] = {**book.rules, **book.own}
     rows = [
         {
             **_about(front, about),
@@ -92,7 +91,7 @@ def listed(front: Front, patience: float) -> Plain:
             "precision": precise.get(slug),
             "health": health.get(slug),
         }
-        for slug, about in sorted({**book.rules, **book.own}.items())
+        for slug, about in sorted(every.items())
     ]
     problems = [
         {"path": place_of(suite, one.path), "line": one.line, "message": one.message}
@@ -146,10 +145,14 @@ def healths(front: Front, patience: float) -> tuple[Mapping[str, Plain], Plain]:
     try:
         made = front.rulebook.health(patience)
     except Busy as reading:
-        return {}, {"at": None, "why": str(reading)}
+        return {}, {"at": None, "events": None, "why": str(reading)}
     except SocError as failed:
-        return {}, {"at": None, "why": f"could not be looked at: {failed}"}
-    return made.answer, {"at": rfc3339(made.at), "why": None}
+        return {}, {"at": None, "events": None, "why": f"could not be looked at: {failed}"}
+    return made.answer.rules, {
+        "at": rfc3339(made.at),
+        "events": made.answer.events,
+        "why": None,
+    }
 
 
 def precisions(front: Front) -> dict[str, Plain]:
@@ -202,9 +205,17 @@ def _standing_of(front: Front, slug: str) -> Plain:
 def _about(front: Front, about: About | Own) -> Plain:
     if isinstance(about, Own):
         return {
-            **{"rule": about.name, "id": None, "kind": "detector", "title": about.title},
-            **{"detector": about.detector, "level": None, "status": None, "tags": []},
-            **{"techniques": [], "path": None, "line": None},
+            "rule": about.name,
+            "id": None,
+            "kind": "detector",
+            "title": about.title,
+            "detector": about.detector,
+            "level": None,
+            "status": None,
+            "tags": [],
+            "techniques": [],
+            "path": None,
+            "line": None,
         }
     found = filter(None, map(technique_of, about.tags))
     return {
@@ -243,7 +254,7 @@ def _is(row: Plain, show: str) -> bool:
         case "dead":
             return bool(row["health"]) and row["health"]["state"] == "dead"
         case "off":
-            return row["mode"]["mode"] != Mode.ACTIVE
+            return bool(row["mode"]["mode"] != Mode.ACTIVE)
         case "fired":
             return bool(row["alerts"])
     return True

@@ -57,9 +57,9 @@ def add_replay(routes: APIRouter, front: Front) -> None:
 
     @routes.post("/rejects/replay", tags=["events"])
     def again(
+        who: Annotated[Principal, Depends(check)],
         after: After = 0,
         limit: Annotated[int, Query(ge=1, le=REPLAYED)] = 1000,
-        who: Principal = Depends(check),  # noqa: B008 - FastAPI's own dependency
     ) -> Plain:
         """Ask the parsers again; what one takes now becomes an event, once.
 

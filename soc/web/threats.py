@@ -9,6 +9,7 @@ from soc.web.asked import Plain, needs
 from soc.web.front import Front
 
 WAITS = 30.0
+FAILING = "failing"
 
 
 def add(routes: APIRouter, front: Front) -> None:
@@ -41,10 +42,8 @@ def by_risk(report: Plain) -> list[Plain]:
 def _control(one: Plain) -> Plain:
     """Return a control with its best proof, and its newest evidence with the limit of that."""
     weighed = [
-        Weighed(
-            Proof(piece["proof"]), piece["freshness"], piece["required"], piece["state"] == "failing"
-        )
-        for piece in one["evidence"]
+        Weighed(Proof(seen["proof"]), seen["freshness"], seen["required"], seen["state"] == FAILING)
+        for seen in one["evidence"]
     ]
     seen = [piece for piece in one["evidence"] if piece["observation"]]
     newest = max(seen, key=lambda piece: str(piece["observation"]["at"]), default=None)

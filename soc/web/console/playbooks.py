@@ -21,7 +21,7 @@ FIELD = "input."
 LONGEST = 20_000
 """Characters of an input that a form gives."""
 Given = Annotated[str, Form(max_length=100_000)]
-RISKS = {"read": "looks", "notify": "notifies", "contain": "contains", "destroy": "destroys"}
+RISKS = {"read": "looking", "notify": "notifying", "contain": "containing", "destroy": "destroying"}
 
 
 def add(routes: APIRouter, console: Console) -> None:
@@ -66,9 +66,7 @@ def add(routes: APIRouter, console: Console) -> None:
         given = _json(inputs)
         typed = {"incident": incident, **{f"{FIELD}{n}": _plain(v) for n, v in given.items()}}
         try:
-            seen = plan_for(front.suite, name, incident or None, given)["digest"]
-            if seen != digest:
-                raise Illegal("the plan is another one by now: read it again")
+            _same(plan_for(front.suite, name, incident or None, given), digest)
             with front.writing() as writing:
                 wanted = (playbook, incident or None, given, who, front.suite.clock.now())
                 number = start(writing, *wanted, is_dry=bool(dry))
@@ -150,6 +148,11 @@ def _inputs(playbook: Playbook, typed: Mapping[str, str]) -> Plain:
             value = [line.strip() for line in text.splitlines() if line.strip()]
         found[name] = value
     return found
+
+
+def _same(plan: Plain, digest: str) -> None:
+    if plan["digest"] != digest:
+        raise Illegal("the plan is another one by now: read it again")
 
 
 def _json(text: str) -> Plain:
