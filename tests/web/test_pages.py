@@ -29,7 +29,7 @@ inputs:
   hooks:
     - {name: shop, secret: an-unguessable-secret-0001, source: shop}
 web: {session_hours: 9}
-contacts: {channels: {chat: 'jsons://chat.example/hooks/T0KEN'}}
+opensearch: {password: T0KEN-of-nobody}
 """
 SECRETS = ("an-unguessable-secret-0001", "T0KEN")
 
