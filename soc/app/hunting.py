@@ -20,7 +20,14 @@ def hunt_rule(
 
     Raises Refused for a rule that is not there or cannot be loaded.
     """
-    ruleset, told = _ruleset(suite, rule), Hunt()
+    return rows_of(suite, _ruleset(suite, rule), since, until, limit)
+
+
+def rows_of(
+    suite: Suite, ruleset: Ruleset, since: datetime | None, until: datetime | None, limit: int
+) -> dict[str, Any]:
+    """Return the first *limit* hits of the rules in *ruleset*, and what was looked at."""
+    told = Hunt()
     struck = hunt(suite.reader, ruleset, since, until, told)
     if ruleset.correlations:
         lines = (_line(line) for _, line in correlated(ruleset, struck, told))

@@ -18,6 +18,7 @@ from soc.web import (
     attack,
     entities,
     health,
+    hunting,
     incidents,
     kpis,
     listing,
@@ -72,6 +73,7 @@ def router(front: Front) -> APIRouter:
     running.add(routes, front)
     money.add(routes, front)
     kpis.add(routes, front)
+    hunting.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
     rules.add(routes, front)

@@ -39,7 +39,7 @@ class Written(NamedTuple):
 def written(suite: Suite, alert: Mapping[str, Any]) -> Written | None:
     """Return the rule of *alert*, marked; None if a model found it, or the file is gone."""
     for path in every_rule_file(suite.settings, suite.home):
-        if source := _called(path, alert["rule"]):
+        if source := called(path, alert["rule"]):
             text = path.read_text(encoding="utf-8", errors="replace").splitlines()
             first = source.lines[()]
             last = _end(text, first)
@@ -118,7 +118,8 @@ def _bars(days: Sequence[tuple[date, int]]) -> list[Plain]:
     ]
 
 
-def _called(path: Path, slug: str) -> Source | None:
+def called(path: Path, slug: str) -> Source | None:
+    """Return the rule called *slug* in the file at *path*, if it is there."""
     if path.stem != slug and slug.encode() not in path.read_bytes():
         return None
     for one in read_file(path):

@@ -26,6 +26,7 @@ PAGES = frozenset(
         "effects",
         "entities",
         "health",
+        "hunt",
         "incidents",
         "lists",
         "login",

@@ -144,6 +144,7 @@ class Console:
             (
                 "Events",
                 [
+                    ("Hunt", "/hunt", None, ""),
                     ("Sources", "/sources", None, ""),
                     ("Rejects", "/rejects", self._rejects(), "not understood"),
                 ],

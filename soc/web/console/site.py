@@ -13,6 +13,7 @@ from soc.web.console import (
     effects,
     entity,
     health,
+    hunt,
     inbox,
     incident,
     kpis,
@@ -34,7 +35,7 @@ from soc.web.front import Front
 
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
-    *(rounds, kpis, quiet, lists, rules, attack, sources),
+    *(rounds, kpis, quiet, lists, hunt, rules, attack, sources),
     *(playbooks, threats, health, settings),
 )
 STATIC = Path(__file__).parent.parent / "static"
