@@ -20,6 +20,15 @@ PAGES = (
     "/approvals/1",
     "/effects?state=all",
     "/rejects",
+    "/rules",
+    "/rules/qf-sybil-burst",
+    "/attack",
+    "/sources",
+    "/playbooks",
+    "/playbooks/qf-sybil-containment?incident=INC-1",
+    "/threats",
+    "/health",
+    "/settings",
     "/nothing-here",
 )
 

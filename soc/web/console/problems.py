@@ -22,19 +22,26 @@ PAGES = frozenset(
     {
         "alerts",
         "approvals",
+        "attack",
         "effects",
         "entities",
+        "health",
         "hunt",
         "incidents",
         "lists",
         "login",
         "logout",
         "moves",
+        "playbooks",
         "queue",
         "rejects",
+        "rules",
         "runs",
+        "settings",
+        "sources",
         "suppressions",
         "theme",
+        "threats",
     }
 )
 """First parts of the paths that are pages, whatever the client says it takes."""

@@ -7,20 +7,27 @@ from starlette.staticfiles import StaticFiles
 
 from soc.web import login
 from soc.web.console import (
+    attack,
     casework,
     detection,
     effects,
     entity,
+    health,
     hunt,
     inbox,
     incident,
     kpis,
     lists,
+    playbooks,
     problems,
     queue,
     quiet,
     rounds,
+    rules,
     runs,
+    settings,
+    sources,
+    threats,
 )
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
@@ -28,7 +35,8 @@ from soc.web.front import Front
 
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
-    *(rounds, kpis, quiet, lists, hunt),
+    *(rounds, kpis, quiet, lists, hunt, rules, attack, sources),
+    *(playbooks, threats, health, settings),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
