@@ -24,6 +24,7 @@ from soc.web import (
     money,
     refusals,
     running,
+    saved,
     suppressions,
     views,
 )
@@ -71,6 +72,7 @@ def router(front: Front) -> APIRouter:
     hunting.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
+    saved.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

@@ -11,6 +11,7 @@ from soc.errors import NotFound
 from soc.model.value import rfc3339
 from soc.store.tables import Alert
 from soc.web import explain, views
+from soc.web.console import saved
 from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
 from soc.web.lists import with_labels
 from soc.web.suppressions import is_counted_by
@@ -47,6 +48,7 @@ def _alerts(routes: APIRouter, console: Console) -> None:
         found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
         with front.reading() as looking:
             listed = paged(looking, found, views.alert, page)
+            own = saved.listed(looking, who, "/alerts")
         kept = {"rule": rule, "incident": incident, "suppression": suppression}
         return console.page(
             request,
@@ -54,6 +56,7 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             who=who,
             **listed,
             kept={key: value for key, value in kept.items() if value},
+            own=own,
             twin="/api/v1/alerts",
         )
 

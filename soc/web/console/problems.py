@@ -27,6 +27,7 @@ PAGES = frozenset(
         "hunt",
         "incidents",
         "lists",
+        "live",
         "login",
         "logout",
         "moves",
@@ -35,6 +36,7 @@ PAGES = frozenset(
         "runs",
         "suppressions",
         "theme",
+        "views",
     }
 )
 """First parts of the paths that are pages, whatever the client says it takes."""

@@ -14,6 +14,7 @@ from soc.model.value import Severity
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
 from soc.web.clocks import Minutes, due_within, with_clocks
+from soc.web.console import saved
 from soc.web.console.shell import Console, PageNumber, paged
 
 State = Literal["open", "closed", "all"]
@@ -70,6 +71,7 @@ def add(routes: APIRouter, console: Console) -> None:
                 wanted += due_within(looking, due, policy, now)
             found = select(Incident).where(*wanted).order_by(*order)
             listed = paged(looking, found, views.incident, page)
+            own = saved.listed(looking, who, "/queue")
             listed["items"] = with_clocks(
                 looking, _with_more(looking, listed["items"]), policy, now
             )
@@ -81,6 +83,7 @@ def add(routes: APIRouter, console: Console) -> None:
             **listed,
             kept={key: value for key, value in kept.items() if value not in {"", None, "open"}},
             views=VIEWS,
+            own=own,
             twin="/api/v1/incidents",
         )
 

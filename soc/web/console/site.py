@@ -16,11 +16,14 @@ from soc.web.console import (
     incident,
     kpis,
     lists,
+    live,
     problems,
     queue,
     quiet,
     rounds,
     runs,
+    saved,
+    worklist,
 )
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
@@ -29,6 +32,7 @@ from soc.web.front import Front
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
     *(rounds, kpis, quiet, lists, hunt),
+    *(live, saved, worklist),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
