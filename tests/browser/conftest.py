@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.furnished import furnish
 from tests.servers import axe
 from tests.servers.machine import Unobtainable
 from tests.web.story import Site, opened
@@ -61,6 +62,7 @@ def address(site: Site) -> Iterator[str]:
 def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a site for tests that only look."""
     with opened(tmp_path_factory.mktemp("still") / "home") as site:
+        furnish(site)
         yield site
 
 
