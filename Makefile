@@ -37,7 +37,7 @@ test-servers: setup
 	STRICT_SKIPS=1 $(PY) -m pytest -q -n 2 --dist loadgroup -m server tests
 
 test-browser: setup
-	$(PY) -m tests.servers.gather chromium
+	$(PY) -m tests.servers.gather axe chromium
 	$(PY) -m pytest -q -m browser tests/browser
 
 docs: setup

@@ -28,6 +28,7 @@ from soc.web import (
     refusals,
     rules,
     running,
+    saved,
     settings,
     sources,
     suppressions,
@@ -83,6 +84,7 @@ def router(front: Front) -> APIRouter:
     health.add(routes, front)
     settings.add(routes, front)
     threats.add(routes, front)
+    saved.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

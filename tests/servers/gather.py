@@ -6,10 +6,11 @@ Run before the tests, which have a time limit: ``python -m tests.servers.gather 
 import sys
 from collections.abc import Callable
 
-from tests.servers import machine, nginx, opensearch_parts, postgres, shippers
+from tests.servers import axe, machine, nginx, opensearch_parts, postgres, shippers
 from tests.servers.machine import Unobtainable
 
 EVERY: dict[str, Callable[[], object]] = {
+    "axe": axe.script,
     "chromium": lambda: machine.command("chromium", "chromium"),
     "nginx": nginx.gather,
     "opensearch": opensearch_parts.gather,

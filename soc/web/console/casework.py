@@ -44,10 +44,11 @@ def _life(routes: APIRouter, console: Console, desk: Desk) -> None:
     def escalate(request: Request, name: str, who: Principal = reads) -> Response:
         """Make it one step worse: who answers that severity is told."""
         form = Filled("work", 422, (), {})
-        return desk.change(request, who, number_of("incident", name), form, _escalate)
+        return desk.change(request, who, number_of("incident", name), form, escalate_one)
 
 
-def _escalate(session: Session, number: int, actor: str, now: datetime) -> None:
+def escalate_one(session: Session, number: int, actor: str, now: datetime) -> None:
+    """Make an incident one step worse; raises Illegal for a critical one."""
     steps = list(Severity)
     here = steps.index(Severity(lifecycle.get(session, number).severity))
     if here + 1 == len(steps):

@@ -11,6 +11,7 @@ from soc.access.permissions import Principal
 from soc.errors import NotFound
 from soc.store.tables import Alert
 from soc.web import explain, views
+from soc.web.console import saved
 from soc.web.console.shell import Console, PageNumber, number_of, paged
 from soc.web.lists import with_labels
 from soc.web.suppressions import is_counted_by
@@ -44,6 +45,7 @@ def add(routes: APIRouter, console: Console) -> None:
         found = select(Alert).where(*wanted).order_by(col(Alert.id).desc())
         with front.reading() as looking:
             listed = paged(looking, found, views.alert, page)
+            own = saved.listed(looking, who, "/alerts")
         kept = {"rule": rule, "incident": incident, "suppression": suppression, "days": days}
         return console.page(
             request,
@@ -51,6 +53,7 @@ def add(routes: APIRouter, console: Console) -> None:
             who=who,
             **listed,
             kept={key: value for key, value in kept.items() if value},
+            own=own,
             twin="/api/v1/alerts",
         )
 

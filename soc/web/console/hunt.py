@@ -8,6 +8,7 @@ from starlette.responses import Response
 from soc.access.permissions import Permission, Principal
 from soc.errors import Illegal, LogError, QueryError, Refused
 from soc.web import hunting
+from soc.web.console import saved
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, go
 from soc.web.hunting import Asked, Language, Span
@@ -91,10 +92,13 @@ class _Desk:
                 problem, status = str(wrong), 400
             except LogError as down:
                 problem, status = str(down), 503
+        with self._console.front.reading() as looking:
+            own = saved.listed(looking, who, "/hunt")
         return self._console.page(
             request,
             "hunt.html",
             who=who,
+            own=own,
             status=status,
             language=language.value,
             languages=LANGUAGES,

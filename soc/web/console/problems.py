@@ -29,6 +29,7 @@ PAGES = frozenset(
         "hunt",
         "incidents",
         "lists",
+        "live",
         "login",
         "logout",
         "moves",
@@ -42,6 +43,7 @@ PAGES = frozenset(
         "suppressions",
         "theme",
         "threats",
+        "views",
     }
 )
 """First parts of the paths that are pages, whatever the client says it takes."""

@@ -15,6 +15,7 @@ from soc.incidents import queue as worklist
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
 from soc.web.clocks import Minutes, due_within, with_clocks
+from soc.web.console import saved
 from soc.web.console.shell import Console, PageNumber
 
 State = Literal["open", "closed", "all"]
@@ -67,6 +68,7 @@ def add(routes: APIRouter, console: Console) -> None:
             rows, total = find(looking, wanted, (page - 1) * ROWS, ROWS)
             items = _with_more(looking, [views.incident(row) for row in rows])
             items = with_clocks(looking, items, policy, now)
+            own = saved.listed(looking, who, "/queue")
         kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "due": due, "q": q}
         return console.page(
             request,
@@ -78,6 +80,7 @@ def add(routes: APIRouter, console: Console) -> None:
             pages=-(-total // ROWS),
             kept={key: value for key, value in kept.items() if value not in {"", None, "open"}},
             views=VIEWS,
+            own=own,
             twin="/api/v1/incidents",
         )
 

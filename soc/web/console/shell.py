@@ -99,6 +99,15 @@ class Console:
 
         return Depends(check)
 
+    def counts(self) -> dict[str, int]:
+        """Return the numbers that stand in the sidebar, by address."""
+        return {
+            href: number
+            for _, items in self._nav()
+            for _, href, number, _ in items
+            if number is not None
+        }
+
     def _nav(self) -> list[tuple[str, list[tuple[str, str, int | None, str]]]]:
         """Return groups of label, address, count and what is counted."""
         with self.front.reading() as looking:

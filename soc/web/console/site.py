@@ -18,6 +18,7 @@ from soc.web.console import (
     incident,
     kpis,
     lists,
+    live,
     playbooks,
     problems,
     queue,
@@ -25,9 +26,11 @@ from soc.web.console import (
     rounds,
     rules,
     runs,
+    saved,
     settings,
     sources,
     threats,
+    worklist,
 )
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
@@ -37,6 +40,7 @@ PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
     *(rounds, kpis, quiet, lists, hunt, rules, attack, sources),
     *(playbooks, threats, health, settings),
+    *(live, saved, worklist),
 )
 STATIC = Path(__file__).parent.parent / "static"
 
