@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -84,6 +84,10 @@ bench-detect: setup
 # What the edge costs, and how soon it obeys: about two minutes, on a machine that does nothing else.
 bench-edge: setup
 	$(PY) benchmarks/edge.py --write
+
+# What pages cost with 100,000 incidents: about two minutes, on a machine that does nothing else.
+bench-console: setup
+	PYTHONPATH=. $(PY) benchmarks/console.py --write
 
 # Faults planted into copies of both evaluators: each must fail a conformance vector. About four minutes.
 mutate-sigma: setup

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from soc.content.kinds import Duration
 from soc.model.calendar import Calendar
-from soc.model.value import Severity, Value
+from soc.model.value import Severity, Slug, Value
 
 LONGEST_PROMISE = timedelta(days=365)
 
@@ -89,12 +89,17 @@ class Incidents(Value):
     that, a new one says which came before. storm_after: incidents that one rule opens within
     storm_within; what it finds beyond them shares one. sla: per severity, by when an incident is
     acknowledged and resolved; a severity that is not named has no clock. calendar: when these
-    clocks run. money: what moves a round's money. kpis: when a figure is worth a finding.
+    clocks run. chains: rules whose alerts belong together whoever they name,
+    such as the steps of one attack. roles: per label of a wallet, account or address, how severe an
+    incident is at least that names it. money: what moves a round's money. kpis: when a figure is
+    worth a finding.
     """
 
     open_from: Severity = Severity.MEDIUM
     join_within: Duration = timedelta(hours=24)
     reopen_within: Duration = timedelta(0)
+    chains: tuple[tuple[Slug, ...], ...] = ()
+    roles: Mapping[str, Severity] = {}
     money: Money = Money()
     kpis: Kpis = Kpis()
     storm_after: Annotated[int, Field(ge=1)] = 25

@@ -6,6 +6,7 @@ from soc.app.suite import Suite
 from soc.clock import monotonic
 from soc.funding.book import Book
 from soc.incidents import money
+from soc.incidents.severity import raise_by_roles
 from soc.store.session import reading, session
 
 AT_ONCE = 50
@@ -26,6 +27,7 @@ class Assessing:
         Each round is read once, each incident is its own transaction, none of them a window's.
         """
         suite, settings = self._suite, self._suite.settings.incidents.money
+        roles = suite.settings.incidents.roles
         began, as_of = monotonic(), suite.clock.now()
         raised = []
         with reading(suite.database) as looking:
@@ -37,7 +39,10 @@ class Assessing:
             for number in numbers:
                 found = money.assess(looking, money.wallets_of(looking, number), book_of)
                 with session(suite.database) as writing:
-                    if money.settle(writing, number, found, settings, as_of, suite.clock.now()):
+                    now = suite.clock.now()
+                    by_roles = raise_by_roles(writing, number, roles, now)
+                    by_money = money.settle(writing, number, found, settings, as_of, now)
+                    if by_roles or by_money:
                         raised.append(number)
                 if monotonic() - began > SECONDS:
                     break

@@ -1,7 +1,7 @@
 """Findings with one key become one alert that counts them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -97,6 +97,15 @@ def events_of(session: Session, alert: int) -> Sequence[AlertEvent]:
     """Return the copied events of an alert, by number."""
     found = select(AlertEvent).where(col(AlertEvent.alert) == alert).order_by(col(AlertEvent.seq))
     return session.exec(found).all()
+
+
+def events_of_all(session: Session, alerts: Collection[int]) -> dict[int, list[AlertEvent]]:
+    """Return the copied events of several alerts, by number."""
+    found = select(AlertEvent).where(col(AlertEvent.alert).in_(alerts))
+    kept: dict[int, list[AlertEvent]] = {}
+    for event in session.exec(found.order_by(col(AlertEvent.alert), col(AlertEvent.seq))):
+        kept.setdefault(event.alert, []).append(event)
+    return kept
 
 
 def entities_of(session: Session, alert: int) -> list[str]:

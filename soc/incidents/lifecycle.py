@@ -160,9 +160,10 @@ def close(
     told(session, incident, "incident.close", actor, now, f"{verdict}: {note.strip()}")
 
 
-def alerts_of(session: Session, number: int) -> Sequence[Alert]:
-    """Return the alerts of an incident, oldest first."""
+def alerts_of(session: Session, number: int, most: int | None = None) -> Sequence[Alert]:
+    """Return the alerts of an incident, oldest first, at most so many."""
     query = select(Alert).where(col(Alert.incident) == number).order_by(col(Alert.id))
+    query = query.limit(most) if most is not None else query
     return session.exec(query.execution_options(populate_existing=True)).all()
 
 

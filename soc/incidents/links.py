@@ -16,6 +16,7 @@ from soc.incidents.moves import Kind
 from soc.model.finding import SUITE, Finding
 from soc.model.value import EntityKind
 from soc.store.tables import Alert, AlertEntity, AlertMove, Incident, IncidentEntity
+from soc.triage import Incidents
 
 MOST_LOOSE = 1_000
 """Loose alerts that are brought in at once; the next finding brings in the rest."""
@@ -30,6 +31,11 @@ class Alike:
     monitor: bool
     operations: bool
     since: datetime
+    chains: tuple[tuple[str, ...], ...] = ()
+
+    def chained(self, rule: str) -> list[str]:
+        """Return the other rules whose alerts belong to those of *rule*, whoever they name."""
+        return sorted({other for chain in self.chains if rule in chain for other in chain})
 
     def incidents(self) -> ColumnElement[bool]:
         """Return what an incident must be that takes alerts now."""
@@ -41,9 +47,10 @@ class Alike:
         )
 
 
-def alike(finding: Finding, since: datetime) -> Alike:
+def alike(finding: Finding, policy: Incidents, now: datetime) -> Alike:
     """Return what *finding* may be put together with."""
-    return Alike(finding.monitor, finding.rule.startswith(SUITE), since)
+    is_suite = finding.rule.startswith(SUITE)
+    return Alike(finding.monitor, is_suite, now - policy.join_within, policy.chains)
 
 
 def joinable(names: Iterable[str]) -> list[str]:
@@ -52,11 +59,16 @@ def joinable(names: Iterable[str]) -> list[str]:
 
 
 def linked(
-    session: Session, alert: Alert, names: Iterable[str], where: ColumnElement[bool]
+    session: Session,
+    alert: Alert,
+    names: Iterable[str],
+    fit: Alike,
+    where: ColumnElement[bool],
 ) -> dict[int, str]:
     """Return the incidents fit by *where* that share something with *alert*, and what that is.
 
-    They name one of *names*, or have an alert of the same rule about the same, or about one host.
+    They name one of *names*, or have an alert of the same rule about the same, or about one host,
+    or of a rule of the same chain.
     """
     shared = (
         select(IncidentEntity.incident, IncidentEntity.entity)
@@ -72,19 +84,22 @@ def linked(
     about = (
         select(Alert.incident)
         .join(Incident, col(Incident.id) == col(Alert.incident))
-        .where(_same(alert), where)
+        .where(_same(alert, fit), where)
         .distinct()
     )
-    found = {one: alert.entity for one in session.exec(about) if one} | found
+    chained = fit.chained(alert.rule)
+    what = f"the chain {', '.join(chained)}" if chained else alert.entity
+    found = {one: what for one in session.exec(about) if one} | found
     return {one: what for one, what in sorted(found.items()) if not parted(session, alert, one)}
 
 
-def _same(alert: Alert) -> ColumnElement[bool]:
-    """Return what another alert must be to belong to *alert* by its rule, or by its host."""
-    about = col(Alert.entity) == alert.entity
-    if alert.entity.startswith(f"{EntityKind.HOST}:"):
-        return about
-    return and_(about, col(Alert.rule) == alert.rule)
+def _same(alert: Alert, fit: Alike) -> ColumnElement[bool]:
+    """Return what another alert must be to belong to *alert* by its rules, or by its host."""
+    same = col(Alert.entity) == alert.entity
+    if not alert.entity.startswith(f"{EntityKind.HOST}:"):
+        same = and_(same, col(Alert.rule) == alert.rule)
+    chained = fit.chained(alert.rule)
+    return or_(same, col(Alert.rule).in_(chained)) if chained else same
 
 
 def loose(session: Session, alert: Alert, names: Iterable[str], fit: Alike) -> Sequence[Alert]:
@@ -93,7 +108,7 @@ def loose(session: Session, alert: Alert, names: Iterable[str], fit: Alike) -> S
     query = (
         select(Alert)
         .where(
-            or_(col(Alert.id).in_(naming), _same(alert)),
+            or_(col(Alert.id).in_(naming), _same(alert, fit)),
             col(Alert.incident).is_(None),
             col(Alert.state).in_([AlertState.NEW, AlertState.ACKNOWLEDGED]),
             col(Alert.monitor) == fit.monitor,
@@ -186,7 +201,7 @@ def before(
         col(Incident.monitor) == fit.monitor,
         col(Incident.operations) == fit.operations,
     )
-    found = linked(session, alert, names, rested)
+    found = linked(session, alert, names, fit, rested)
     rows = [session.get_one(Incident, number) for number in found]
     last = max(rows, key=lambda one: (one.resolved or one.changed, one.id), default=None)
     return (last, found[last.id or 0]) if last else None

@@ -15,9 +15,10 @@ from sqlmodel import Session, col, or_, select
 from soc.errors import Unmatched
 from soc.funding.book import Book, rounds_of
 from soc.funding.matching import Moved
-from soc.incidents.lifecycle import OPEN, held, told
+from soc.incidents.lifecycle import OPEN, held
+from soc.incidents.severity import raise_to
 from soc.model.value import EntityKind, Severity, Value, rfc3339
-from soc.store.tables import AuditRow, Incident, IncidentEntity, IncidentMoney
+from soc.store.tables import Incident, IncidentEntity, IncidentMoney
 from soc.triage import Money
 
 MOST_WALLETS = 20_000
@@ -149,15 +150,13 @@ def settle(
     incident.assessed = as_of
     session.add(incident)
     session.merge(IncidentMoney(incident=number, told_json=found.model_dump_json()))
-    least, before = severity_for(found, settings), Severity(incident.severity)
-    if incident.state not in OPEN or least is None or least.severity_id <= before.severity_id:
+    least = severity_for(found, settings)
+    if least is None:
         return False
-    if _is_rated(session, number):
-        return False
-    incident.severity, incident.changed, incident.assessed = least, now, now
-    why = f"{percent(found.share)} of the pool of {found.round} would move: {before} became {least}"
-    told(session, incident, "incident.rate", "soc", now, why)
-    return True
+    why = f"{percent(found.share)} of the pool of {found.round} would move"
+    raised = raise_to(session, number, least, why, now)
+    incident.assessed = now if raised else as_of
+    return raised
 
 
 def percent(share: float) -> str:
@@ -218,10 +217,3 @@ def _worst(found: list[tuple[Book, Moved]], wallets: frozenset[str]) -> Assessme
             for other, moved in others
         ),
     )
-
-
-def _is_rated(session: Session, number: int) -> bool:
-    """Return whether a person has said how severe an incident is: that stands."""
-    rated = (col(AuditRow.action) == "incident.rate", col(AuditRow.object) == f"incident:{number}")
-    unasked = or_(col(AuditRow.actor) == "soc", col(AuditRow.actor).startswith("playbook:"))
-    return session.exec(select(AuditRow.id).where(*rated, ~unasked).limit(1)).first() is not None

@@ -1,10 +1,10 @@
 """Who and what an incident is about: named by alerts, or by people, and what is alike elsewhere."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from soc.errors import Illegal
@@ -14,9 +14,12 @@ from soc.model.value import Entity
 from soc.store.tables import Alert, Incident, IncidentEntity
 
 CAIP10 = re.compile(r"eip155:[0-9]{1,32}:(0x[0-9a-fA-F]{40})")
+MOST_RULES = 20
 COMMON = 200
 """An entity that more incidents than this name says nothing about likeness."""
 MOST_ALIKE = 8
+RAREST = 500
+"""Entities that are looked for elsewhere, the rarest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +89,44 @@ def _sharing(session: Session, number: int) -> dict[int, list[str]]:
     )
     names = joinable(session.exec(own))
     counted = (
-        select(IncidentEntity.entity)
+        select(IncidentEntity.entity, func.count())
         .where(col(IncidentEntity.entity).in_(names))
         .group_by(col(IncidentEntity.entity))
         .having(func.count() <= COMMON)
     )
-    rare = session.exec(counted).all()
-    query = (
-        select(IncidentEntity.incident, IncidentEntity.entity)
-        .join(Incident, col(Incident.id) == col(IncidentEntity.incident))
-        .where(
-            col(IncidentEntity.entity).in_(rare),
-            col(IncidentEntity.ignored).is_(False),
-            *_others(number),
-        )
-        .order_by(col(IncidentEntity.entity))
+    rare = sorted(session.exec(counted).all(), key=lambda one: (one[1], one[0]))
+    query = select(IncidentEntity.incident, IncidentEntity.entity).where(
+        col(IncidentEntity.entity).in_([name for name, often in rare if often > 1][:RAREST]),
+        col(IncidentEntity.ignored).is_(False),
+        col(IncidentEntity.incident) != number,
     )
     found: dict[int, list[str]] = {}
-    for incident, entity in session.exec(query):
+    for incident, entity in session.exec(query.order_by(col(IncidentEntity.entity))):
         found.setdefault(incident, []).append(entity)
-    return found
+    return _standing(session, found)
+
+
+def _standing(session: Session, found: Mapping[int, list[str]]) -> dict[int, list[str]]:
+    """Leave out incidents that are part of another: that one shares the same."""
+    most = sorted(found, key=lambda one: (-len(found[one]), -one))[: MOST_ALIKE * 4]
+    whole = select(Incident.id).where(
+        col(Incident.id).in_(most), col(Incident.merged_into).is_(None)
+    )
+    return {one: found[one] for one in session.exec(whole) if one}
 
 
 def _same_rules(session: Session, number: int) -> dict[int, list[str]]:
     """Return the newest incidents with an alert of one of the rules of this one."""
-    own = select(Alert.rule).where(col(Alert.incident) == number).distinct()
-    query = (
-        select(Alert.incident, Alert.rule)
-        .join(Incident, col(Incident.id) == col(Alert.incident))
-        .where(col(Alert.rule).in_(session.exec(own).all()), *_others(number))
-        .group_by(col(Alert.incident), col(Alert.rule))
-        .order_by(col(Alert.incident).desc(), col(Alert.rule))
-        .limit(MOST_ALIKE * 4)
-    )
+    own = select(Alert.rule).where(col(Alert.incident) == number).distinct().limit(MOST_RULES)
     found: dict[int, list[str]] = {}
-    for incident, rule in session.exec(query):
-        found.setdefault(incident or 0, []).append(rule)
-    return found
-
-
-def _others(number: int) -> tuple[ColumnElement[bool], ...]:
-    return (col(Incident.id) != number, col(Incident.merged_into).is_(None))
+    for rule in sorted(session.exec(own)):
+        query = (
+            select(Alert.incident)
+            .where(col(Alert.rule) == rule, col(Alert.incident) != number)
+            .order_by(col(Alert.id).desc())
+            .limit(MOST_ALIKE)
+        )
+        for incident in session.exec(query):
+            if incident and rule not in found.setdefault(incident, []):
+                found[incident].append(rule)
+    return _standing(session, found)

@@ -76,7 +76,7 @@ class _Placing:
     ) -> None:
         self._session, self._finding = session, finding
         self._now, self._settings = now, settings
-        self._fit = links.alike(finding, now - settings.join_within)
+        self._fit = links.alike(finding, settings, now)
         self._takes = and_(self._fit.incidents(), col(Incident.id).not_in(storms.storms()))
 
     def place(self, alert: Alert, names: frozenset[str]) -> tuple[int | None, bool, bool]:
@@ -102,7 +102,7 @@ class _Placing:
             number = int(finding.entity.value.removeprefix("INC-"))
             named = session.get(Incident, number, with_for_update=True)
             return named, f"shares {finding.entity} with this incident", False
-        if shared := links.linked(session, alert, names, self._takes):
+        if shared := links.linked(session, alert, names, self._fit, self._takes):
             incident = links.main_of(session, shared)
             assert incident.id is not None  # noqa: S101 - it was read
             return incident, f"shares {shared[incident.id]} with this incident", False
@@ -166,7 +166,7 @@ class _Placing:
         while waiting and adopted < MOST_ADOPTED:
             one = waiting.pop()
             names = alerts.entities_of(self._session, one.id or 0)
-            shared = links.linked(self._session, one, names, self._takes)
+            shared = links.linked(self._session, one, names, self._fit, self._takes)
             main = links.main_of(self._session, {number, *shared}).id or number
             self._merge(main, {number, *shared}, f"ALR-{one.id} belongs to both")
             number = lifecycle.root(self._session, number)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from soc.store.columns import moment, number, text
@@ -56,6 +57,9 @@ class AlertEvent(SQLModel, table=True):
     digest: str
 
 
+QUEUE = ("state", "monitor", "operations", "severity", "owner", "created", "acknowledged")
+
+
 class Incident(SQLModel, table=True):
     """Alerts worked together. operations: it is about the suite itself.
 
@@ -65,6 +69,11 @@ class Incident(SQLModel, table=True):
     money_at_risk: integer text, in the smallest unit. money_json: of which round and pool, or why
     nothing is known. assessed: as of when.
     """
+
+    __table_args__ = (
+        Index("ix_incident_queue", *QUEUE, "resolved", "merged_into"),
+        Index("ix_incident_severity", "severity", "id"),
+    )
 
     id: int | None = number(default=None, primary_key=True)
     title: str = text()

@@ -126,7 +126,7 @@ class AuditRow(SQLModel, table=True):
     at: datetime = moment()
     actor: str = Field(index=True)
     action: str = Field(index=True)
-    object: str
+    object: str = Field(index=True)
     outcome: str
     record: str = text()
     hash: str

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from soc.incidents import files, moves, notes, observables, tasks
+from soc.incidents import files, moves, observables, tasks
 from soc.model.value import rfc3339
 from soc.store.tables import (
     AlertMove,
@@ -14,16 +14,18 @@ from soc.store.tables import (
     IncidentNote,
     IncidentTask,
 )
+from soc.web.paging import newest
 
 Plain = dict[str, Any]
 
 
-def parts(session: Session, number: int, family: Sequence[int]) -> Plain:
-    """Return what is kept with an incident and those that are part of it."""
+def parts(session: Session, number: int, family: Sequence[int], most: int | None = None) -> Plain:
+    """Return what is kept with an incident and its parts; of the notes the newest, if *most* is."""
+    written = select(IncidentNote).where(col(IncidentNote.incident).in_(family))
     named = select(IncidentEntity).where(col(IncidentEntity.incident) == number)
     return {
         "parts": [f"INC-{one}" for one in family if one != number],
-        "notes": noted(notes.notes_of(session, family)),
+        "notes": noted(newest(session, written, IncidentNote.id, most)),
         "tasks": [task(one) for one in tasks.tasks_of(session, family)],
         "files": [file(one) for one in files.files_of(session, family)],
         "moves": [move(one) for one in moves.moves_of(session, number)],

@@ -1,6 +1,7 @@
 """Why an alert is there: the text of its rule with what matched marked, and what it was before."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from soc.store.tables import Alert, Incident
 Plain = dict[str, Any]
 LOOKED_BACK = timedelta(days=90)
 DAYS = 30
+TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?|aadapt\.adt\d{4}(\.\d{3})?")
 LAST = 8
 
 
@@ -54,6 +56,19 @@ def written(suite: Suite, alert: Mapping[str, Any]) -> Written | None:
             listed = known if isinstance(known, list) else [known]
             return Written(path, lines, same, tuple(map(str, listed)), str(response))
     return None
+
+
+def techniques(suite: Suite, rules: Iterable[str]) -> list[str]:
+    """Return the ATT&CK and AADAPT tags of *rules*, as their files have them now."""
+    wanted, tags = set(rules), set[str]()
+    for path in every_rule_file(suite.settings, suite.home):
+        for slug in [one for one in wanted if one == path.stem or _mentions(path, one)]:
+            if source := called(path, slug):
+                named = source.plain.get("tags") or []
+                tags |= {str(tag) for tag in named if isinstance(named, list)}
+                wanted.discard(slug)
+    found = (tag.partition(".")[2].upper() for tag in tags if TECHNIQUE.fullmatch(tag.lower()))
+    return sorted(found)
 
 
 def history(session: Session, rule: str, now: datetime) -> Plain:
@@ -120,7 +135,7 @@ def _bars(days: Sequence[tuple[date, int]]) -> list[Plain]:
 
 def called(path: Path, slug: str) -> Source | None:
     """Return the rule called *slug* in the file at *path*, if it is there."""
-    if path.stem != slug and slug.encode() not in path.read_bytes():
+    if path.stem != slug and not _mentions(path, slug):
         return None
     for one in read_file(path):
         if isinstance(one, Source):
@@ -128,6 +143,10 @@ def called(path: Path, slug: str) -> Source | None:
             if name == slug:
                 return one
     return None
+
+
+def _mentions(path: Path, slug: str) -> bool:
+    return slug.encode() in path.read_bytes()
 
 
 def _end(text: Sequence[str], first: int) -> int:

@@ -4,13 +4,13 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Query
 from sqlalchemy import ColumnElement, TypeDecorator, literal, tuple_
 from sqlalchemy.types import TypeEngine
-from sqlmodel import Session
+from sqlmodel import Session, col
 from sqlmodel.sql.expression import SelectOfScalar
 
 from soc.errors import QueryError
@@ -18,6 +18,7 @@ from soc.model.value import rfc3339
 
 Cursor = Annotated[str | None, Query(alias="cursor", max_length=400)]
 Plain = dict[str, Any]
+Row = TypeVar("Row")
 
 
 def paged(
@@ -40,6 +41,18 @@ def paged(
     rows = looking.exec(found).all()
     last = [getattr(rows[limit - 1], name) for name in names] if len(rows) > limit else None
     return {"items": [view(row) for row in rows[:limit]], "next": _cursor(last) if last else None}
+
+
+def newest(
+    looking: Session,
+    found: SelectOfScalar[Row],
+    order: Any,  # noqa: ANN401 - a column
+    most: int | None,
+) -> Sequence[Row]:
+    """Return the rows of *found* that are last by *order*, at most so many, the first first."""
+    if most is None:
+        return looking.exec(found.order_by(col(order))).all()
+    return looking.exec(found.order_by(col(order).desc()).limit(most)).all()[::-1]
 
 
 def _cursor(values: Sequence[Any]) -> str:

@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from soc.incidents import alerts, lifecycle
+from soc.incidents import alerts, lifecycle, severity
 from soc.incidents.money import at_risk, at_risk_whole
 from soc.model.value import rfc3339
 from soc.respond import approvals, labels, ledger
@@ -17,12 +17,14 @@ from soc.store.tables import (
     Approval,
     Effect,
     Incident,
+    IncidentNote,
     ResponseStop,
     Run,
     Step,
 )
 from soc.web import case
 from soc.web import suppressions as quiet
+from soc.web.paging import newest
 
 Plain = dict[str, Any]
 
@@ -53,23 +55,39 @@ def incident(row: Incident) -> Plain:
     }
 
 
-def incident_whole(session: Session, number: int) -> Plain:
-    """Return an incident with all that belongs to it and to what was merged into it."""
+def incident_whole(session: Session, number: int, most: int | None = None) -> Plain:
+    """Return an incident with all that belongs to it and to what was merged into it.
+
+    most: the newest of each kind alone, as many as a page can show.
+    """
     row = lifecycle.get(session, number)
     family = lifecycle.family(session, number)
-    runs = session.exec(select(Run).where(col(Run.incident).in_(family)).order_by(col(Run.id)))
+    runs = newest(session, select(Run).where(col(Run.incident).in_(family)), Run.id, most)
     held = select(Effect).where(col(Effect.incident).in_(family))
     asked = select(Approval).where(col(Approval.incident).in_(family))
+    found = select(Alert).where(col(Alert.incident) == number)
     return {
         **incident(row),
         "money": at_risk_whole(session, row),
+        "severity_facts": severity.facts(session, number),
         "entities": lifecycle.entities_of(session, number),
         "labels": labels.of_incident(session, number),
-        "alerts": [alert(a) for a in lifecycle.alerts_of(session, number)],
+        "alerts": [alert(a) for a in newest(session, found, Alert.id, most)],
         "runs": [run(r) for r in runs],
-        "effects": [effect(e) for e in session.exec(held.order_by(col(Effect.id)))],
-        "approvals": [approval(session, a) for a in session.exec(asked.order_by(col(Approval.id)))],
-        **case.parts(session, number, family),
+        "effects": [effect(e) for e in newest(session, held, Effect.id, most)],
+        "approvals": [approval(session, a) for a in newest(session, asked, Approval.id, most)],
+        **case.parts(session, number, family, most),
+    }
+
+
+def counts_of(session: Session, number: int) -> dict[str, int]:
+    """Return how many alerts, runs and effects belong to an incident and its parts."""
+    family = lifecycle.family(session, number)
+    kinds = {"alerts": Alert.incident, "runs": Run.incident, "effects": Effect.incident}
+    kinds |= {"notes": IncidentNote.incident}
+    return {
+        kind: session.exec(select(func.count()).where(col(column).in_(family))).one()
+        for kind, column in kinds.items()
     }
 
 

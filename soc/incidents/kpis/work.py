@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
 from sqlmodel import col, func, or_, select
 
 from soc.incidents.kpis.rows import HOUR, MOST_ROWS, Row, Rows, Sources, at, whole
@@ -27,6 +28,9 @@ AT_ONCE = 500
 """Events that one question names."""
 SOURCE_GAPS = ("soc-source-silent", "soc-telemetry-gap")
 DETECTOR_GAPS = ("soc-detector-failed", "soc-rules-failed")
+PART: Any = aliased(Incident)
+WHOLE: Any = func.coalesce(PART.merged_into, PART.id)
+"""An incident that something was done for, and the one that it is part of now."""
 DECIDED = (Verdict.TRUE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.FALSE_POSITIVE)
 
 
@@ -177,18 +181,25 @@ def _incidents(given: Sources, clock: Any) -> Sequence[Incident]:  # noqa: ANN40
     return given.session.exec(query.limit(MOST_ROWS + 1)).all()
 
 
+def _of(numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Return the condition that PART is one of *numbers*, or part of one."""
+    return or_(col(PART.id).in_(numbers), col(PART.merged_into).in_(numbers))
+
+
 def _contained(given: Sources, numbers: Sequence[int]) -> dict[int, int | None]:
     """Return when the first effect that holds somebody back was verified, by incident."""
     found: dict[int, int | None] = {}
     for some in _parts(numbers):
         query = (
-            select(col(Effect.incident), func.min(col(Effect.verified)))
+            select(WHOLE, func.min(col(Effect.verified)))
+            .select_from(Effect)
+            .join(PART, col(PART.id) == col(Effect.incident))
             .where(
-                col(Effect.incident).in_(some),
+                _of(some),
                 col(Effect.verified).is_not(None),
                 col(Effect.kind) != "allow",
             )
-            .group_by(col(Effect.incident))
+            .group_by(WHOLE)
         )
         found |= {number or 0: at(first) for number, first in given.session.exec(query)}
     return found
@@ -216,12 +227,17 @@ def _ingested(given: Sources, numbers: Sequence[int]) -> dict[int, int]:
 def _answered(given: Sources, numbers: Sequence[int]) -> set[int]:
     done: set[int] = set()
     for some in _parts(numbers):
-        query = select(col(Run.incident)).where(
-            col(Run.incident).in_(some),
-            col(Run.kind) == "playbook",
-            col(Run.mode) == "live",
-            col(Run.state) == "done",
-            col(Run.requested_by) == "soc",
+        query = (
+            select(WHOLE)
+            .select_from(Run)
+            .join(PART, col(PART.id) == col(Run.incident))
+            .where(
+                _of(some),
+                col(Run.kind) == "playbook",
+                col(Run.mode) == "live",
+                col(Run.state) == "done",
+                col(Run.requested_by) == "soc",
+            )
         )
         done |= {number or 0 for number in given.session.exec(query.distinct())}
     return done
@@ -231,9 +247,11 @@ def _voted(given: Sources, numbers: Sequence[int]) -> set[int]:
     asked: set[int] = set()
     for some in _parts(numbers):
         query = (
-            select(col(Approval.incident))
+            select(WHOLE)
+            .select_from(PART)
+            .join(Approval, col(Approval.incident) == col(PART.id))
             .join(ApprovalVote, col(ApprovalVote.approval) == col(Approval.id))
-            .where(col(Approval.incident).in_(some))
+            .where(_of(some))
         )
         asked |= {number or 0 for number in given.session.exec(query.distinct())}
     return asked

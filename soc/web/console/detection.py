@@ -78,6 +78,7 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             alert=found,
             rule=explain.written(front.suite, found),
             past=past,
+            techniques=explain.techniques(front.suite, [found["rule"]]),
             twin=f"/api/v1/alerts/{number}",
         )
 

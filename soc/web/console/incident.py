@@ -15,7 +15,7 @@ from soc.incidents import alerts, lifecycle, notes
 from soc.incidents.lifecycle import IncidentState
 from soc.respond import approvals
 from soc.store.tables import AuditRow
-from soc.web import views
+from soc.web import explain, views
 from soc.web.clocks import with_clocks
 from soc.web.console import timeline
 from soc.web.console.inbox import question
@@ -26,6 +26,8 @@ from soc.web.lists import with_labels
 Plain = dict[str, Any]
 Change = Callable[..., object]
 """A change of the life cycle, waiting for session, number, actor and moment."""
+NEWEST = 200
+"""Entries of the timeline that the page shows; the API has all of them."""
 SHOWN = 50
 """Alerts and effects that the page itself lists; the rest is one click away."""
 
@@ -103,15 +105,18 @@ class Desk:
     ) -> Response:
         """Return the page; *refused* is the form that was not taken."""
         with self._front.reading() as looking:
-            found = views.incident_whole(looking, number)
-            shown = found["alerts"][:SHOWN]
-            copies = {a["id"]: alerts.events_of(looking, a["id"]) for a in shown}
+            found = views.incident_whole(looking, number, NEWEST)
+            counts = views.counts_of(looking, number)
+            shown = [views.alert(row) for row in lifecycle.alerts_of(looking, number, SHOWN)]
+            copies = alerts.events_of_all(looking, [a["id"] for a in shown])
             asked = [approvals.get(looking, a["id"]) for a in found["approvals"]]
             now = self._front.suite.clock.now()
             questions = [question(looking, row, who, now) for row in asked]
             changes = _changes(looking, number)
             (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
             found = with_labels(looking, found, now)
+            rules = {a["rule"] for a in found["alerts"]}
+            found["techniques"] = explain.techniques(self._front.suite, rules)
         return self._console.page(
             request,
             "incident.html",
@@ -119,10 +124,11 @@ class Desk:
             status=refused.status if refused else 200,
             incident=found,
             shown=shown,
-            events={alert: list(map(views.event, events)) for alert, events in copies.items()},
+            counts=counts,
+            events={a["id"]: list(map(views.event, copies.get(a["id"], ()))) for a in shown},
             most=SHOWN,
             asked=[one for one in questions if one["open"]],
-            timeline=timeline.of(found, changes),
+            timeline=timeline.of(found, changes)[-NEWEST:],
             moves=_moves(found["state"]),
             refused=refused,
             twin=f"/api/v1/incidents/{found['id']}",
@@ -151,7 +157,8 @@ def _changes(looking: Session, number: int) -> list[Plain]:
         col(AuditRow.action).startswith("incident.", autoescape=True),
         col(AuditRow.action).not_in(["incident.note", "incident.grow"]),
     )
-    return [orjson.loads(text) for text in looking.exec(query.order_by(col(AuditRow.id)))]
+    last = query.order_by(col(AuditRow.id).desc()).limit(NEWEST)
+    return [orjson.loads(text) for text in looking.exec(last).all()[::-1]]
 
 
 def _moves(state: str) -> list[str]:

@@ -1,26 +1,29 @@
 """The queue: what there is to work, the worst first."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, case, col, func, or_, select
+from sqlmodel import Session, col, func, or_, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.incidents import lifecycle
-from soc.model.value import Severity
+from soc.incidents import queue as worklist
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
 from soc.web.clocks import Minutes, due_within, with_clocks
 from soc.web.console import saved
-from soc.web.console.shell import Console, PageNumber, paged
+from soc.web.console.shell import Console, PageNumber
 
 State = Literal["open", "closed", "all"]
 Kind = Literal["", "security", "operations", "monitor"]
 Plain = dict[str, Any]
 
+ROWS = 50
+ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 VIEWS = (
     ("All open", "/queue"),
     ("Mine", "/queue?mine=1"),
@@ -56,31 +59,25 @@ def add(routes: APIRouter, console: Console) -> None:
         ]
         if mine:
             wanted.append(col(Incident.owner) == (who.person or who.name))
-        worst = case(
-            {s.value: s.severity_id for s in Severity}, value=col(Incident.severity), else_=0
-        )
-        order = (
-            [col(Incident.id).desc()]
-            if state == "closed"
-            else [worst.desc(), col(Incident.id).desc()]
-        )
         suite = console.front.suite
         policy, now = suite.settings.incidents, suite.clock.now()
         with console.front.reading() as looking:
             if due is not None:
                 wanted += due_within(looking, due, policy, now)
-            found = select(Incident).where(*wanted).order_by(*order)
-            listed = paged(looking, found, views.incident, page)
+            find = worklist.searched if q.strip() else worklist.listed
+            rows, total = find(looking, wanted, (page - 1) * ROWS, ROWS)
+            items = _with_more(looking, [views.incident(row) for row in rows])
+            items = with_clocks(looking, items, policy, now)
             own = saved.listed(looking, who, "/queue")
-            listed["items"] = with_clocks(
-                looking, _with_more(looking, listed["items"]), policy, now
-            )
         kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "due": due, "q": q}
         return console.page(
             request,
             "queue.html",
             who=who,
-            **listed,
+            items=items,
+            total=total,
+            page=page,
+            pages=-(-total // ROWS),
             kept={key: value for key, value in kept.items() if value not in {"", None, "open"}},
             views=VIEWS,
             own=own,
@@ -110,9 +107,15 @@ def _matching(text: str) -> Sequence[ColumnElement[bool]]:
     digits = text.upper().removeprefix("INC-")
     if digits.isascii() and digits.isdigit() and len(digits) < 10:  # noqa: PLR2004 - no row has more
         return [col(Incident.id) == int(digits)]
+    is_whole = ADDRESS.fullmatch(text.lower())
+    entity = col(IncidentEntity.entity)
     named = select(IncidentEntity.incident).where(
-        col(IncidentEntity.entity).contains(text.lower(), autoescape=True)
+        entity == f"wallet:{text.lower()}"
+        if is_whole
+        else entity.contains(text.lower(), autoescape=True)
     )
+    if is_whole:
+        return [col(Incident.id).in_(named)]
     title = col(Incident.title).icontains(text, autoescape=True)
     return [or_(title, col(Incident.id).in_(named))]
 

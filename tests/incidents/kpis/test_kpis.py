@@ -272,3 +272,17 @@ def test_one_value_has_no_interval() -> None:
 
 def test_no_slug_is_used_twice() -> None:
     assert len(BY_SLUG) == len(ALL)
+
+
+def test_what_was_done_for_a_part_counts_for_the_whole(filled: Suite) -> None:
+    before = {row["incident"]: row["contained_us"] for row in rows(filled, "mttc", WEEK).rows}
+    contained = next(number for number, moment in before.items() if moment is not None)
+    other = next(number for number, moment in before.items() if moment is None)
+
+    with session(filled.database) as writing:
+        writing.get_one(Incident, contained).merged_into = other
+        writing.get_one(Incident, contained).verdict = "duplicate"
+
+    after = {row["incident"]: row["contained_us"] for row in rows(filled, "mttc", WEEK).rows}
+    assert after[other] == before[contained]
+    assert contained not in after
