@@ -33,9 +33,9 @@ def coverage(paths: Sequence[Path] | None, home: Path) -> tuple[list[Covered], R
         ruleset = suite.rules.ruleset
     every: list[About] = [*ruleset.rules, *ruleset.correlations]
     modes = _modes(suite) if suite else {}
-    tested = _tested(every)
+    proven = tested(every)
     standings = {
-        about.name: WITHHELD.get(modes.get(about.name, Mode.ACTIVE)) or tested[about.name]
+        about.name: WITHHELD.get(modes.get(about.name, Mode.ACTIVE)) or proven[about.name]
         for about in every
         if about.name not in ruleset.silent
     }
@@ -49,7 +49,7 @@ def _modes(suite: Suite) -> dict[str, Mode]:
     return suite.modes | {slug: Mode(mode) for slug, mode in switched.items()}
 
 
-def _tested(every: Sequence[About]) -> dict[str, Standing]:
+def tested(every: Sequence[About]) -> dict[str, Standing]:
     """Return how each rule came out of the samples beside it."""
     intake = Intake({name: kind() for name, kind in plugins.load("soc.parsers").items()})
     results: dict[str, list[samples.Result]] = {}

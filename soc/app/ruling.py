@@ -11,7 +11,7 @@ from soc.model.value import rfc3339
 
 def rule_health(suite: Suite, events: int) -> list[dict[str, Any]]:
     """Return how each rule fared on the newest *events*; rules that failed to load among them."""
-    ruleset = suite.rules.ruleset
+    ruleset = suite.read_rules().ruleset
     examiner, upto = Examiner(ruleset), suite.reader.view().upto
     after = max(0, upto - events)
     while after < upto:

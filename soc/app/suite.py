@@ -169,6 +169,10 @@ class Suite:
     @cached_property
     def rules(self) -> Rules:
         """The detector that holds all Sigma rules."""
+        return self.read_rules()
+
+    def read_rules(self) -> Rules:
+        """Read all Sigma rules anew, which leaves those that others use as they are."""
         from soc.app import content  # pySigma
         from soc.detect.rules import Rules
         from soc.detect.sigma.load import load_rules

@@ -7,7 +7,7 @@ from sqlmodel import col, func, select
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
-from soc.app.taking import REPLAYED, Lines, check_format, check_source, counts_of, replay_page
+from soc.app.taking import Lines, check_format, check_source, counts_of
 from soc.errors import TooManyRequests
 from soc.incidents import lifecycle
 from soc.logs.port import Appended
@@ -15,26 +15,31 @@ from soc.model.value import rfc3339
 from soc.respond import approvals, ledger, reconcile, stopping
 from soc.store.tables import Effect, Incident
 from soc.web import (
+    attack,
     entities,
+    health,
     hunting,
     incidents,
     kpis,
     listing,
     lists,
     money,
+    playbooks,
     refusals,
+    rules,
     running,
     saved,
+    settings,
+    sources,
     suppressions,
+    threats,
     views,
 )
-from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
+from soc.web.asked import Body, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
 from soc.web.once import once
 
-LAST_SEQ = 2**63 - 1
-After = Annotated[int, Query(ge=0, le=LAST_SEQ)]
 NOTHING = Appended(None, None, (), 0)
 
 
@@ -73,6 +78,13 @@ def router(front: Front) -> APIRouter:
     suppressions.add(routes, front)
     lists.add(routes, front)
     saved.add(routes, front)
+    rules.add(routes, front)
+    attack.add(routes, front)
+    sources.add(routes, front)
+    playbooks.add(routes, front)
+    health.add(routes, front)
+    settings.add(routes, front)
+    threats.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)
@@ -134,13 +146,6 @@ def _response(routes: APIRouter, front: Front) -> None:
 def _events(routes: APIRouter, front: Front) -> None:
     reads, reader = needs(front, Permission.READ), front.log.reader
 
-    @routes.get("/rejects", tags=["events"], dependencies=[reads])
-    def rejects(after: After = 0, limit: Limit = 100) -> Plain:
-        """Return what no parser took, with the reason."""
-        rows = reader.rejects(after, limit).select(["seq", "ingested", "source", "reason", "raw"])
-        items = [{**row, "ingested": rfc3339(row["ingested"])} for row in rows.to_pylist()]
-        return {"items": items}
-
     @routes.get("/events/stats", tags=["events"], dependencies=[reads])
     def stats() -> Plain:
         """Return how much is stored, and what comes from where."""
@@ -166,18 +171,7 @@ def _events(routes: APIRouter, front: Front) -> None:
 def _intake(routes: APIRouter, front: Front) -> None:
     ingests = needs(front, Permission.INGEST)
 
-    @routes.post("/rejects/replay", tags=["events"])
-    def replay(
-        after: After = 0,
-        limit: Annotated[int, Query(ge=1, le=REPLAYED)] = 1000,
-        who: Principal = ingests,
-    ) -> Plain:
-        """Ask the parsers again; what one takes now becomes an event, once.
-
-        Go on after ``last_seq`` until fewer than ``limit`` were asked about.
-        """
-        who.require_any_source()
-        return replay_page(front.suite, front.log, after, limit)
+    sources.add_replay(routes, front)
 
     @routes.post("/ingest", tags=["events"])
     async def ingest(

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 import orjson
 from limits import RateLimitItemPerMinute
@@ -18,8 +20,10 @@ from starlette.requests import HTTPConnection
 
 from soc.access import keys
 from soc.access.permissions import LOCAL, Permission, Principal
-from soc.app import taking
+from soc.app import reporting, sourcing, taking
+from soc.app.later import Later
 from soc.app.local import login
+from soc.app.rulebook import Rulebook
 from soc.app.silence import tell_limit
 from soc.app.suite import Suite
 from soc.clock import monotonic, nonce
@@ -28,6 +32,7 @@ from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row
 from soc.model.value import rfc3339
 from soc.store.session import reading, session
+from soc.threats.assess import Assessment
 from soc.web.tallies import Limit, Tallies
 from soc.web.turns import Turns
 
@@ -39,6 +44,10 @@ INPUTS = "soc.inputs"
 GOOD_FOR = 1.0
 """Seconds for which a token that was just looked up is good: so long a revoked one lives on."""
 MOST_TOKENS = 1_000
+WEIGHED_FOR = timedelta(minutes=1)
+"""For so long the same assessment of the threat model is shown."""
+COUNTED_FOR = timedelta(seconds=10)
+"""For so long the same counts of sources are shown."""
 SOURCE = "soc"
 """Where the suite's own events come from."""
 
@@ -55,6 +64,28 @@ class Front:
     turns: Turns = field(default_factory=Turns)
     _tokens: dict[str, tuple[Principal, float]] = field(default_factory=dict)
     sources: Tallies = field(init=False)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """All rules, read when somebody first asks."""
+        return Rulebook(self.suite)
+
+    @cached_property
+    def threats(self) -> Later[Assessment]:
+        """How the threat model stands, weighed when somebody asks."""
+        suite = self.suite
+        return Later(
+            "the threat model and its evidence",
+            lambda: reporting.assessed(suite, suite.clock.now()),
+            suite.clock,
+            WEIGHED_FOR,
+        )
+
+    @cached_property
+    def senders(self) -> Later[list[dict[str, Any]]]:
+        """What sends, counted when somebody asks."""
+        suite = self.suite
+        return Later("sources", lambda: sourcing.listed(suite), suite.clock, COUNTED_FOR)
 
     def __post_init__(self) -> None:
         """Count the sources."""
@@ -122,11 +153,16 @@ class Front:
             self._tokens.clear()
         self._tokens[secret] = (who, monotonic() + GOOD_FOR)
 
-    def require(self, connection: HTTPConnection, permission: Permission) -> Principal:
-        """Return who asks, if that one holds *permission*; raises AccessDenied."""
+    def who_asks(self, connection: HTTPConnection) -> Principal:
+        """Return who asks; raises NotAuthenticated for nobody."""
         who = self.who(connection)
         if who is None:
             raise NotAuthenticated("send Authorization: Bearer and a token")
+        return who
+
+    def require(self, connection: HTTPConnection, permission: Permission) -> Principal:
+        """Return who asks, if that one holds *permission*; raises AccessDenied."""
+        who = self.who_asks(connection)
         who.require(permission)
         return who
 

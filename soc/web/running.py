@@ -64,16 +64,6 @@ def add(routes: APIRouter, front: Front) -> None:
             mending.settle(*where, verb=given.verb)
         return _whole(front, number)
 
-    @routes.get("/playbooks", tags=["playbooks"], dependencies=[reads])
-    def playbooks() -> Plain:
-        """Return the playbooks in use, and the mistakes in the others."""
-        known = suite.playbooks
-        items = [
-            {"playbook": p.name, "version": p.version, "title": p.title, "digest": p.digest}
-            for p in known.usable
-        ]
-        return {"items": items, "problems": [problem.message for problem in known.problems]}
-
     @routes.post("/playbooks/{name}/plan", tags=["playbooks"], dependencies=[reads])
     def plan(name: str, given: Start) -> Plain:
         """Return what a playbook would do; nothing is done."""

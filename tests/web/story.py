@@ -205,9 +205,11 @@ def fill(front: Front) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Site]:
-    """Give a filled site whose home is at *path*."""
-    home.create(path)
+def opened(path: Path, settings: str = "") -> Iterator[Site]:
+    """Give a filled site whose home is at *path*, with *settings* if there are any."""
+    made = home.create(path)
+    if settings:
+        made.settings.write_text(settings)
     clock = SettableClock(NOW)
     suite = Suite(path, clock)
     with closing(suite.log()) as log:

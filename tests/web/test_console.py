@@ -61,6 +61,22 @@ PAGES = [
     "/effects?state=proposed&incident=INC-1",
     "/rejects",
     "/lists",
+    "/rules",
+    "/rules?show=fired&q=wallet",
+    "/rules/qf-wallet-flood",
+    "/rules/wallet-anomaly",
+    "/rules/no-such-rule",
+    "/attack",
+    "/attack?show=unproven",
+    "/sources",
+    "/rejects?source=nginx",
+    "/playbooks",
+    "/playbooks/qf-hold-by-hand",
+    "/playbooks/qf-sybil-containment?incident=INC-1",
+    "/playbooks/qf-sybil-containment?incident=INC-99",
+    "/threats",
+    "/health",
+    "/settings",
     "/queue?due=30",
     "/suppressions",
     "/suppressions?state=all",
@@ -71,6 +87,8 @@ PAGES = [
     "/login",
 ]
 KNOWN = {"script", "img"}
+EACH = 12
+"""Pages of one kind that links are followed to."""
 VOID = {"meta", "link", "input", "br", "img"}
 
 
@@ -130,6 +148,13 @@ def page(site: Site, person: str, path: str) -> Page:
     return Page(site.seen_by(person).get(path).text)
 
 
+def crowded(target: str, seen: set[str]) -> bool:
+    """Return whether enough of the pages that are as many as there are rules were seen."""
+    kinds = ("/rules/", "/alerts?rule=", "/api/v1/rules/", "/playbooks/", "/api/v1/playbooks/")
+    kind = next((one for one in kinds if target.startswith(one)), None)
+    return kind is not None and sum(one.startswith(kind) for one in seen) >= EACH
+
+
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("person", ["vera", "max"])
 def test_page_is_whole_inert_and_has_no_inline_style_or_script(
@@ -187,6 +212,8 @@ def test_every_link_of_every_page_answers(still: Site, person: str) -> None:
         ids = {attrs.get("id") for _, attrs in shown.tags}
         for link in shown.links:
             target, part = urldefrag(urljoin(path, link))
+            if crowded(target, seen):
+                continue
             assert not urlsplit(target).netloc
             assert target != path or not part or part in ids, f"{path}#{part}"
             if target not in seen:

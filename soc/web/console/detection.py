@@ -1,33 +1,27 @@
-"""Alerts with their evidence, and what no parser understood."""
+"""Alerts with their evidence."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from sqlmodel import col, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.errors import NotFound
-from soc.model.value import rfc3339
 from soc.store.tables import Alert
 from soc.web import explain, views
 from soc.web.console import saved
-from soc.web.console.shell import PER_PAGE, After, Console, PageNumber, number_of, paged
+from soc.web.console.shell import Console, PageNumber, number_of, paged
 from soc.web.lists import with_labels
 from soc.web.suppressions import is_counted_by
 
 Plain = dict[str, Any]
-SHOWN = 4_000
-"""Characters of a reject that the page shows: what nobody understood may be of any size."""
+Days = Annotated[int | None, Query(ge=1, le=3_660)]
 
 
 def add(routes: APIRouter, console: Console) -> None:
     """Add the pages."""
-    _alerts(routes, console)
-    _rejects(routes, console)
-
-
-def _alerts(routes: APIRouter, console: Console) -> None:
     front, reads = console.front, console.reader()
 
     @routes.get("/alerts")
@@ -37,10 +31,13 @@ def _alerts(routes: APIRouter, console: Console) -> None:
         rule: str = "",
         incident: str = "",
         suppression: str = "",
+        days: Days = None,
         page: PageNumber = 1,
     ) -> Response:
-        """Show alerts, newest first."""
+        """Show alerts, newest first; of the last *days* alone, if they are said."""
         wanted = [col(Alert.rule) == rule] if rule else []
+        if days:
+            wanted.append(col(Alert.created) >= front.suite.clock.now() - timedelta(days=days))
         if incident:
             wanted.append(col(Alert.incident) == number_of("incident", incident))
         if suppression:
@@ -49,7 +46,7 @@ def _alerts(routes: APIRouter, console: Console) -> None:
         with front.reading() as looking:
             listed = paged(looking, found, views.alert, page)
             own = saved.listed(looking, who, "/alerts")
-        kept = {"rule": rule, "incident": incident, "suppression": suppression}
+        kept = {"rule": rule, "incident": incident, "suppression": suppression, "days": days}
         return console.page(
             request,
             "alerts.html",
@@ -81,35 +78,3 @@ def _alerts(routes: APIRouter, console: Console) -> None:
             techniques=explain.techniques(front.suite, [found["rule"]]),
             twin=f"/api/v1/alerts/{number}",
         )
-
-
-def _rejects(routes: APIRouter, console: Console) -> None:
-    front, reads = console.front, console.reader()
-
-    @routes.get("/rejects")
-    def rejects(
-        request: Request,
-        who: Principal = reads,
-        after: After = 0,
-    ) -> Response:
-        """Show what no parser took, with the reason, in the order it came."""
-        names = ["seq", "ingested", "source", "reason", "raw"]
-        rows = front.log.reader.rejects(after, PER_PAGE + 1).select(names).to_pylist()
-        return console.page(
-            request,
-            "rejects.html",
-            who=who,
-            items=[_cut(row) for row in rows[:PER_PAGE]],
-            more=len(rows) > PER_PAGE,
-            after=after,
-            twin=f"/api/v1/rejects?after={after}",
-        )
-
-
-def _cut(row: Plain) -> Plain:
-    return {
-        **row,
-        "ingested": rfc3339(row["ingested"]),
-        "raw": row["raw"][:SHOWN],
-        "size": len(row["raw"]),
-    }

@@ -22,8 +22,10 @@ PAGES = frozenset(
     {
         "alerts",
         "approvals",
+        "attack",
         "effects",
         "entities",
+        "health",
         "hunt",
         "incidents",
         "lists",
@@ -31,11 +33,16 @@ PAGES = frozenset(
         "login",
         "logout",
         "moves",
+        "playbooks",
         "queue",
         "rejects",
+        "rules",
         "runs",
+        "settings",
+        "sources",
         "suppressions",
         "theme",
+        "threats",
         "views",
     }
 )

@@ -55,6 +55,7 @@ class Console:
             "plain": words.plain,
             "pretty": words.pretty,
             "some": words.some,
+            "span": words.span,
             "subject": words.subject,
             "took": words.took,
             "verdicts": words.VERDICTS,
@@ -129,23 +130,35 @@ class Console:
                 [
                     ("Effects", "/effects", in_force, "in force"),
                     ("Runs", "/runs", None, ""),
+                    ("Playbooks", "/playbooks", None, ""),
                 ],
             ),
             (
                 "Detect",
                 [
+                    ("Rules", "/rules", None, ""),
+                    ("ATT&CK", "/attack", None, ""),
                     ("Suppressions", "/suppressions", self._quiet(), "in force"),
                     ("Lists", "/lists", None, ""),
                 ],
             ),
-            ("Measure", [("Rounds", "/rounds", None, ""), ("KPIs", "/kpis", None, "")]),
+            (
+                "Measure",
+                [
+                    ("Rounds", "/rounds", None, ""),
+                    ("KPIs", "/kpis", None, ""),
+                    ("Threats", "/threats", None, ""),
+                ],
+            ),
             (
                 "Events",
                 [
                     ("Hunt", "/hunt", None, ""),
+                    ("Sources", "/sources", None, ""),
                     ("Rejects", "/rejects", self._rejects(), "not understood"),
                 ],
             ),
+            ("Suite", [("Health", "/health", None, ""), ("Settings", "/settings", None, "")]),
         ]
 
     def _quiet(self) -> int:

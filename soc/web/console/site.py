@@ -7,22 +7,29 @@ from starlette.staticfiles import StaticFiles
 
 from soc.web import login
 from soc.web.console import (
+    attack,
     casework,
     detection,
     effects,
     entity,
+    health,
     hunt,
     inbox,
     incident,
     kpis,
     lists,
     live,
+    playbooks,
     problems,
     queue,
     quiet,
     rounds,
+    rules,
     runs,
     saved,
+    settings,
+    sources,
+    threats,
     worklist,
 )
 from soc.web.console.problems import Answer
@@ -31,7 +38,8 @@ from soc.web.front import Front
 
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
-    *(rounds, kpis, quiet, lists, hunt),
+    *(rounds, kpis, quiet, lists, hunt, rules, attack, sources),
+    *(playbooks, threats, health, settings),
     *(live, saved, worklist),
 )
 STATIC = Path(__file__).parent.parent / "static"
