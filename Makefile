@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: tour bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -42,6 +42,11 @@ test-browser: setup
 
 docs: setup
 	$(PY) docs/generate.py
+
+# The pictures of docs/tour.md: plays a demo round, serves its home, and looks: about three minutes.
+tour: setup
+	$(PY) -m tests.servers.gather chromium
+	$(PY) docs/tour.py
 
 # One round, and a few kills of each kind: what every change is held to.
 trial-short: setup

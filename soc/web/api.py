@@ -77,6 +77,7 @@ def router(front: Front) -> APIRouter:
     hunting.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
+    saved.add(routes, front)
     rules.add(routes, front)
     attack.add(routes, front)
     sources.add(routes, front)

@@ -1,9 +1,11 @@
 """Find every kind of page by following links from the queue, so that new pages are found too."""
 
+import time
 from collections import deque
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 OUTSIDE = ("/api/", "/static/", "/healthz")
@@ -38,7 +40,7 @@ def pages_of(browser: TestClient) -> list[str]:
     found, waiting = {"queue": "/queue"}, deque(["/queue"])
     while waiting:
         address = waiting.popleft()
-        answer = browser.get(address)
+        answer = _read(browser, address)
         assert answer.status_code == 200, address
         links = _Links()
         links.feed(answer.text)
@@ -51,10 +53,18 @@ def pages_of(browser: TestClient) -> list[str]:
                 or (kind := _kind(path)) in found
             ):
                 continue
-            if "text/html" in browser.get(target).headers.get("content-type", ""):
+            if "text/html" in _read(browser, target).headers.get("content-type", ""):
                 found[kind] = target
                 waiting.append(target)
     return [*found.values(), *ALSO]
+
+
+def _read(browser: TestClient, address: str) -> Response:
+    """Return the answer, when what it is made of has been read: that takes a while at first."""
+    end = time.monotonic() + 90
+    while (answer := browser.get(address)).status_code == 503 and time.monotonic() < end:
+        time.sleep(0.5)
+    return answer
 
 
 def name_of(address: str) -> str:
