@@ -85,7 +85,6 @@ def router(front: Front) -> APIRouter:
     health.add(routes, front)
     settings.add(routes, front)
     threats.add(routes, front)
-    saved.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)
