@@ -30,7 +30,9 @@ from soc.web.explain import called
 from soc.web.front import Front
 
 LONGEST = 16_000
-"""Characters of a question."""
+"""Characters of a rule."""
+LONGEST_ASKED = 4_000
+"""Characters of a question: it has to fit into an address."""
 MOST = 200
 """Rows of one answer."""
 BARS = 48
@@ -62,7 +64,7 @@ class Question(NamedTuple):
     until: datetime
 
 
-Asked = Annotated[str, Query(max_length=LONGEST)]
+Asked = Annotated[str, Query(max_length=LONGEST_ASKED)]
 Span = Annotated[str, Query(pattern="^(1h|24h|7d|30d|all)$")]
 
 
