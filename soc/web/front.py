@@ -54,10 +54,14 @@ SOURCE = "soc"
 
 @dataclass
 class Front:
-    """The front door of one process."""
+    """The front door of one process.
+
+    patience: seconds that a page waits for what is just being read; then it says so.
+    """
 
     suite: Suite
     log: OpenLog
+    patience: float = 4.0
     limiter: MovingWindowRateLimiter = field(
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )

@@ -213,7 +213,7 @@ def opened(path: Path, settings: str = "") -> Iterator[Site]:
     clock = SettableClock(NOW)
     suite = Suite(path, clock)
     with closing(suite.log()) as log:
-        front = Front(suite, log)
+        front = Front(suite, log, patience=120)
         with front.writing() as writing:
             writing.add_all(user(name, roles) for name, roles in PEOPLE.items())
         fill(front)

@@ -1,10 +1,10 @@
 """Rules by console and API: how they stand, what is broken, and switching them."""
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
+from threading import Event
 
 import pytest
 from httpx2 import Response
@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from soc.access.permissions import Role
 from soc.app import rulebook
+from soc.app.later import Later
 from soc.incidents import lifecycle
 from soc.incidents.record import record
 from soc.model.event import Row
@@ -141,14 +142,13 @@ def test_changed_files_are_read_anew(site: Site, monkeypatch: pytest.MonkeyPatch
 
 
 def test_while_rules_are_read_the_page_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from soc.web.console import attack
-    from soc.web.console import rules as page
-
-    for module in (page, attack):
-        monkeypatch.setattr(module, "WAITS", 0.0)
-    monkeypatch.setattr(site.front.rulebook, "_read", lambda: time.sleep(0.2))
+    site.front.patience = 0.0
+    gate = Event()
+    slow = Later("the rules", lambda: gate.wait(30), site.clock, timedelta(days=1))
+    monkeypatch.setattr(site.front.rulebook, "_book", slow)
 
     answers = [told(site, path) for path in ("/rules", "/rules/x", "/attack")]
+    gate.set()
 
     assert [answer.status_code for answer in answers] == [503, 503, 503]
     assert all("Rules are being read" in answer.text for answer in answers)

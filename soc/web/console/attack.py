@@ -6,7 +6,6 @@ from starlette.responses import Response
 from soc.access.permissions import Principal
 from soc.errors import Busy
 from soc.web import attack as api
-from soc.web.console.rules import WAITS
 from soc.web.console.shell import Console
 
 VIEWS = (
@@ -32,7 +31,7 @@ def add(routes: APIRouter, console: Console) -> None:
     def attack(request: Request, who: Principal = reads, show: api.Show = "") -> Response:
         """Show the matrix, and AADAPT beside it."""
         try:
-            found = api.matrix(front, WAITS, show)
+            found = api.matrix(front, front.patience, show)
         except Busy:
             return console.page(request, "later.html", who=who, status=503, what="Rules")
         named = set[str]()

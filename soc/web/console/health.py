@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
-from soc.web.console.rules import WAITS
 from soc.web.console.shell import Console
 from soc.web.health import standing_of
 
@@ -25,7 +24,7 @@ def add(routes: APIRouter, console: Console) -> None:
     @routes.get("/health")
     def health(request: Request, who: Principal = reads) -> Response:
         """Show how the suite stands."""
-        found = standing_of(front, WAITS)
+        found = standing_of(front, front.patience)
         return console.page(
             request,
             "health.html",

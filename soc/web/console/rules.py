@@ -15,8 +15,6 @@ from soc.web import rules as api
 from soc.web.console.problems import sentence
 from soc.web.console.shell import PER_PAGE, Console, Line, PageNumber, Text, go
 
-WAITS = 4.0
-"""Seconds that a person waits for rules that are just being read."""
 Asked = Annotated[str, Query(max_length=200)]
 VIEWS = (
     ("All", "/rules"),
@@ -40,7 +38,7 @@ def add(routes: APIRouter, console: Console) -> None:
     ) -> Response:
         """Show all rules by slug, and the mistakes in those that cannot be used."""
         try:
-            found = api.listed(front, WAITS)
+            found = api.listed(front, front.patience)
         except Busy:
             return console.page(request, "later.html", who=who, status=503, what="Rules")
         rows = api.chosen(found["items"], show, q)
@@ -78,7 +76,7 @@ def add(routes: APIRouter, console: Console) -> None:
     ) -> Response:
         """Switch a rule."""
         who.require(Permission.AUTHOR)
-        front.rulebook.about(slug, WAITS)
+        front.rulebook.about(slug, front.patience)
         typed = {"mode": str(mode), "reason": reason, "until": until}
         try:
             switch(front.suite, slug, mode, reason, _moment(until), who.name)
@@ -97,7 +95,7 @@ def _page(
 ) -> Response:
     front = console.front
     try:
-        found = api.whole(front, slug, WAITS)
+        found = api.whole(front, slug, front.patience)
     except Busy:
         return console.page(request, "later.html", who=who, status=503, what="Rules")
     asked = {"rule": slug, "rule_digest": f"sha256:{found['digest']}", "matched": ()}

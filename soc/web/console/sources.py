@@ -17,7 +17,6 @@ from soc.web.console.shell import PER_PAGE, After, Console
 Plain = dict[str, Any]
 SHOWN = 4_000
 """Characters of a reject that the page shows: what nobody understood may be of any size."""
-WAITS = 4.0
 REPLAYS = 8.0
 """Seconds after which a replay from the page begins with no further rejects."""
 From = Annotated[int, Form(ge=0, le=api.LAST_SEQ)]
@@ -31,7 +30,7 @@ def add(routes: APIRouter, console: Console) -> None:
     def sources(request: Request, who: Principal = reads) -> Response:
         """Show what sends."""
         try:
-            found = api.listed(front, WAITS)
+            found = api.listed(front, front.patience)
         except Busy:
             return console.page(request, "later.html", who=who, status=503, what="Sources")
         return console.page(request, "sources.html", who=who, **found, twin="/api/v1/sources")

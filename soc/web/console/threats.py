@@ -5,7 +5,6 @@ from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.errors import Busy
-from soc.web.console.rules import WAITS
 from soc.web.console.shell import Console
 from soc.web.threats import by_risk, told
 
@@ -32,7 +31,7 @@ def add(routes: APIRouter, console: Console) -> None:
     def threats(request: Request, who: Principal = reads) -> Response:
         """Show the register, and each risk with its controls and paths."""
         try:
-            report = told(front, WAITS)
+            report = told(front, front.patience)
         except Busy:
             return console.page(request, "later.html", who=who, status=503, what="Threats")
         return console.page(
