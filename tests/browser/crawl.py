@@ -12,6 +12,7 @@ OUTSIDE = ("/api/", "/static/", "/healthz")
 WORDS = {"new"}
 """Second parts of a path that name a page of its own, and no thing."""
 ALSO = (
+    "/incidents/INC-1",
     "/nothing-here",
     "/queue?state=closed",
     "/queue?q=nobody",

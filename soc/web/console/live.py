@@ -27,7 +27,7 @@ class Pulse:
         self._console = console
         self._lock = Lock()
         self._looked = float("-inf")
-        self._seen = 0
+        self._seen: int | None = None
         self._cases = 0
         self._counts: dict[str, int] = {}
 
@@ -54,8 +54,11 @@ class Pulse:
             action.startswith("approval.", autoescape=True),
         )
         newest = looking.exec(select(func.max(number))).one() or 0
-        case = select(func.max(number)).where(number > self._seen, on_cases)
-        self._cases = looking.exec(case).one() or self._cases
+        if self._seen is None:
+            self._cases = newest  # only what comes from now on is told apart
+        else:
+            case = select(func.max(number)).where(number > self._seen, on_cases)
+            self._cases = looking.exec(case).one() or self._cases
         self._seen = newest
 
 
