@@ -28,7 +28,7 @@ from soc.store.tables import (
     Step,
 )
 from soc.web.console import site as console_site
-from tests.web.story import EVIL, PEOPLE, WALLET, Site, opened
+from tests.web.story import EVIL, WALLET, Site, opened
 
 TRIAGE = {
     *("close", "notes", "assign", "move", "escalate", "split", "merge", "share", "entities"),
