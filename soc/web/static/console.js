@@ -176,6 +176,7 @@ function pressed(event) {
     if (key !== "Enter" || target.localName !== "input" || !(part?.closest(".bulk") || target.form?.dataset.send)) return false;
     return send(target) ?? true;
   }
+  if (key === "Enter" && target.matches("details.ask:not([open]) > summary")) return open(target.parentElement);
   if (going) {
     going = false;
     const link = one(`.nav [data-go="${CSS.escape(key)}"]`);
