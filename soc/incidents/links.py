@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, and_, col, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from soc.incidents.alerts import AlertState
@@ -195,16 +195,29 @@ def before(
     session: Session, alert: Alert, names: Iterable[str], fit: Alike
 ) -> tuple[Incident, str] | None:
     """Return the last incident that came to rest and shares something with *alert*, and what."""
-    rested = and_(
-        col(Incident.state).in_([IncidentState.RESOLVED, IncidentState.CLOSED]),
-        col(Incident.merged_into).is_(None),
-        col(Incident.monitor) == fit.monitor,
-        col(Incident.operations) == fit.operations,
+    naming = select(IncidentEntity.incident).where(
+        col(IncidentEntity.entity).in_(joinable(names)), col(IncidentEntity.ignored).is_(False)
     )
-    found = linked(session, alert, names, fit, rested)
-    rows = [session.get_one(Incident, number) for number in found]
-    last = max(rows, key=lambda one: (one.resolved or one.changed, one.id), default=None)
-    return (last, found[last.id or 0]) if last else None
+    alike_ = select(Alert.incident).where(_same(alert, fit), col(Alert.incident).is_not(None))
+    rested = (
+        select(Incident)
+        .where(
+            or_(col(Incident.id).in_(naming), col(Incident.id).in_(alike_)),
+            col(Incident.state).in_([IncidentState.RESOLVED, IncidentState.CLOSED]),
+            col(Incident.merged_into).is_(None),
+            col(Incident.monitor) == fit.monitor,
+            col(Incident.operations) == fit.operations,
+        )
+        .order_by(
+            func.coalesce(col(Incident.resolved), col(Incident.changed)).desc(),
+            col(Incident.id).desc(),
+        )
+    )
+    last = session.exec(rested.limit(1)).first()
+    if last is None:
+        return None
+    shared = linked(session, alert, names, fit, col(Incident.id) == last.id)
+    return (last, shared[last.id or 0]) if shared else None
 
 
 def may_reopen(incident: Incident, since: datetime) -> bool:
