@@ -15,6 +15,7 @@ from soc.clock import SettableClock
 from soc.model.finding import Finding
 from soc.model.value import Entity, Severity, bucket_of
 from soc.store.session import Database, connect
+from tests import stores
 from tests.servers import machine
 from tests.servers import opensearch as opensearch_server
 from tests.servers import postgres as postgres_server
@@ -86,7 +87,7 @@ def migrated(postgres: Postgres) -> str:
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a store of its own for each test, on either database."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/store.db"
+        yield stores.copied(f"sqlite:///{tmp_path}/store.db")
         return
     server: Postgres = request.getfixturevalue("postgres")
     with server.fresh(request.getfixturevalue("migrated")) as url:

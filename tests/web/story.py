@@ -27,6 +27,7 @@ from soc.respond.step import Ask
 from soc.store.tables import Effect, Run, Step, User
 from soc.web.app import build
 from soc.web.front import Front
+from tests.stores import copied
 
 NOW = datetime(2026, 11, 23, 8, 42, 10, tzinfo=UTC)
 WALLET = "0x7a3f00000000000000000000000000000000c91d"
@@ -208,6 +209,7 @@ def fill(front: Front) -> None:
 def opened(path: Path, settings: str = "") -> Iterator[Site]:
     """Give a filled site whose home is at *path*, with *settings* if there are any."""
     made = home.create(path)
+    copied(made.database)
     if settings:
         made.settings.write_text(settings)
     clock = SettableClock(NOW)
