@@ -81,7 +81,7 @@ def put(database: Database, found: list[Finding]) -> set[object]:
         return parts | loose
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_order_gives_the_same_incidents(database: Database, data: st.DataObject) -> None:
     found = data.draw(st.lists(findings(), min_size=2, max_size=8))

@@ -30,7 +30,7 @@ def test_no_request_finds_a_fault_or_an_answer_that_is_not_documented(tmp_path: 
             *(sys.executable, "-m", "schemathesis.cli", "run"),
             f"{served.ready[0]}/api/openapi.json",
             *("--header", f"Authorization: Bearer {secret}", "--checks", CHECKS),
-            *("--phases", "examples,coverage,fuzzing", "--max-examples", "10"),
+            *("--phases", "examples,coverage,fuzzing", "--max-examples", "6"),
             *("--generation-deterministic", "--continue-on-failure", "--request-timeout", "20"),
             *("--report", "json", "--report-json-path", str(report)),
         ]
