@@ -2,30 +2,25 @@
 
 import logging
 
-from soc.app import content
+from soc.app import rulefiles
 from soc.app.suite import Suite
 from soc.clock import monotonic
 from soc.detect.sigma.asked import fields_of
-from soc.detect.sigma.files import RuleFile, find_files
 from soc.errors import Problem
 from soc.incidents.record import record
 from soc.logs.promote import announce
 from soc.model.finding import about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
-from soc.store import indicators
-from soc.store.session import reading, session
+from soc.store.session import session
 from soc.watch.tick import Watch
-
-LOOK_EVERY = 3.0
-"""Seconds between two looks at the times of all rule files."""
 
 
 class Reloading:
     """Watches the rule files and lists of *suite* for *watch*, every so many seconds."""
 
-    def __init__(self, suite: Suite, watch: Watch, every: float = LOOK_EVERY) -> None:
+    def __init__(self, suite: Suite, watch: Watch, every: float = rulefiles.LOOK_EVERY) -> None:
         self._suite, self._watch, self._every = suite, watch, every
-        self._seen = self._files(), self._lists()
+        self._seen = rulefiles.standing(suite)
         self._looked = monotonic()
 
     def look(self) -> None:
@@ -33,7 +28,7 @@ class Reloading:
         if monotonic() < self._looked + self._every:
             return
         self._looked = monotonic()
-        seen = self._files(), self._lists()
+        seen = rulefiles.standing(self._suite)
         if seen == self._seen:
             return
         self._seen = seen
@@ -46,16 +41,6 @@ class Reloading:
         logging.getLogger(__name__).warning(told, len(ruleset.rules), len(ruleset.failed))
         if ruleset.failed:
             self._tell(ruleset.failed)
-
-    def _files(self) -> list[RuleFile | Problem]:
-        suite = self._suite
-        files = content.every_rule_file(suite.settings, suite.home)
-        lists = [path for path in [suite.home.content("placeholders.yml")] if path.is_file()]
-        return list(find_files([*files, *lists]))
-
-    def _lists(self) -> list[tuple[str, int, int]]:
-        with reading(self._suite.database) as looking:
-            return indicators.standing(looking, self._suite.clock.now())
 
     def _tell(self, failed: tuple[Problem, ...]) -> None:
         now = self._suite.clock.now()

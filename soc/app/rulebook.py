@@ -1,33 +1,26 @@
 """All rules as a front door knows them: read beside what it serves, and anew when files change."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from inspect import getmodule
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from sqlmodel import Session, select
-
-from soc.app import content, ruling
+from soc.app import rulefiles, ruling
 from soc.app.coverage import WITHHELD, tested
 from soc.app.later import Later, Made
 from soc.app.suite import Suite
 from soc.clock import monotonic
 from soc.content import folders
 from soc.detect.detector import Mode
-from soc.detect.sigma.files import find_files
 from soc.detect.sigma.navigator import Covered, Standing, covered_by
 from soc.detect.sigma.rule import About
 from soc.errors import NotFound, Problem
-from soc.store import indicators
-from soc.store.session import reading
 from soc.store.tables import RuleState
 
-LOOK_EVERY = 3.0
-"""Seconds between two looks at the times of all rule files."""
 EXAMINED = 20_000
 """The newest events that rules are judged by."""
 EXAMINED_FOR = timedelta(minutes=1)
@@ -119,20 +112,10 @@ class Rulebook:
     def _state(self) -> Hashable:
         """Return the times of all rule files and imported lists, as of a moment ago."""
         with self._lock:
-            if self._looked is None or monotonic() >= self._looked + LOOK_EVERY:
-                self._seen = (tuple(self._files()), tuple(self._lists()))
+            if self._looked is None or monotonic() >= self._looked + rulefiles.LOOK_EVERY:
+                self._seen = rulefiles.standing(self._suite)
                 self._looked = monotonic()
             return self._seen
-
-    def _files(self) -> Iterator[Hashable]:
-        suite = self._suite
-        files = content.every_rule_file(suite.settings, suite.home)
-        lists = [path for path in [suite.home.content("placeholders.yml")] if path.is_file()]
-        return iter(find_files([*files, *lists]))
-
-    def _lists(self) -> list[tuple[str, int, int]]:
-        with reading(self._suite.database) as looking:
-            return indicators.standing(looking, self._suite.clock.now())
 
     def _read(self) -> Book:
         suite = self._suite
@@ -156,12 +139,6 @@ class Rulebook:
         found = ruling.rule_health(self._suite, EXAMINED)
         known = {one["rule"]: one for one in found if one["state"] != "failed"}
         return Examined(min(upto, EXAMINED), known)
-
-
-def switches(session: Session, now: datetime) -> dict[str, RuleState]:
-    """Return what people switched and what has not run out, by rule."""
-    rows = session.exec(select(RuleState)).all()
-    return {row.rule: row for row in rows if row.until is None or row.until > now}
 
 
 def mode_of(slug: str, book: Book, switched: Mapping[str, RuleState]) -> Mode:

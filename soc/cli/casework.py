@@ -37,7 +37,7 @@ def merge(
     from soc.incidents import lifecycle, moves
 
     target = lifecycle.number_of(into)
-    act = _do(home, incident, partial(moves.merge, target=target, reason=reason))
+    act = change(home, incident, partial(moves.merge, target=target, reason=reason))
     typer.echo(f"{incident} is part of {into}; take it back with: soc incidents undo {act}")
 
 
@@ -50,7 +50,7 @@ def split(
     """Make an incident of some alerts of another."""
     from soc.incidents import moves
 
-    new = _do(home, incident, partial(moves.split, chosen=alerts, reason=reason))
+    new = change(home, incident, partial(moves.split, chosen=alerts, reason=reason))
     typer.echo(f"INC-{new} has {len(alerts)} alerts of {incident}")
 
 
@@ -58,7 +58,7 @@ def detach(incident: Id, alert: int, reason: Reason, home: HomeOption = HOME) ->
     """Take an alert out of an incident; found again, it does not come back to it."""
     from soc.incidents import moves
 
-    act = _do(home, incident, partial(moves.detach, alert=alert, reason=reason))
+    act = change(home, incident, partial(moves.detach, alert=alert, reason=reason))
     typer.echo(f"alert {alert} is in no incident; take it back with: soc incidents undo {act}")
 
 
@@ -83,7 +83,7 @@ def reopen(incident: Id, reason: Reason, home: HomeOption = HOME) -> None:
     """Take up an incident that came to rest; a person does this."""
     from soc.incidents import lifecycle
 
-    _do(home, incident, partial(lifecycle.reopen, reason=reason), person=True)
+    change(home, incident, partial(lifecycle.reopen, reason=reason), person=True)
     typer.echo(f"{incident} is open again")
 
 
@@ -92,7 +92,9 @@ def rate(incident: Id, severity: str, home: HomeOption = HOME) -> None:
     from soc.incidents import lifecycle
     from soc.model.value import Severity
 
-    _do(home, incident, partial(lifecycle.rate, severity=_one_of(Severity, severity, "severity")))
+    change(
+        home, incident, partial(lifecycle.rate, severity=_one_of(Severity, severity, "severity"))
+    )
     typer.echo(f"{incident} is {severity}")
 
 
@@ -107,7 +109,7 @@ def share(
 
     told = _one_of(sharing.Tlp, tlp, "--tlp") if tlp else None
     asked = _one_of(sharing.Pap, pap, "--pap") if pap else None
-    _do(home, incident, partial(sharing.mark, tlp=told, pap=asked))
+    change(home, incident, partial(sharing.mark, tlp=told, pap=asked))
     typer.echo("marked")
 
 
@@ -122,7 +124,7 @@ def name(
     """Name somebody in an incident."""
     from soc.incidents import observables
 
-    _do(home, incident, partial(observables.name, text=entity, ignored=ignored))
+    change(home, incident, partial(observables.name, text=entity, ignored=ignored))
     typer.echo("named")
 
 
@@ -135,7 +137,7 @@ def task(
     """Put a task on an incident."""
     from soc.incidents import tasks
 
-    _do(home, incident, partial(tasks.add, title=title, assignee=assignee, due=None))
+    change(home, incident, partial(tasks.add, title=title, assignee=assignee, due=None))
     typer.echo("added")
 
 
@@ -149,11 +151,13 @@ def attach(incident: Id, file: Path, home: HomeOption = HOME) -> None:
     if file.stat().st_size > files.LARGEST:
         raise Illegal(f"{file} is larger than {files.LARGEST:,} bytes")
     given = partial(files.attach, name=file.name, media_type="application/octet-stream")
-    _do(home, incident, partial(given, body=file.read_bytes()))
+    change(home, incident, partial(given, body=file.read_bytes()))
     typer.echo("attached")
 
 
-def _do(home: Path, incident: str, act: Callable[..., object], *, person: bool = False) -> object:
+def change(
+    home: Path, incident: str, act: Callable[..., object], *, person: bool = False
+) -> object:
     """Do *act* on an incident in a transaction, as who is at the keyboard."""
     from soc.access.permissions import Permission
     from soc.incidents import lifecycle

@@ -1,5 +1,6 @@
 """Commands about alerts and incidents."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,7 +17,6 @@ from soc.cli.base import (
     suite_at,
     table,
     warn,
-    who,
 )
 
 Id = Annotated[str, typer.Argument(help="An incident, such as INC-3.")]
@@ -114,31 +114,17 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
 
 def incidents_assign(incident: Id, owner: str, home: HomeOption = HOME) -> None:
     """Give an incident to somebody."""
-    from soc.access.permissions import Permission
     from soc.incidents import lifecycle
-    from soc.store.session import session
 
-    suite = suite_at(home)
-    actor = who(suite)
-    actor.require(Permission.TRIAGE)
-    with session(suite.database) as writing:
-        number = lifecycle.number_of(incident)
-        lifecycle.assign(writing, number, owner, actor.name, suite.clock.now())
+    casework.change(home, incident, partial(lifecycle.assign, owner=owner))
     typer.echo(f"{incident} is {owner}'s")
 
 
 def incidents_note(incident: Id, text: str, home: HomeOption = HOME) -> None:
     """Write a note on an incident."""
-    from soc.access.permissions import Permission
-    from soc.incidents import lifecycle, notes
-    from soc.store.session import session
+    from soc.incidents import notes
 
-    suite = suite_at(home)
-    actor = who(suite)
-    actor.require(Permission.TRIAGE)
-    with session(suite.database) as writing:
-        number = lifecycle.number_of(incident)
-        notes.annotate(writing, number, text, actor.name, suite.clock.now())
+    casework.change(home, incident, partial(notes.annotate, text=text))
     typer.echo("noted")
 
 
@@ -149,16 +135,10 @@ def incidents_close(
     home: HomeOption = HOME,
 ) -> None:
     """Close an incident with a verdict; a person does this."""
-    from soc.access.permissions import Permission
     from soc.incidents import lifecycle
-    from soc.store.session import session
 
-    suite = suite_at(home)
-    actor = who(suite, person=True)
-    actor.require(Permission.TRIAGE)
-    with session(suite.database) as writing:
-        number = lifecycle.number_of(incident)
-        lifecycle.close(writing, number, verdict, note, actor.name, suite.clock.now())
+    act = partial(lifecycle.close, verdict=verdict, note=note)
+    casework.change(home, incident, act, person=True)
     typer.echo(f"{incident} is closed: {verdict}")
 
 

@@ -143,6 +143,15 @@ def rate(session: Session, number: int, severity: Severity, actor: str, now: dat
     told(session, incident, "incident.rate", actor, now, f"{before} became {severity}")
 
 
+def escalate(session: Session, number: int, actor: str, now: datetime) -> None:
+    """Make an incident one step worse; raises Illegal for a critical one."""
+    steps = list(Severity)
+    here = steps.index(Severity(get(session, number).severity))
+    if here + 1 == len(steps):
+        raise Illegal(f"INC-{number} is critical: there is nothing above it")
+    rate(session, number, steps[here + 1], actor, now)
+
+
 def close(
     session: Session, number: int, verdict: str, note: str, actor: str, now: datetime
 ) -> None:

@@ -37,14 +37,15 @@ class Alike:
         """Return the other rules whose alerts belong to those of *rule*, whoever they name."""
         return sorted({other for chain in self.chains if rule in chain for other in chain})
 
+    def kind(self) -> ColumnElement[bool]:
+        """Return what an incident must be, open or not, to be about the same kind of thing."""
+        monitor, operations = col(Incident.monitor), col(Incident.operations)
+        return and_(monitor == self.monitor, operations == self.operations)
+
     def incidents(self) -> ColumnElement[bool]:
         """Return what an incident must be that takes alerts now."""
-        return and_(
-            col(Incident.state).in_(OPEN),
-            col(Incident.monitor) == self.monitor,
-            col(Incident.operations) == self.operations,
-            col(Incident.changed) > self.since,
-        )
+        is_fresh = col(Incident.changed) > self.since
+        return and_(col(Incident.state).in_(OPEN), self.kind(), is_fresh)
 
 
 def alike(finding: Finding, policy: Incidents, now: datetime) -> Alike:
@@ -205,8 +206,7 @@ def before(
             or_(col(Incident.id).in_(naming), col(Incident.id).in_(alike_)),
             col(Incident.state).in_([IncidentState.RESOLVED, IncidentState.CLOSED]),
             col(Incident.merged_into).is_(None),
-            col(Incident.monitor) == fit.monitor,
-            col(Incident.operations) == fit.operations,
+            fit.kind(),
         )
         .order_by(
             func.coalesce(col(Incident.resolved), col(Incident.changed)).desc(),

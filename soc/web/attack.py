@@ -6,9 +6,10 @@ from typing import Literal
 from fastapi import APIRouter
 
 from soc.access.permissions import Permission
-from soc.app.rulebook import Book, switches
+from soc.app.rulebook import Book
 from soc.detect.sigma.attack import TACTICS, VERSION, techniques
 from soc.detect.sigma.navigator import Covered, Standing, is_aadapt, is_known, layer
+from soc.store import rule_states
 from soc.web.asked import Plain, needs
 from soc.web.front import Front
 from soc.web.rules import FIRED, WAITS, fired_since
@@ -70,7 +71,7 @@ def matrix(front: Front, patience: float, show: str = "") -> Plain:
 
 def _covered(front: Front, patience: float) -> tuple[list[Covered], Book]:
     with front.reading() as looking:
-        switched = switches(looking, front.suite.clock.now())
+        switched = rule_states.standing(looking, front.suite.clock.now())
     return front.rulebook.covered(patience, switched)
 
 

@@ -22,14 +22,16 @@ Plain = dict[str, Any]
 def parts(session: Session, number: int, family: Sequence[int], most: int | None = None) -> Plain:
     """Return what is kept with an incident and its parts; of the notes the newest, if *most* is."""
     written = select(IncidentNote).where(col(IncidentNote.incident).in_(family))
-    named = select(IncidentEntity).where(col(IncidentEntity.incident) == number)
+    ignored = select(IncidentEntity.entity).where(
+        col(IncidentEntity.incident) == number, col(IncidentEntity.ignored).is_(True)
+    )
     return {
         "parts": [f"INC-{one}" for one in family if one != number],
         "notes": noted(newest(session, written, IncidentNote.id, most)),
         "tasks": [task(one) for one in tasks.tasks_of(session, family)],
         "files": [file(one) for one in files.files_of(session, family)],
         "moves": [move(one) for one in moves.moves_of(session, number)],
-        "ignored": sorted(row.entity for row in session.exec(named) if row.ignored),
+        "ignored": sorted(session.exec(ignored)),
         "similar": [similar(one) for one in observables.similar(session, number)],
     }
 

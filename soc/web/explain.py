@@ -1,8 +1,9 @@
 """Why an alert is there: the text of its rule with what matched marked, and what it was before."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +14,13 @@ from soc.app.suite import Suite
 from soc.detect.sigma.source import Source, read_file
 from soc.model.value import rfc3339
 from soc.store.tables import Alert, Incident
+from soc.web.console import charts
 
 Plain = dict[str, Any]
 LOOKED_BACK = timedelta(days=90)
 DAYS = 30
+PICTURE = (300, 40, 38)
+"""Width and height of the bars of these days, and how high the highest one is."""
 TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?|aadapt\.adt\d{4}(\.\d{3})?")
 LAST = 8
 
@@ -36,6 +40,7 @@ class Written(NamedTuple):
     same: bool
     falsepositives: tuple[str, ...]
     response: str
+    techniques: list[str]
 
 
 def written(suite: Suite, alert: Mapping[str, Any]) -> Written | None:
@@ -54,21 +59,27 @@ def written(suite: Suite, alert: Mapping[str, Any]) -> Written | None:
             response = ours.get("response", "") if isinstance(ours, Mapping) else ""
             same = source.digest == str(alert["rule_digest"]).removeprefix("sha256:")
             listed = known if isinstance(known, list) else [known]
-            return Written(path, lines, same, tuple(map(str, listed)), str(response))
+            techniques = techniques_of([source])
+            return Written(path, lines, same, tuple(map(str, listed)), str(response), techniques)
     return None
 
 
 def techniques(suite: Suite, rules: Iterable[str]) -> list[str]:
     """Return the ATT&CK and AADAPT tags of *rules*, as their files have them now."""
-    wanted, tags = set(rules), set[str]()
-    for path in every_rule_file(suite.settings, suite.home):
-        for slug in [one for one in wanted if one == path.stem or _mentions(path, one)]:
-            if source := called(path, slug):
-                named = source.plain.get("tags") or []
-                tags |= {str(tag) for tag in named if isinstance(named, list)}
-                wanted.discard(slug)
-    found = (tag.partition(".")[2].upper() for tag in tags if TECHNIQUE.fullmatch(tag.lower()))
-    return sorted(found)
+    wanted = set(rules)
+    files = every_rule_file(suite.settings, suite.home) if wanted else []
+    return techniques_of(source for path in files for source in _sources(path, wanted))
+
+
+def techniques_of(sources: Iterable[Source]) -> list[str]:
+    """Return the ATT&CK and AADAPT tags of rules, sorted."""
+    tags = {
+        str(tag)
+        for source in sources
+        if isinstance(named := source.plain.get("tags"), list)
+        for tag in named
+    }
+    return sorted(tag.partition(".")[2].upper() for tag in tags if TECHNIQUE.fullmatch(tag.lower()))
 
 
 def history(session: Session, rule: str, now: datetime) -> Plain:
@@ -92,7 +103,7 @@ def history(session: Session, rule: str, now: datetime) -> Plain:
     return {
         "alerts": sum(verdicts.values()),
         "verdicts": dict(sorted(verdicts.items())),
-        "bars": _bars(_days(session, rule, now)),
+        "bars": _days(session, rule, now),
         "last": [
             {
                 "alert": alert.id,
@@ -106,47 +117,31 @@ def history(session: Session, rule: str, now: datetime) -> Plain:
     }
 
 
-def _days(session: Session, rule: str, now: datetime) -> list[tuple[date, int]]:
-    """Return how many alerts each of the last 30 days made, the oldest first."""
+def _days(session: Session, rule: str, now: datetime) -> list[Plain]:
+    """Return how many alerts each of the last 30 days made, the oldest first, as bars."""
     since = now - timedelta(days=DAYS - 1)
     made = select(Alert.created).where(col(Alert.rule) == rule, col(Alert.created) >= since)
-    days = [created.date() for created in session.exec(made)]
+    counted = Counter(created.date() for created in session.exec(made))
+    days = [(since + timedelta(days=n)).date() for n in range(DAYS)]
+    drawn = charts.columns([counted[day] for day in days], *PICTURE)
     return [
-        (day, days.count(day)) for n in range(DAYS) if (day := (since + timedelta(days=n)).date())
-    ]
-
-
-def _bars(days: Sequence[tuple[date, int]]) -> list[Plain]:
-    """Return a bar for each day, in a picture 300 wide and 40 high."""
-    most = max(count for _, count in days) or 1
-    width = 300 / len(days)
-    return [
-        {
-            "day": str(day),
-            "count": count,
-            "x": round(place * width, 1),
-            "y": round(40 - 38 * count / most, 1),
-            "height": round(38 * count / most, 1),
-            "width": round(width - 2, 1),
-        }
-        for place, (day, count) in enumerate(days)
+        {"day": str(day), "count": counted[day], **bar}
+        for day, bar in zip(days, drawn, strict=True)
     ]
 
 
 def called(path: Path, slug: str) -> Source | None:
     """Return the rule called *slug* in the file at *path*, if it is there."""
-    if path.stem != slug and not _mentions(path, slug):
-        return None
-    for one in read_file(path):
-        if isinstance(one, Source):
-            name = one.plain.get("name") or path.stem
-            if name == slug:
-                return one
-    return None
+    return next(_sources(path, {slug}), None)
 
 
-def _mentions(path: Path, slug: str) -> bool:
-    return slug.encode() in path.read_bytes()
+def _sources(path: Path, slugs: Collection[str]) -> Iterator[Source]:
+    """Yield the rules of the file at *path* that are called one of *slugs*; parse no other file."""
+    written_there = path.read_bytes()
+    if path.stem in slugs or any(slug.encode() in written_there for slug in slugs):
+        for one in read_file(path):
+            if isinstance(one, Source) and (one.plain.get("name") or path.stem) in slugs:
+                yield one
 
 
 def _end(text: Sequence[str], first: int) -> int:

@@ -199,7 +199,6 @@ def _work(routes: APIRouter, front: Front, desk: _Desk) -> None:
     def assign(name: Name, given: Owner, who: Principal = triages, match: Match = None) -> Response:
         """Give an incident to somebody."""
         owner = given.owner or who.person or who.name
-
         act = partial(lifecycle.assign, owner=owner)
         return desk.change(name, who, match, act)
 
@@ -219,7 +218,6 @@ def _move(routes: APIRouter, front: Front, desk: _Desk) -> None:
     ) -> Response:
         """Put all alerts of an incident into another, which it is part of from then on."""
         into = lifecycle.number_of(given.into)
-
         act = partial(moves.merge, target=into, reason=given.reason)
         return desk.change(name, who, match, act)
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from soc.access.permissions import Permission, Principal
 from soc.app.measuring import figures
-from soc.app.rulebook import Book, Own, mode_of, place_of, switches
+from soc.app.rulebook import Book, Own, mode_of, place_of
 from soc.app.switching import switch
 from soc.detect.detector import Mode
 from soc.detect.sigma.attack import technique_of
@@ -19,6 +19,7 @@ from soc.detect.sigma.rule import About, Correlation
 from soc.errors import Busy, ContentError, SocError
 from soc.incidents.kpis.definitions import BY_SLUG
 from soc.model.value import rfc3339
+from soc.store import rule_states
 from soc.store.tables import Alert, AuditRow, RuleState
 from soc.watch import samples
 from soc.web import explain
@@ -80,7 +81,7 @@ def listed(front: Front, patience: float) -> Plain:
     health, examined = healths(front, patience)
     precise = precisions(front)
     with front.reading() as looking:
-        switched, fired = switches(looking, now), fired_since(looking, now - FIRED)
+        switched, fired = rule_states.standing(looking, now), fired_since(looking, now - FIRED)
     book: Book = made.answer
     every: dict[str, About | Own] = {**book.rules, **book.own}
     rows = [
@@ -115,7 +116,7 @@ def whole(front: Front, slug: str, patience: float) -> Plain:
     with front.reading() as looking:
         past = explain.history(looking, slug, now)
         acts = acts_on(looking, slug)
-        switched = switches(looking, now)
+        switched = rule_states.standing(looking, now)
         fired = fired_since(looking, now - FIRED).get(slug, 0)
     return {
         **_about(front, about),
@@ -199,7 +200,7 @@ def acts_on(looking: Session, slug: str) -> list[Plain]:
 def _standing_of(front: Front, slug: str) -> Plain:
     book = front.rulebook.read(WAITS).answer
     with front.reading() as looking:
-        return mode(slug, book, switches(looking, front.suite.clock.now()))
+        return mode(slug, book, rule_states.standing(looking, front.suite.clock.now()))
 
 
 def _about(front: Front, about: About | Own) -> Plain:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from soc.errors import Illegal, NotFound
@@ -16,16 +15,11 @@ from soc.model.value import Entity
 from soc.store.session import Database, session
 from soc.store.tables import (
     Alert,
-    AlertEntity,
-    AlertMove,
-    AuditRow,
     Incident,
-    IncidentEntity,
-    IncidentOpening,
-    IncidentPause,
 )
 from soc.triage import Incidents
 from tests.conftest import NOON, _finding
+from tests.incidents.emptied import clear
 
 ME = "user:ines"
 
@@ -39,17 +33,7 @@ def three(database: Database) -> Database:
 
 def _fill(database: Database) -> None:
     with session(database) as writing:
-        for table in (
-            IncidentOpening,
-            IncidentPause,
-            AlertMove,
-            AlertEntity,
-            IncidentEntity,
-            Alert,
-            Incident,
-            AuditRow,
-        ):
-            writing.execute(delete(table))
+        clear(writing)
     names = [("wallet:0xa", "a"), ("wallet:0xb", "b"), ("wallet:0xc", "c")]
     found = [_finding(name, f"{rule}-{n}") for name, rule in names for n in (1, 2)]
     with session(database) as writing:

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from soc.incidents import alerts, lifecycle
@@ -16,16 +15,11 @@ from soc.model.value import Entity, Severity
 from soc.store.session import Database, session
 from soc.store.tables import (
     Alert,
-    AlertEntity,
-    AlertMove,
-    AuditRow,
     Incident,
-    IncidentEntity,
-    IncidentOpening,
-    IncidentPause,
 )
 from soc.triage import Incidents
 from tests.conftest import NOON, _finding
+from tests.incidents.emptied import clear
 
 ENTITIES = st.sampled_from(
     [f"wallet:0x{n}" for n in range(5)] + ["ip:192.0.2.1", "host:web", "source:indexer"]
@@ -49,17 +43,7 @@ def findings(draw: st.DrawFn) -> Finding:
 def put(database: Database, found: list[Finding]) -> set[object]:
     """Return which alerts are together after *found*, how bad, and who is named."""
     with session(database) as writing:
-        for table in (
-            IncidentOpening,
-            IncidentPause,
-            AlertMove,
-            AlertEntity,
-            IncidentEntity,
-            Alert,
-            Incident,
-            AuditRow,
-        ):
-            writing.execute(delete(table))
+        clear(writing)
     for one in found:
         with session(database) as writing:
             record(writing, [one], {}, NOON, Incidents())

@@ -11,7 +11,7 @@ from httpx2 import Response
 from sqlmodel import select
 
 from soc.access.permissions import Role
-from soc.app import rulebook
+from soc.app import rulefiles
 from soc.app.later import Later
 from soc.incidents import lifecycle
 from soc.incidents.record import record
@@ -129,7 +129,7 @@ def test_broken_rules_are_named_by_file_and_line(site: Site) -> None:
 
 
 def test_changed_files_are_read_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rulebook, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(rulefiles, "LOOK_EVERY", 0.0)
     own = site.front.suite.home.content("rules")
     assert "shop-cake" not in listed(site)
 

@@ -9,10 +9,8 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from soc.access.permissions import Permission, Principal
-from soc.errors import Illegal
 from soc.incidents import files, lifecycle, moves, notes, observables, sharing, tasks
 from soc.incidents.tasks import TaskState
-from soc.model.value import Severity
 from soc.web.console.incident import Desk, Filled
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
@@ -44,16 +42,7 @@ def _life(routes: APIRouter, console: Console, desk: Desk) -> None:
     def escalate(request: Request, name: str, who: Principal = reads) -> Response:
         """Make it one step worse: who answers that severity is told."""
         form = Filled("work", 422, (), {})
-        return desk.change(request, who, number_of("incident", name), form, escalate_one)
-
-
-def escalate_one(session: Session, number: int, actor: str, now: datetime) -> None:
-    """Make an incident one step worse; raises Illegal for a critical one."""
-    steps = list(Severity)
-    here = steps.index(Severity(lifecycle.get(session, number).severity))
-    if here + 1 == len(steps):
-        raise Illegal(f"INC-{number} is critical: there is nothing above it")
-    lifecycle.rate(session, number, steps[here + 1], actor, now)
+        return desk.change(request, who, number_of("incident", name), form, lifecycle.escalate)
 
 
 def _moves(routes: APIRouter, console: Console, desk: Desk) -> None:

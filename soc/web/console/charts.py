@@ -49,6 +49,26 @@ class Graph(NamedTuple):
     left_out: int
 
 
+def columns(
+    counts: Sequence[int], width: int, height: int, tallest: int | None = None
+) -> list[dict[str, float]]:
+    """Return a rectangle for each count, in a picture so wide and high, two apart.
+
+    tallest: of the highest one; the whole picture without it.
+    """
+    most, room = max(counts, default=0) or 1, height if tallest is None else tallest
+    step = width / max(len(counts), 1)
+    return [
+        {
+            "x": round(place * step, 1),
+            "width": round(max(step - 2, 1), 1),
+            "y": round(height - room * count / most, 1),
+            "height": round(room * count / most, 1),
+        }
+        for place, count in enumerate(counts)
+    ]
+
+
 def bars(changes: Sequence[int]) -> list[Bar]:
     """Return one bar for each of *changes*, all to one scale, with room for both signs."""
     below = -min([0, *changes])

@@ -66,8 +66,9 @@ def add(routes: APIRouter, console: Console) -> None:
             if row is None:
                 raise NotFound("alert", name)
             whole = views.alert_whole(looking, row)
-            found = with_labels(looking, whole, front.suite.clock.now())
-            past = explain.history(looking, row.rule, front.suite.clock.now())
+            now = front.suite.clock.now()
+            found = with_labels(looking, whole, now)
+            past = explain.history(looking, row.rule, now)
         return console.page(
             request,
             "alert.html",
@@ -75,6 +76,5 @@ def add(routes: APIRouter, console: Console) -> None:
             alert=found,
             rule=explain.written(front.suite, found),
             past=past,
-            techniques=explain.techniques(front.suite, [found["rule"]]),
             twin=f"/api/v1/alerts/{number}",
         )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from soc.access.permissions import Permission, Principal
 from soc.errors import Illegal, LogError, QueryError, Refused
 from soc.web import hunting
-from soc.web.console import saved
+from soc.web.console import charts, saved
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, go
 from soc.web.hunting import Asked, Language, Span
@@ -31,7 +31,6 @@ soc: {owner: role:security, reviewed: 2026-11-26, entity: wallet.address, bucket
 """,
 }
 """What stands in an empty form."""
-HEIGHT, WIDTH = 120, 600
 
 
 def add(routes: APIRouter, console: Console) -> None:
@@ -115,16 +114,6 @@ class _Desk:
 
 
 def _bars(histogram: list[Plain]) -> list[Plain]:
-    """Return a bar for each bucket, in a picture of 600 by 120."""
-    most = max((bar["events"] for bar in histogram), default=0) or 1
-    width = WIDTH / max(len(histogram), 1)
-    return [
-        {
-            **bar,
-            "x": round(place * width, 1),
-            "width": round(max(width - 2, 1), 1),
-            "y": round(HEIGHT * (1 - bar["events"] / most), 1),
-            "height": round(HEIGHT * bar["events"] / most, 1),
-        }
-        for place, bar in enumerate(histogram)
-    ]
+    """Return a bar for each bucket."""
+    drawn = charts.columns([bar["events"] for bar in histogram], charts.WIDTH, charts.HEIGHT)
+    return [bar | drawn for bar, drawn in zip(histogram, drawn, strict=True)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from soc.access.permissions import Permission, Principal
 from soc.errors import Illegal
 from soc.incidents import lifecycle, moves
-from soc.web.console.casework import escalate_one
+from soc.web.console.incident import Change
 from soc.web.console.problems import Problem, sentence
 from soc.web.console.shell import HOME, PER_PAGE, Console, Line, Text, go, local, number_of
 
@@ -30,24 +31,15 @@ def add(routes: APIRouter, console: Console) -> None:
         request: Request, chosen: Chosen, who: Principal = reads, back: Back = HOME
     ) -> Response:
         """Give them to the one who asks."""
-
-        def act(writing: Session, numbers: list[int], actor: str, now: datetime) -> None:
-            for number in numbers:
-                lifecycle.assign(writing, number, who.person or who.name, actor, now)
-
-        return desk.do(request, who, chosen, back, act)
+        act = partial(lifecycle.assign, owner=who.person or who.name)
+        return desk.do(request, who, chosen, back, _each(act))
 
     @routes.post("/queue/escalate")
     def escalate(
         request: Request, chosen: Chosen, who: Principal = reads, back: Back = HOME
     ) -> Response:
         """Make each one step worse."""
-
-        def act(writing: Session, numbers: list[int], actor: str, now: datetime) -> None:
-            for number in numbers:
-                escalate_one(writing, number, actor, now)
-
-        return desk.do(request, who, chosen, back, act)
+        return desk.do(request, who, chosen, back, _each(lifecycle.escalate))
 
     _over(routes, console, desk)
 
@@ -87,12 +79,18 @@ def _over(routes: APIRouter, console: Console, desk: "_Desk") -> None:
     ) -> Response:
         """Close them all with one verdict and one line."""
         who.require_person()
+        act = partial(lifecycle.close, verdict=verdict, note=note)
+        return desk.do(request, who, chosen, back, _each(act))
 
-        def act(writing: Session, numbers: list[int], actor: str, now: datetime) -> None:
-            for number in numbers:
-                lifecycle.close(writing, number, verdict, note, actor, now)
 
-        return desk.do(request, who, chosen, back, act)
+def _each(change: Change) -> Act:
+    """Return what makes one *change* of the life cycle to each that was chosen."""
+
+    def act(writing: Session, numbers: list[int], actor: str, now: datetime) -> None:
+        for number in numbers:
+            change(writing, number, actor=actor, now=now)
+
+    return act
 
 
 class _Desk:
