@@ -9,8 +9,6 @@ from soc.model.value import Severity
 from soc.store.tables import Incident
 
 Wanted = Sequence[ColumnElement[bool]]
-MOST_FOUND = 10_000
-"""Incidents that a search for words finds at most: more say that the words are too few."""
 
 
 def listed(session: Session, wanted: Wanted, begin: int, size: int) -> tuple[list[Incident], int]:
@@ -28,12 +26,8 @@ def listed(session: Session, wanted: Wanted, begin: int, size: int) -> tuple[lis
     return rows, sum(counts.values())
 
 
-def searched(session: Session, wanted: Wanted, begin: int, size: int) -> tuple[list[Incident], int]:
-    """Return the same for conditions that no index answers: every incident is looked at once."""
-    query = select(Incident.id, Incident.severity).where(*wanted).limit(MOST_FOUND)
-    found = [
-        (Severity(severity).severity_id, number or 0) for number, severity in session.exec(query)
-    ]
-    chosen = [number for _, number in sorted(found, reverse=True)[begin : begin + size]]
-    rows = session.exec(select(Incident).where(col(Incident.id).in_(chosen))).all()
-    return sorted(rows, key=lambda row: chosen.index(row.id or 0)), len(found)
+def newest(session: Session, wanted: Wanted, begin: int, size: int) -> tuple[list[Incident], int]:
+    """Return the same with the newest first, however bad: for what is over."""
+    found = select(Incident).where(*wanted).order_by(col(Incident.id).desc())
+    rows = session.exec(found.offset(begin).limit(size)).all()
+    return list(rows), session.exec(select(func.count(col(Incident.id))).where(*wanted)).one()
