@@ -92,7 +92,7 @@ bench-edge: setup
 
 # What pages cost with 100,000 incidents: about two minutes, on a machine that does nothing else.
 bench-console: setup
-	PYTHONPATH=. $(PY) benchmarks/console.py --write
+	$(PY) -m benchmarks.console --write
 
 # Faults planted into copies of both evaluators: each must fail a conformance vector. About four minutes.
 mutate-sigma: setup

@@ -1,6 +1,6 @@
 """All rules as a front door knows them: read beside what it serves, and anew when files change."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import getmodule
@@ -71,6 +71,7 @@ class Rulebook:
         self._lock = Lock()
         self._looked: float | None = None
         self._seen: Hashable = None
+        self._named: tuple[Hashable, dict[str, list[str]]] = (None, {})
         clock = suite.clock
         self._book = Later("the rules", self._read, clock, LASTING)
         self._tested = Later("the samples of rules", self._test, clock, LASTING)
@@ -108,6 +109,15 @@ class Rulebook:
         if found is None:
             raise NotFound("rule", slug)
         return found
+
+    def techniques(self, rules: Collection[str]) -> list[str]:
+        """Return the techniques that files of *rules* name, as of a moment ago; waits for none."""
+        state = self._state()
+        known = self._named[1] if self._named[0] == state else {}
+        unknown = [slug for slug in rules if slug not in known]
+        known = {**known, **rulefiles.techniques(self._suite, unknown)}
+        self._named = state, known
+        return sorted({one for slug in rules for one in known[slug]})
 
     def _state(self) -> Hashable:
         """Return the times of all rule files and imported lists, as of a moment ago."""

@@ -14,7 +14,7 @@ from soc.model.value import Entity
 from soc.store.tables import Alert, Incident, IncidentEntity
 
 CAIP10 = re.compile(r"eip155:[0-9]{1,32}:(0x[0-9a-fA-F]{40})")
-MOST_RULES = 20
+MOST_RULES = 8
 COMMON = 200
 """An entity that more incidents than this name says nothing about likeness."""
 MOST_ALIKE = 8
@@ -74,11 +74,10 @@ def similar(session: Session, number: int) -> list[Similar]:
         set(shared) | set(rules),
         key=lambda one: (-len(shared.get(one, ())), -len(rules.get(one, ())), -one),
     )[:MOST_ALIKE]
+    found = session.exec(select(Incident).where(col(Incident.id).in_(ranked)))
+    rows = {row.id: row for row in found}
     return [
-        Similar(
-            session.get_one(Incident, one), tuple(shared.get(one, ())), tuple(rules.get(one, ()))
-        )
-        for one in ranked
+        Similar(rows[one], tuple(shared.get(one, ())), tuple(rules.get(one, ()))) for one in ranked
     ]
 
 
@@ -87,16 +86,16 @@ def _sharing(session: Session, number: int) -> dict[int, list[str]]:
     own = select(IncidentEntity.entity).where(
         col(IncidentEntity.incident) == number, col(IncidentEntity.ignored).is_(False)
     )
-    names = joinable(session.exec(own))
     counted = (
         select(IncidentEntity.entity, func.count())
-        .where(col(IncidentEntity.entity).in_(names))
+        .where(col(IncidentEntity.entity).in_(own))
         .group_by(col(IncidentEntity.entity))
-        .having(func.count() <= COMMON)
+        .having(func.count().between(2, COMMON))
     )
-    rare = sorted(session.exec(counted).all(), key=lambda one: (one[1], one[0]))
+    often = dict(session.exec(counted).all())
+    rare = sorted(joinable(often), key=lambda name: (often[name], name))[:RAREST]
     query = select(IncidentEntity.incident, IncidentEntity.entity).where(
-        col(IncidentEntity.entity).in_([name for name, often in rare if often > 1][:RAREST]),
+        col(IncidentEntity.entity).in_(rare),
         col(IncidentEntity.ignored).is_(False),
         col(IncidentEntity.incident) != number,
     )

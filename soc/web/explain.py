@@ -1,8 +1,7 @@
 """Why an alert is there: the text of its rule with what matched marked, and what it was before."""
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +9,9 @@ from typing import Any, NamedTuple
 from sqlmodel import Session, col, func, select
 
 from soc.app.content import every_rule_file
+from soc.app.rulefiles import called, techniques_of
 from soc.app.suite import Suite
-from soc.detect.sigma.source import Source, read_file
+from soc.detect.sigma.source import Source
 from soc.model.value import rfc3339
 from soc.store.tables import Alert, Incident
 from soc.web.console import charts
@@ -21,7 +21,6 @@ LOOKED_BACK = timedelta(days=90)
 DAYS = 30
 PICTURE = (300, 40, 38)
 """Width and height of the bars of these days, and how high the highest one is."""
-TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?|aadapt\.adt\d{4}(\.\d{3})?")
 LAST = 8
 
 
@@ -62,24 +61,6 @@ def written(suite: Suite, alert: Mapping[str, Any]) -> Written | None:
             techniques = techniques_of([source])
             return Written(path, lines, same, tuple(map(str, listed)), str(response), techniques)
     return None
-
-
-def techniques(suite: Suite, rules: Iterable[str]) -> list[str]:
-    """Return the ATT&CK and AADAPT tags of *rules*, as their files have them now."""
-    wanted = set(rules)
-    files = every_rule_file(suite.settings, suite.home) if wanted else []
-    return techniques_of(source for path in files for source in _sources(path, wanted))
-
-
-def techniques_of(sources: Iterable[Source]) -> list[str]:
-    """Return the ATT&CK and AADAPT tags of rules, sorted."""
-    tags = {
-        str(tag)
-        for source in sources
-        if isinstance(named := source.plain.get("tags"), list)
-        for tag in named
-    }
-    return sorted(tag.partition(".")[2].upper() for tag in tags if TECHNIQUE.fullmatch(tag.lower()))
 
 
 def history(session: Session, rule: str, now: datetime) -> Plain:
@@ -128,20 +109,6 @@ def _days(session: Session, rule: str, now: datetime) -> list[Plain]:
         {"day": str(day), "count": counted[day], **bar}
         for day, bar in zip(days, drawn, strict=True)
     ]
-
-
-def called(path: Path, slug: str) -> Source | None:
-    """Return the rule called *slug* in the file at *path*, if it is there."""
-    return next(_sources(path, {slug}), None)
-
-
-def _sources(path: Path, slugs: Collection[str]) -> Iterator[Source]:
-    """Yield the rules of the file at *path* that are called one of *slugs*; parse no other file."""
-    written_there = path.read_bytes()
-    if path.stem in slugs or any(slug.encode() in written_there for slug in slugs):
-        for one in read_file(path):
-            if isinstance(one, Source) and (one.plain.get("name") or path.stem) in slugs:
-                yield one
 
 
 def _end(text: Sequence[str], first: int) -> int:

@@ -13,6 +13,7 @@ from pydantic import Field
 from soc.access.permissions import Permission, Principal
 from soc.app.content import every_rule_file
 from soc.app.hunting import rows_of
+from soc.app.rulefiles import called
 from soc.app.suite import Suite
 from soc.audit import Act, record
 from soc.clock import monotonic
@@ -26,7 +27,6 @@ from soc.store import rule_states
 from soc.store.session import session
 from soc.store.tables import RuleState
 from soc.web.asked import Body, Plain, needs
-from soc.web.explain import called
 from soc.web.front import Front
 
 LONGEST = 16_000

@@ -90,6 +90,12 @@ def config_of(
     )
 
 
+def settle() -> None:
+    """Look for garbage seldom, and never among what is there now: requests would wait for it."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
+
+
 def _loop() -> asyncio.AbstractEventLoop:
     """Return the fastest loop there is; uvloop has no wheels for Windows."""
     try:
@@ -116,9 +122,7 @@ async def _run(
     syslog: Sequence[inputs.Opened],
 ) -> None:
     app = build(front)
-    # What is there now stays: looking for garbage among it would only make requests wait.
-    gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER)
+    settle()
     taking = inputs.Inputs(front, syslog)
     parts = [
         (_Server(config_of(front, Door(app, one.serve), tls.context if tls else None)), listening)

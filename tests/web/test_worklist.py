@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 from sqlmodel import select
 
-from soc.incidents import lifecycle
-from soc.store.tables import AuditRow
+from soc.incidents import lifecycle, queue
+from soc.store.tables import AuditRow, Incident
+from tests.conftest import NOON
 from tests.web.story import Site, opened
 
 
@@ -100,3 +102,17 @@ def test_more_than_a_page_is_refused(site: Site) -> None:
     answer = site.browser("ann").post("/queue/assign", data={"chosen": ["INC-1"] * 101})
 
     assert answer.status_code == 422
+
+
+def test_what_is_found_too_often_to_count_says_so_and_goes_on(site: Site) -> None:
+    same = {"severity": "low", "state": "new", "first": NOON, "created": NOON, "changed": NOON}
+    with site.front.writing() as writing:
+        writing.execute(insert(Incident), [{"title": "Alike", **same}] * (queue.FEW + 1))
+    browser = site.browser("ann")
+
+    found = browser.get("/queue?q=alike").text
+    last = browser.get(f"/queue?q=alike&page={queue.FEW // 50 + 1}").text
+
+    assert "More than 2,000 incidents, 50 shown" in found
+    assert "page=2" in found
+    assert ("More than 2,000 incidents, 1 shown" in last, ">Next<" in last) == (True, False)

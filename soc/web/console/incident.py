@@ -15,7 +15,7 @@ from soc.incidents import alerts, lifecycle, notes
 from soc.incidents.lifecycle import IncidentState
 from soc.respond import approvals
 from soc.store.tables import AuditRow
-from soc.web import explain, views
+from soc.web import views
 from soc.web.clocks import with_clocks
 from soc.web.console import timeline
 from soc.web.console.inbox import question
@@ -30,6 +30,10 @@ NEWEST = 200
 """Entries of the timeline that the page shows; the API has all of them."""
 SHOWN = 50
 """Alerts and effects that the page itself lists; the rest is one click away."""
+PROVEN = 10
+"""Alerts whose events the page shows; the page of each other has its own."""
+NAMED = 100
+"""Entities that the page lists."""
 
 
 class Filled(NamedTuple):
@@ -108,7 +112,8 @@ class Desk:
             found = views.incident_whole(looking, number, NEWEST)
             counts = views.counts_of(looking, number)
             shown = [views.alert(row) for row in lifecycle.alerts_of(looking, number, SHOWN)]
-            copies = alerts.events_of_all(looking, [a["id"] for a in shown])
+            proven = [a["id"] for a in shown[:PROVEN]]
+            copies = alerts.events_of_all(looking, proven)
             asked = [approvals.get(looking, a["id"]) for a in found["approvals"]]
             now = self._front.suite.clock.now()
             questions = [question(looking, row, who, now) for row in asked]
@@ -116,7 +121,7 @@ class Desk:
             (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
             found = with_labels(looking, found, now)
             rules = {a["rule"] for a in found["alerts"]}
-            found["techniques"] = explain.techniques(self._front.suite, rules)
+            found["techniques"] = self._front.rulebook.techniques(rules)
         return self._console.page(
             request,
             "incident.html",
@@ -125,8 +130,9 @@ class Desk:
             incident=found,
             shown=shown,
             counts=counts,
-            events={a["id"]: list(map(views.event, copies.get(a["id"], ()))) for a in shown},
+            events={one: list(map(views.event, copies.get(one, ()))) for one in proven},
             most=SHOWN,
+            listing=NAMED,
             asked=[one for one in questions if one["open"]],
             timeline=timeline.of(found, changes)[-NEWEST:],
             moves=_moves(found["state"]),

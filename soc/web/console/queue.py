@@ -1,17 +1,18 @@
 """The queue: what there is to work, the worst first."""
 
-import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, or_, select
+from sqlalchemy import ColumnElement, true
+from sqlmodel import Session, col, func, select
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.incidents import lifecycle
 from soc.incidents import queue as worklist
+from soc.incidents.lifecycle import IncidentState
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
 from soc.web.clocks import Minutes, due_within, with_clocks
@@ -23,9 +24,6 @@ Kind = Literal["", "security", "operations", "monitor"]
 Plain = dict[str, Any]
 
 ROWS = 50
-MOST_NAMED = 10_000
-"""Incidents that one question to the store names."""
-ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 VIEWS = (
     ("All open", "/queue"),
     ("Mine", "/queue?mine=1"),
@@ -63,11 +61,13 @@ def add(routes: APIRouter, console: Console) -> None:
         suite = console.front.suite
         policy, now = suite.settings.incidents, suite.clock.now()
         with console.front.reading() as looking:
-            wanted += _matching(looking, q.strip())
+            by = _search(looking, q.strip())
+            wanted.append(by.condition)
             if due is not None:
                 wanted += due_within(looking, due, policy, now)
-            find = worklist.newest if state == "closed" else worklist.listed
-            rows, total = find(looking, wanted, (page - 1) * ROWS, ROWS)
+            total = worklist.count(looking, wanted) if by.few else None
+            find = worklist.newest if state == "closed" else partial(worklist.listed, total=total)
+            rows = find(looking, wanted, (page - 1) * ROWS, ROWS)
             items = _with_more(looking, [views.incident(row) for row in rows])
             items = with_clocks(looking, items, policy, now)
             own = saved.listed(looking, who, "/queue")
@@ -78,8 +78,10 @@ def add(routes: APIRouter, console: Console) -> None:
             who=who,
             items=items,
             total=total,
+            few=worklist.FEW,
+            size=ROWS,
             page=page,
-            pages=-(-total // ROWS),
+            pages=None if total is None else -(-total // ROWS),
             kept={key: value for key, value in kept.items() if value not in {"", None, "open"}},
             views=VIEWS,
             own=own,
@@ -89,7 +91,8 @@ def add(routes: APIRouter, console: Console) -> None:
 
 def _in_state(state: State) -> Sequence[ColumnElement[bool]]:
     is_open = col(Incident.state).in_(lifecycle.OPEN)
-    return {"open": [is_open], "closed": [~is_open], "all": []}[state]
+    is_closed = col(Incident.state).in_([IncidentState.RESOLVED, IncidentState.CLOSED])
+    return {"open": [is_open], "closed": [is_closed], "all": []}[state]
 
 
 def _of_kind(kind: Kind) -> Sequence[ColumnElement[bool]]:
@@ -103,25 +106,11 @@ def _of_kind(kind: Kind) -> Sequence[ColumnElement[bool]]:
     return wanted[kind]
 
 
-def _matching(looking: Session, text: str) -> Sequence[ColumnElement[bool]]:
-    if not text:
-        return []
+def _search(looking: Session, text: str) -> worklist.Search:
     digits = text.upper().removeprefix("INC-")
     if digits.isascii() and digits.isdigit() and len(digits) < 10:  # noqa: PLR2004 - no row has more
-        return [col(Incident.id) == int(digits)]
-    is_whole = ADDRESS.fullmatch(text.lower())
-    entity = col(IncidentEntity.entity)
-    named = select(IncidentEntity.incident).where(
-        entity == f"wallet:{text.lower()}"
-        if is_whole
-        else entity.contains(text.lower(), autoescape=True)
-    )
-    if is_whole:
-        # Told apart from the start, SQLite does not look at every open incident for them.
-        numbers = looking.exec(named.limit(MOST_NAMED + 1)).all()
-        return [col(Incident.id).in_(numbers if len(numbers) <= MOST_NAMED else named)]
-    title = col(Incident.title).icontains(text, autoescape=True)
-    return [or_(title, col(Incident.id).in_(named))]
+        return worklist.Search(col(Incident.id) == int(digits))
+    return worklist.search(looking, text) if text else worklist.Search(true())
 
 
 def _with_more(looking: Session, items: list[Plain]) -> list[Plain]:
