@@ -25,6 +25,7 @@ SocError
 ├── Refused           input that cannot be taken, and what to send instead
 ├── SettingsError     settings are wrong
 ├── StoreError        the store cannot be reached or used
+├── Unfit             data do not allow what was asked of them
 ├── Unreloaded        nginx did not read what is in force
 └── WindowTaken       another worker moved a window first
 
@@ -217,6 +218,10 @@ class SettingsError(_Reasoned):
 
 class StoreError(_Reasoned):
     """The store cannot be reached or used; the reason says what became of the change."""
+
+
+class Unfit(_Reasoned):
+    """Data do not allow what was asked of them; the reason counts what there is and is needed."""
 
 
 class Unreloaded(_Reasoned):

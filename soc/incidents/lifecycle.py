@@ -45,6 +45,10 @@ class Verdict(StrEnum):
     INSUFFICIENT_DATA = "insufficient_data"
 
 
+CLEARED = (Verdict.FALSE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.TEST, Verdict.DUPLICATE)
+"""Verdicts after which nobody who is named is suspected."""
+
+
 LONGEST_NUMBER = 15
 INCIDENTS = "incidents"
 """The lock of whoever changes incidents and their alerts."""

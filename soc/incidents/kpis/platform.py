@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlmodel import col, func, or_, select
 
 from soc.incidents.kpis.rows import HOUR, MOST_ROWS, Rows, Sources, at, whole
-from soc.incidents.lifecycle import Verdict
+from soc.incidents.lifecycle import CLEARED
 from soc.model.value import moment_of
 from soc.store.tables import Donation, Incident, IncidentEntity, Timing
 
@@ -174,7 +174,6 @@ def timings(given: Sources) -> Rows:
 
 def _suspects(given: Sources) -> set[str]:
     """Return the wallets that a security incident names, but one that was found to be nothing."""
-    cleared = (Verdict.FALSE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.TEST, Verdict.DUPLICATE)
     query = (
         select(IncidentEntity.entity)
         .join(Incident, col(Incident.id) == col(IncidentEntity.incident))
@@ -183,7 +182,7 @@ def _suspects(given: Sources) -> set[str]:
             col(IncidentEntity.ignored).is_(False),
             col(Incident.operations).is_(False),
             col(Incident.monitor).is_(False),
-            or_(col(Incident.verdict).is_(None), col(Incident.verdict).not_in(cleared)),
+            or_(col(Incident.verdict).is_(None), col(Incident.verdict).not_in(CLEARED)),
         )
     )
     return {entity.removeprefix("wallet:") for entity in given.session.exec(query.distinct())}

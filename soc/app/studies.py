@@ -1,0 +1,86 @@
+"""What is studied of an installation: its users, their transactions, and what describes them."""
+
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from soc.app.suite import Suite
+from soc.errors import NotFound
+from soc.intelligence.features.build import Frame, build
+from soc.intelligence.view import keep
+from soc.intelligence.view.gather import Gathered, gather, joined
+from soc.intelligence.view.keep import View
+from soc.intelligence.view.marks import marks
+from soc.intelligence.view.settle import reasons_of, settle
+from soc.model.event import Batch, empty
+from soc.model.value import rfc3339
+from soc.store.session import reading
+
+AT_ONCE = 200_000
+"""Events that are gathered in one go."""
+Plain = dict[str, Any]
+
+
+def folder_of(suite: Suite) -> Path:
+    """Return where the versions of the view lie."""
+    return suite.home.path / "intelligence" / "view"
+
+
+def build_view(suite: Suite, *, full: bool = False) -> Plain:
+    """Make the next version of the view: what came since the last one is added to it.
+
+    full: read all events again, as is needed when some were removed. Raises LogError.
+    """
+    shard = str(suite.settings.opensearch.shard if suite.settings.opensearch.urls else 0)
+    root, before = folder_of(suite), None if full else _last(suite)
+    after = before.manifest.upto.get(shard, 0) if before else 0
+    gathered = before.gathered if before else gather(Batch(empty(), 0))
+    gathered, upto, events = _gathered(suite, gathered, after)
+    tables = settle(gathered)
+    with reading(suite.database) as looking:
+        marked = marks(looking)
+    facts = {
+        "made": rfc3339(suite.clock.now()),
+        "upto": {**(before.manifest.upto if before else {}), shard: upto},
+        "events": events + (before.manifest.events if before else 0),
+        "refused": reasons_of(tables),
+        "code": version("commonwatch"),
+    }
+    kept = {**tables._asdict(), "marks": marked, **gathered._asdict()}
+    return {**asdict(keep.put(root, kept, facts)), "added": events}
+
+
+def view(suite: Suite, number: int | None = None) -> View:
+    """Return a version of the view, by default the newest; raises NotFound."""
+    return keep.load(folder_of(suite), number)
+
+
+def features(
+    suite: Suite, as_of: datetime | None, currency: str | None, decimals: int
+) -> tuple[View, Frame]:
+    """Return the newest view and the features of its users, as of now by default; raises Unfit."""
+    found = view(suite)
+    return found, build(found, as_of or suite.clock.now(), currency, decimals=decimals)
+
+
+def _last(suite: Suite) -> View | None:
+    try:
+        return view(suite)
+    except NotFound:
+        return None
+
+
+def _gathered(suite: Suite, gathered: Gathered, after: int) -> tuple[Gathered, int, int]:
+    """Return *gathered* with all events above number *after*, the last number, and how many."""
+    events = 0
+    while suite.home.events.is_dir():
+        batch = suite.reader.scan(after, AT_ONCE)
+        events += len(batch)
+        if len(batch):
+            gathered = joined(gathered, gather(batch))
+        if batch.upto <= after:
+            break
+        after = batch.upto
+    return gathered, after, events

@@ -1,0 +1,1 @@
+"""Numbers that describe each user as of a moment, from what was known by then."""

@@ -1,0 +1,1 @@
+"""Users and their transactions as tables: made from stored events, checked, and kept by version."""
