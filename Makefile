@@ -15,7 +15,7 @@ setup: $(STAMP)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 
 $(STAMP): .venv/bin/uv pyproject.toml constraints.txt
-	.venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt -e '.[notify,opensearch,postgres,dev]'
+	.venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt -e '.[ml,notify,opensearch,postgres,dev]'
 	touch $(STAMP)
 
 demo: setup
