@@ -6,6 +6,7 @@ import typer
 
 from soc.cli import (
     access,
+    anomaly,
     demo,
     events,
     governance,
@@ -43,6 +44,7 @@ MODULES = (
     rounds,
     kpis,
     intelligence,
+    anomaly,
     suppressions,
     lists,
     response,

@@ -13,7 +13,9 @@ import numpy as np
 
 from soc.content.digest import digest_of
 from soc.detect.detector import Observed
-from soc.detect.lesinn import Matrix, distances, scale_of
+from soc.detect.strangeness.model import Model, fit
+from soc.detect.strangeness.profile import PROFILES
+from soc.detect.strangeness.rows import Matrix
 from soc.detect.watermark import Progress, advance, watermark
 from soc.model.event import Batch
 from soc.model.finding import Finding, NotReady, Score
@@ -35,8 +37,8 @@ NEEDS = 200
 """Rows that must have been seen before the first opinion."""
 REMEMBERED = 2_000
 AT_LEAST = 0.995
-KEPT = 3
-SEED = 2015
+PROFILE = PROFILES["lesinn"]
+"""It spares workers scikit-learn."""
 MOST_OPEN = 1_000
 """Buckets that are kept open; of more, the oldest are given up and their events are too late."""
 MOST_SEQS = 25
@@ -95,7 +97,8 @@ class Anomaly:
         tuning = settings.tuning.get(self.name)
         self._bucket = (tuning.bucket if tuning else None) or settings.bucket
         self._lateness = settings.lateness
-        self._digest = digest_of({"rule": self.name, "features": list(FEATURES), "needs": NEEDS})
+        told = {"features": list(FEATURES), "needs": NEEDS, "profile": PROFILE.name}
+        self._digest = digest_of({"rule": self.name, **told})
 
     def observe(self, batch: Batch, state: Memory, now: datetime) -> Observed[Memory]:
         """Count *batch*, then judge and close every bucket that has ended."""
@@ -155,10 +158,12 @@ class Anomaly:
         if len(rows) < NEEDS:
             yield NotReady(reason=f"{self.name}: {len(rows)} of {NEEDS} rows seen")
             return
-        names = sorted(activities)
+        names, model = sorted(activities), learned(np.array(rows))
         features = np.array([activities[name].features() for name in names])
-        for name, row, score in zip(names, features, scores(features, np.array(rows)), strict=True):
-            if score < AT_LEAST:
+        opinions = model.judge(features)
+        shares, why = model.share(opinions.scores), model.reasons(features, opinions)
+        for name, share, reasons in zip(names, shares, why, strict=True):
+            if share < AT_LEAST:
                 continue
             activity, whom = activities[name], entity(self.kind, name)
             if whom is None:
@@ -174,7 +179,7 @@ class Anomaly:
                 first=activity.first,
                 last=activity.last,
                 count=activity.events,
-                score=Score(value=float(score), reasons=reasons(row, np.array(rows))),
+                score=Score(value=float(share), reasons=tuple(map(str, reasons))),
                 seqs=activity.seqs,
             )
 
@@ -193,21 +198,9 @@ class AccountAnomaly(Anomaly):
     kind = EntityKind.ACCOUNT
 
 
-def scores(rows: Matrix, reference: Matrix) -> Matrix:
-    """Return how strange each of *rows* is: the share of *reference* rows that are less so."""
-    scale = scale_of(reference)
-    scaled = scale.apply(reference)
-    usual = np.sort(distances(scaled, scaled, SEED))
-    found = distances(scale.apply(rows), scaled, SEED)
-    return np.searchsorted(usual, found, side="left") / len(usual)
-
-
-def reasons(row: Matrix, reference: Matrix) -> tuple[str, ...]:
-    """Return, in words, the columns in which *row* is furthest from what is usual."""
-    scale = scale_of(reference)
-    away = np.abs(scale.apply(row))
-    worst = [i for i in np.argsort(-away, kind="stable")[:KEPT] if away[i] > 1]
-    return tuple(f"{FEATURES[i]}: {row[i]:.3g}; usual is {scale.centre[i]:.3g}" for i in worst)
+def learned(reference: Matrix) -> Model:
+    """Return the model of what *reference* shows to be usual."""
+    return fit(PROFILE, reference, FEATURES)
 
 
 class _Growing:

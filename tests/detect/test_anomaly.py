@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
 
 from soc.detect.anomaly import (
     MOST_JUDGED,
@@ -17,12 +16,13 @@ from soc.detect.anomaly import (
     AccountAnomaly,
     Memory,
     WalletAnomaly,
-    scores,
+    learned,
 )
-from soc.detect.lesinn import distances, scale_of
 from soc.model.event import Batch
 from soc.model.finding import NotReady
+from soc.model.value import Severity
 from soc.settings import Detect
+from soc.triage import Incidents
 
 Make = Callable[..., Batch]
 HOUR = 3600
@@ -146,28 +146,25 @@ def test_accounts_are_judged_apart_from_wallets(batch: Make, noon: datetime) -> 
     assert len(state.rows) >= 1
 
 
-@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3), min_size=20, max_size=60))
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=6), min_size=30, max_size=60))
 def test_every_score_is_between_0_and_1(rows: list[list[float]]) -> None:
     reference = np.array(rows)
+    model = learned(reference)
 
-    found = scores(np.vstack([reference[:5], reference[:5] * 1000 + 1]), reference)
+    found = model.share(model.score(np.vstack([reference[:5], reference[:5] * 1000 + 1])))
 
     assert ((found >= 0) & (found <= 1)).all()
 
 
-def test_the_same_rows_get_the_same_scores() -> None:
-    rows = np.random.default_rng(1).normal(size=(100, 4))
-
-    assert (scores(rows, rows) == scores(rows, rows)).all()
+def test_a_score_alone_opens_no_incident() -> None:
+    assert Severity.LOW.severity_id < Incidents().open_from.severity_id
 
 
-@pytest.mark.parametrize("shift", [4, 8])
-def test_far_rows_score_higher_than_near_ones(shift: int) -> None:
-    rng = np.random.default_rng(7)
-    usual, strange = rng.normal(size=(400, 5)), rng.normal(size=(20, 5)) + shift
-    rows = np.vstack([usual, strange])
-    scaled = scale_of(rows).apply(rows)
+def test_no_score_is_ever_more_than_low(batch: Make, noon: datetime) -> None:
+    for kind in (WalletAnomaly, AccountAnomaly):
+        hours = [[{**row, "user_name": row["wallet"]} for row in h] for h in (*map(quiet, range(6)), quiet(6) + storm(6), quiet(7), quiet(8))]  # fmt: skip
 
-    found = distances(scaled, scaled, seed=1)
+        answers, _ = watch(batch, noon, hours, kind(Detect()))
 
-    assert average_precision_score([0] * 400 + [1] * 20, found) > 0.9
+        found = [answer for answer in answers if not isinstance(answer, NotReady)]
+        assert {(one.severity, one.score is not None) for one in found} == {(Severity.LOW, True)}
