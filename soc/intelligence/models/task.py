@@ -169,10 +169,8 @@ def check(data: Data) -> None:
     if flat:
         raise Unfit(f"constant columns: {', '.join(flat)}: leave them out with --without")
     pairs = np.char.add(data.wallets, data.moments.astype(str))
-    if len(np.unique(pairs)) < len(data):
-        raise Unfit(
-            f"{len(data) - len(np.unique(pairs))} rows are of a user and moment seen before"
-        )
+    if twice := len(data) - len(np.unique(pairs)):
+        raise Unfit(f"duplicate ids: {twice} rows are of a user and moment seen before")
     if data.task.kind is Kind.CLASSIFICATION:
         yes = int(data.y.sum())
         if min(yes, len(data) - yes) < LEAST_OF_A_CLASS:
