@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from soc.cli import learning
 from soc.cli.base import HOME, HomeOption, Json, group, moment, show, suite_at, table
 
 AsOf = Annotated[str, typer.Option(help="The moment T; nothing later is seen. By default now.")]
@@ -21,6 +22,7 @@ def add(app: typer.Typer) -> None:
     commands = group("What is learned from users and their transactions.")
     commands.command("build")(build)
     commands.command("features")(features)
+    learning.add(commands)
     app.add_typer(commands, name="intelligence")
 
 

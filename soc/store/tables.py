@@ -22,6 +22,7 @@ from soc.store.cases import (
 from soc.store.clocks import ClockBreach, IncidentOpening, IncidentPause
 from soc.store.columns import moment, number, text
 from soc.store.indicators import Indicator, IndicatorList
+from soc.store.learned import Learned
 from soc.store.measured import IncidentMoney, Timing
 from soc.store.responses import (
     Approval,
@@ -68,6 +69,7 @@ __all__ = [
     "IncidentTask",
     "Indicator",
     "IndicatorList",
+    "Learned",
     "LedgerVersion",
     "LoginFailure",
     "LoginSession",

@@ -202,7 +202,7 @@ def test_a_history_that_is_too_short_says_what_would_do() -> None:
 def test_every_model_learns_the_same_from_the_same(name: str, kind: Kind) -> None:
     rows = _first(data("returns" if kind is Kind.CLASSIFICATION else "lifetime-value"), 160)
     told = [
-        predict(rows, catalog.make(name, kind, 3).fit(rows.X, rows.y), rows.X) for _ in range(2)
+        predict(kind, catalog.make(name, kind, 3).fit(rows.X, rows.y), rows.X) for _ in range(2)
     ]
 
     assert np.isfinite(told[0]).all()

@@ -13,6 +13,8 @@ from soc.intelligence.models.task import Kind, Matrix
 
 BINS = 10
 SHUFFLES = 5
+DRAWS = 200
+"""Draws of users for each column's interval."""
 FEW = 30
 """Of a smaller group an interval says more about its size than about the model."""
 
@@ -157,12 +159,12 @@ def _shuffled(found: Comparison, place: int, rng: np.random.Generator) -> Matrix
     for fold, fitted in zip(found.folds, model.fitted, strict=True):
         rows = data.X[fold.test].copy()
         rows[:, place] = rng.permutation(rows[:, place])
-        told.append(predict(data, fitted, rows))
+        told.append(predict(data.task.kind, fitted, rows))
     return np.concatenate(told)
 
 
 def _figure(found: Comparison, scores: Matrix) -> Matrix:
-    nobody = np.zeros(len(scores), dtype=bool)
+    nobody, drawn = np.zeros(len(scores), dtype=bool), found.drawn[: DRAWS + 1]
     if found.data.task.kind is Kind.CLASSIFICATION:
-        return measure.classified(found.y, scores, nobody, found.drawn)["ap"]
-    return measure.regressed(found.y, scores, found.drawn)["mae"]
+        return measure.classified(found.y, scores, nobody, drawn)["ap"]
+    return measure.regressed(found.y, scores, drawn)["mae"]

@@ -129,7 +129,7 @@ def _forecast(data: Data, split: Sequence[Fold], name: str, seed: int) -> Foreca
             threshold = _threshold(data, fold, name, seed)
         notes |= {str(one.message).partition("\n")[0] for one in caught}
         fitted.append(model)
-        scores.append(predict(data, model, data.X[fold.test]))
+        scores.append(predict(data.task.kind, model, data.X[fold.test]))
         chosen.append(scores[-1] >= threshold)
     about = catalog.available()[name]
     took = _latency(data, fitted[0], split[0].test)
@@ -142,9 +142,9 @@ def _fit(data: Data, rows: Rows, name: str, seed: int) -> catalog.Model:
     return model.fit(data.X[rows], data.y[rows])
 
 
-def predict(data: Data, model: catalog.Model, rows: Matrix) -> Matrix:
+def predict(kind: Kind, model: catalog.Model, rows: Matrix) -> Matrix:
     """Return the probability of yes, or the amount, of each of *rows*."""
-    if data.task.kind is Kind.CLASSIFICATION:
+    if kind is Kind.CLASSIFICATION:
         return np.asarray(model.predict_proba(rows)[:, 1], dtype=np.float64)
     return np.asarray(model.predict(rows), dtype=np.float64)
 
@@ -156,7 +156,7 @@ def _threshold(data: Data, fold: Fold, name: str, seed: int) -> float:
     part = inner(data, fold.train)
     if not len(part.test) or len(np.unique(data.y[part.train])) == 1:
         return 0.5
-    scores = predict(data, _fit(data, part.train, name, seed), data.X[part.test])
+    scores = predict(data.task.kind, _fit(data, part.train, name, seed), data.X[part.test])
     return best_threshold(data.y[part.test], scores)
 
 
@@ -220,6 +220,6 @@ def _latency(data: Data, model: catalog.Model, rows: Rows) -> float:
     took = []
     for place in np.resize(rows, ASKED):
         began = monotonic()
-        predict(data, model, data.X[place : place + 1])
+        predict(data.task.kind, model, data.X[place : place + 1])
         took.append((monotonic() - began) * 1_000)
     return float(np.percentile(took, 95))

@@ -77,6 +77,7 @@ class Data:
     moments: npt.NDArray[np.int64]
     suspicious: npt.NDArray[np.bool_]
     schema: str
+    currency: str
 
     def __len__(self) -> int:
         return len(self.y)
@@ -143,7 +144,7 @@ def dataset(
     data = Data(
         task=task,
         features=tuple(features),
-        X=np.concatenate([_matrix(frame) for frame, *_ in parts]),
+        X=np.concatenate([matrix_of(frame) for frame, *_ in parts]),
         y=(amounts > task.above).astype(np.float64) if is_class else amounts,
         last=(last > task.above).astype(np.float64) if is_class else last,
         wallets=np.concatenate([np.array(frame.table["wallet"]) for frame, *_ in parts]),
@@ -152,6 +153,7 @@ def dataset(
         ),
         suspicious=np.concatenate([np.array(frame.table["is_suspicious"]) for frame, *_ in parts]),
         schema=parts[0][0].schema,
+        currency=parts[0][0].currency,
     )
     check(data)
     return data
@@ -185,7 +187,8 @@ def _is_constant(column: Matrix) -> bool:
     return len(there) == 0 or (len(there) == len(column) and bool(np.all(there == there[0])))
 
 
-def _matrix(frame: Frame) -> Matrix:
+def matrix_of(frame: Frame) -> Matrix:
+    """Return the features of *frame*, a row per user; NaN where one has no answer."""
     columns = [frame.table[name].to_numpy() for name in frame.names]
     return np.column_stack(columns).astype(np.float64)
 

@@ -1,0 +1,179 @@
+"""Commands about models: learn them, choose between them, score with them."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from soc.cli.base import HOME, HomeOption, Json, fail, group, show, suite_at, table, who
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+Task = Annotated[str, typer.Option(help="lifetime-value, returns or high-value.")]
+Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+Name = Annotated[str, typer.Argument(help="Task and version, such as returns/3.")]
+
+
+def add(commands: typer.Typer) -> None:
+    """Add the commands to the group *commands*."""
+    commands.command("train")(train)
+    commands.command("score")(score)
+    models = group("Models that were learned.")
+    models.command("list")(models_list)
+    models.command("show")(models_show)
+    models.command("promote")(models_promote)
+    models.command("rollback")(models_rollback)
+    commands.add_typer(models, name="models")
+
+
+def train(
+    task: Task = "returns",
+    window: Annotated[str, typer.Option(help="How far to look ahead, such as 7d.")] = "7d",
+    moments: Annotated[int, typer.Option(help="Moments to learn from, a window apart.")] = 6,
+    above: Annotated[
+        float, typer.Option(help="Amount from which on it is high, in tokens (high-value).")
+    ] = 0.0,
+    currency: Annotated[str, typer.Option(help="Chain and token, such as 1:USDC.")] = "",
+    decimals: Annotated[
+        int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
+    ] = 0,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A feature to leave out; may be repeated.")
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option(help="A model to compare, by default all seven.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="File for the model card, as JSON.")] = None,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Compare models on users they have not seen, keep the best, and use it if it is worth it.
+
+    What looks too good to be true is refused with the reason.
+    """
+    import orjson
+
+    from soc.access.permissions import Permission
+    from soc.app.learning import Question  # defers scikit-learn
+    from soc.app.learning import train as learn
+    from soc.app.measuring import window_of
+    from soc.intelligence.models.catalog import MAKERS
+
+    suite = suite_at(home)
+    actor = who(suite)
+    actor.require(Permission.AUTHOR)
+    asked = Question(
+        task=task,
+        window=window_of(window),
+        moments=moments,
+        above=above,
+        currency=currency or None,
+        decimals=decimals,
+        without=tuple(without or ()),
+        models=tuple(models or MAKERS),
+        seed=seed,
+    )
+    made = learn(suite, asked, actor.name)
+    if out:
+        out.write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    show(made, as_json, _lines(made))
+
+
+def score(task: Task = "returns", home: HomeOption = HOME, as_json: Json = False) -> None:
+    """Score every user with the champion, and store the scores as events of class ret-scores."""
+    from soc.app.learning import score as scored  # defers scikit-learn
+
+    made = scored(suite_at(home), task)
+    show(made, as_json, [f"{key}: {value}" for key, value in made.items()])
+
+
+def models_list(home: HomeOption = HOME, as_json: Json = False) -> None:
+    """List the models, the newest of each task first."""
+    from soc.app.learning import told  # defers scikit-learn
+    from soc.intelligence import registry
+    from soc.store.session import reading
+
+    with reading(suite_at(home).database) as looking:
+        rows = [
+            {
+                **{key: made[key] for key in ("model", "state", "reason", "created", "conclusion")},
+                "name": made["best"],
+            }
+            for made in map(told, registry.listed(looking))
+        ]
+    show(rows, as_json, table(rows, "model", "name", "state", "created", "reason"))
+
+
+def models_show(name: Name, home: HomeOption = HOME) -> None:
+    """Show the card of a model."""
+    from soc.app.learning import told  # defers scikit-learn
+    from soc.intelligence import registry
+    from soc.store.session import reading
+
+    with reading(suite_at(home).database) as looking:
+        show(told(registry.named(looking, name)), as_json=True)
+
+
+def models_promote(name: Name, reason: Reason = "", home: HomeOption = HOME) -> None:
+    """Make a model the champion of its task."""
+    from soc.intelligence import registry
+
+    def act(writing: "Session", why: str, actor: str, now: datetime) -> None:
+        registry.promote(writing, registry.named(writing, name), why, actor, now)
+
+    _changed(home, reason, act)
+
+
+def models_rollback(
+    task: Annotated[str, typer.Argument(help="The task.")],
+    reason: Reason = "",
+    home: HomeOption = HOME,
+) -> None:
+    """Make the champion before the present one the champion again."""
+    from soc.intelligence import registry
+
+    def act(writing: "Session", why: str, actor: str, now: datetime) -> None:
+        registry.rollback(writing, task, why, actor, now)
+
+    _changed(home, reason, act)
+
+
+def _changed(home: Path, reason: str, act: Callable[..., object]) -> None:
+    """Do *act* with a reason, as whoever is at the keyboard, if that one may."""
+    from soc.access.permissions import Permission
+    from soc.store.session import session
+
+    if not reason.strip():
+        fail("--reason: say in one line why", 2)
+    suite = suite_at(home)
+    actor = who(suite)
+    actor.require(Permission.AUTHOR)
+    with session(suite.database) as writing:
+        act(writing, reason.strip(), actor.name, suite.clock.now())
+
+
+def _lines(made: Mapping[str, Any]) -> list[str]:
+    rows = [
+        {
+            "model": one["name"],
+            **{key: _figure(figure) for key, figure in one["figures"].items()},
+            "ms": one["latency_p95_ms"] and f"{one['latency_p95_ms']:.2f}",
+        }
+        for one in made["models"]
+    ]
+    return [
+        made["task"]["question"],
+        *table(rows, "model", *made["models"][0]["figures"], "ms"),
+        made["conclusion"],
+        f"{made['model']} is {made['state']}: {made['reason']}.",
+    ]
+
+
+def _figure(told: Mapping[str, float | None]) -> str:
+    if None in told.values():
+        return "No data"
+    return f"{told['value']:.3f} [{told['low']:.3f}, {told['high']:.3f}]"
