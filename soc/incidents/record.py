@@ -13,7 +13,7 @@ from sqlmodel import Session, and_, col, select
 from soc.incidents import alerts, lifecycle, links, moves, storms, suppressions
 from soc.incidents.alerts import AlertState, Evidence
 from soc.model.finding import SUITE, Finding
-from soc.model.value import EntityKind, worse
+from soc.model.value import EntityKind, Severity, worse
 from soc.store.tables import Alert, Incident, IncidentEntity
 from soc.triage import Incidents
 
@@ -106,12 +106,19 @@ class _Placing:
             incident = links.main_of(session, shared)
             assert incident.id is not None  # noqa: S101 - it was read
             return incident, f"shares {shared[incident.id]} with this incident", False
-        if finding.severity.severity_id < self._settings.open_from.severity_id:
+        if not self._opens():
             return None, "", False
         if storm := storms.running(session, finding, self._now, self._settings):
             incident = session.get_one(Incident, storm, with_for_update=True)
             return incident, storms.why(finding, self._settings), False
         return self._open(alert, names)
+
+    def _opens(self) -> bool:
+        """Return whether the finding is bad enough; a score alone never is while it is low."""
+        least = self._settings.open_from.severity_id
+        if self._finding.score:
+            least = max(least, Severity.MEDIUM.severity_id)
+        return self._finding.severity.severity_id >= least
 
     def _open(self, alert: Alert, names: frozenset[str]) -> tuple[Incident, str, bool]:
         """Open an incident, or take up again the one before, as the settings say."""

@@ -22,7 +22,6 @@ from soc.model.event import Batch
 from soc.model.finding import NotReady
 from soc.model.value import Severity
 from soc.settings import Detect
-from soc.triage import Incidents
 
 Make = Callable[..., Batch]
 HOUR = 3600
@@ -154,10 +153,6 @@ def test_every_score_is_between_0_and_1(rows: list[list[float]]) -> None:
     found = model.share(model.score(np.vstack([reference[:5], reference[:5] * 1000 + 1])))
 
     assert ((found >= 0) & (found <= 1)).all()
-
-
-def test_a_score_alone_opens_no_incident() -> None:
-    assert Severity.LOW.severity_id < Incidents().open_from.severity_id
 
 
 def test_no_score_is_ever_more_than_low(batch: Make, noon: datetime) -> None:

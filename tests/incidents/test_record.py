@@ -10,11 +10,12 @@ from soc.clock import SettableClock
 from soc.incidents import alerts, lifecycle
 from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
-from soc.model.finding import Finding
+from soc.model.finding import Finding, Score
 from soc.model.value import Entity, Severity
 from soc.store.session import Database, session
 from soc.store.tables import Alert, Incident
 from soc.triage import Incidents
+from tests.conftest import NOON
 
 Make = Callable[..., Finding]
 
@@ -194,3 +195,18 @@ def test_a_host_that_every_event_names_joins_nothing(
         put(finding(wallet, entities=(Entity.parse(wallet), host)))
 
     assert len(look(database)[1]) == 2
+
+
+def test_a_score_opens_no_incident_whatever_the_settings_say(
+    database: Database, finding: Callable[..., Finding]
+) -> None:
+    low = {"severity": Severity.LOW, "at": NOON}
+    scored = finding("wallet:0xbad", **low, score=Score(value=1.0, reasons=("odd",)))
+    policy = Incidents(open_from=Severity.INFORMATIONAL)
+    with session(database) as writing:
+        assert record(writing, [scored], {}, NOON, policy) == ()
+        record(writing, [finding("wallet:0xbad", "other", **low)], {}, NOON, policy)
+
+    found, incidents = look(database)
+    assert len(incidents) == 1
+    assert {alert.incident for alert in found} == {incidents[0].id}
