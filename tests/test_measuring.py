@@ -7,7 +7,7 @@ import orjson
 import pytest
 from sqlmodel import Session, select
 
-from soc.app.measuring import Gauges, figures, window_of
+from soc.app.measuring import Gauges, changes, figures, window_of
 from soc.app.suite import Suite
 from soc.clock import SettableClock
 from soc.errors import QueryError
@@ -173,3 +173,16 @@ def test_levels_that_fall_are_refused(home: Any, monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(SettingsError, match="write three numbers that do not fall"):
         Suite(home)
+
+
+def test_figures_are_compared_around_a_moment(suite: Suite, clock: SettableClock) -> None:
+    put_requests(suite, [200] * 300 + [503] * 100)
+    clock.moment = NOON + timedelta(hours=2)
+
+    told = {one["kpi"]: one for one in changes(suite, NOON, timedelta(hours=1))}
+
+    errors = told["api-error-rate"]
+    assert (errors["before"]["n"], errors["after"]["n"], errors["changed"]) == (0, 400, None)
+    assert errors["after"]["value"] == 0.25
+    with pytest.raises(QueryError, match="not over"):
+        changes(suite, NOON, timedelta(hours=3))

@@ -11,6 +11,7 @@ from soc.app.suite import Suite
 from soc.content.kinds import duration
 from soc.errors import NotFound, QueryError
 from soc.incidents.alerts import key_of
+from soc.incidents.kpis.change import change
 from soc.incidents.kpis.definitions import ALL, BY_SLUG, Kpi
 from soc.incidents.kpis.measure import Level, Read, measure, rows_of
 from soc.incidents.kpis.rows import Rows, Sources
@@ -57,6 +58,22 @@ def figures(suite: Suite, window: timedelta, wanted: Iterable[Kpi] = ALL) -> lis
     """Return the figures of the last *window*."""
     with reading(suite.database) as looking:
         return measure(sources(suite, looking, window), wanted)
+
+
+def changes(suite: Suite, around: datetime, window: timedelta) -> list[Plain]:
+    """Return how the figures of the *window* after *around* differ from those before it.
+
+    Raises QueryError while the window after it is not over.
+    """
+    if around + window > suite.clock.now():
+        raise QueryError("the window after that moment is not over: choose a shorter one")
+    told = []
+    with reading(suite.database) as looking:
+        reader = suite.reader if suite.home.events.is_dir() else None
+        for since in (around - window, around):
+            given = Sources(looking, reader, suite.settings, since, since + window)
+            told.append(measure(given))
+    return [change(before, after) for before, after in zip(*told, strict=True)]
 
 
 def rows(suite: Suite, slug: str, window: timedelta) -> Rows:
