@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from io import BytesIO
 from typing import Any
@@ -18,10 +18,11 @@ from soc.errors import NotFound, Refused, Unfit
 from soc.intelligence import registry
 from soc.intelligence.features.build import Frame, build
 from soc.intelligence.features.definitions import BY_NAME, FEATURES, Feature
-from soc.intelligence.models import catalog, measure
+from soc.intelligence.models import catalog, imbalance, measure
 from soc.intelligence.models.card import card
 from soc.intelligence.models.compare import Comparison, compare, leading_of, predict
-from soc.intelligence.models.task import Kind, dataset, matrix_of, moments_of, task_of
+from soc.intelligence.models.task import Data, Kind, dataset, matrix_of, moments_of, task_of
+from soc.intelligence.view.keep import View
 from soc.model.value import moment_of, rfc3339
 from soc.store.session import reading, session
 from soc.store.tables import Learned
@@ -53,12 +54,8 @@ def train(suite: Suite, asked: Question, actor: str) -> Plain:
     Return its card with what became of it. Raises Refused, Unfit and NotFound.
     """
     view = studies.view(suite)
-    task = task_of(asked.task, asked.window, asked.above)
-    if unknown := sorted({*asked.models} - {*catalog.MAKERS}):
-        raise Refused(f"--models: no {', '.join(unknown)}: known are {', '.join(catalog.MAKERS)}")
-    moments = moments_of(view, task, asked.moments)
-    features = _features(asked.without)
-    data = dataset(view, task, moments, asked.currency, asked.decimals, features)
+    data, moments = _data(view, asked)
+    task = data.task
     found = compare(data, asked.seed, asked.models)
     whole = card(found, asked.seed, view.manifest.version, version("commonwatch"))
     whole["learned_until"] = rfc3339(max(moments) + task.window)
@@ -74,6 +71,24 @@ def train(suite: Suite, asked: Question, actor: str) -> Plain:
             row.reason = reason
             writing.add(row)
         return told(row)
+
+
+def evened(suite: Suite, asked: Question) -> Plain:
+    """Return how ways of evening out classes do with the first of the models; keeps nothing."""
+    data, _ = _data(studies.view(suite), asked)
+    found = imbalance.variants(data, asked.models[0], asked.seed)
+    ways = [
+        {
+            "way": one.name,
+            "figures": {name: figure._asdict() for name, figure in one.figures.items()},
+            "gain": one.gain._asdict() if one.gain else None,
+            "inflated": one.inflated,
+            "recommended": one.is_recommended,
+            "problem": one.problem,
+        }
+        for one in found
+    ]
+    return {"model": asked.models[0], "ways": ways, "advice": imbalance.advice(found)}
 
 
 def score(suite: Suite, task: str) -> Plain:
@@ -116,6 +131,15 @@ def told(row: Learned) -> Plain:
         "created_by": row.created_by,
         "promoted": rfc3339(row.promoted) if row.promoted else None,
     }
+
+
+def _data(view: View, asked: Question) -> tuple[Data, list[datetime]]:
+    if unknown := sorted({*asked.models} - {*catalog.MAKERS}):
+        raise Refused(f"--models: no {', '.join(unknown)}: known are {', '.join(catalog.MAKERS)}")
+    task = task_of(asked.task, asked.window, asked.above)
+    moments = moments_of(view, task, asked.moments)
+    features = _features(asked.without)
+    return dataset(view, task, moments, asked.currency, asked.decimals, features), moments
 
 
 def _features(without: Sequence[str]) -> tuple[Feature, ...]:

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 Task = Annotated[str, typer.Option(help="lifetime-value, returns or high-value.")]
+Window = Annotated[str, typer.Option(help="How far to look ahead, such as 7d.")]
+Moments = Annotated[int, typer.Option(help="Moments to learn from, a window apart.")]
+Above = Annotated[
+    float, typer.Option(help="Amount from which on it is high, in tokens (high-value).")
+]
+Currency = Annotated[str, typer.Option(help="Chain and token, such as 1:USDC.")]
+Decimals = Annotated[
+    int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
+]
+Without = Annotated[list[str] | None, typer.Option(help="A feature to leave out; may be repeated.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same answer.")]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
 Name = Annotated[str, typer.Argument(help="Task and version, such as returns/3.")]
 
@@ -20,6 +31,7 @@ Name = Annotated[str, typer.Argument(help="Task and version, such as returns/3."
 def add(commands: typer.Typer) -> None:
     """Add the commands to the group *commands*."""
     commands.command("train")(train)
+    commands.command("imbalance")(imbalance)
     commands.command("score")(score)
     models = group("Models that were learned.")
     models.command("list")(models_list)
@@ -31,22 +43,16 @@ def add(commands: typer.Typer) -> None:
 
 def train(
     task: Task = "returns",
-    window: Annotated[str, typer.Option(help="How far to look ahead, such as 7d.")] = "7d",
-    moments: Annotated[int, typer.Option(help="Moments to learn from, a window apart.")] = 6,
-    above: Annotated[
-        float, typer.Option(help="Amount from which on it is high, in tokens (high-value).")
-    ] = 0.0,
-    currency: Annotated[str, typer.Option(help="Chain and token, such as 1:USDC.")] = "",
-    decimals: Annotated[
-        int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
-    ] = 0,
-    without: Annotated[
-        list[str] | None, typer.Option(help="A feature to leave out; may be repeated.")
-    ] = None,
+    window: Window = "7d",
+    moments: Moments = 6,
+    above: Above = 0.0,
+    currency: Currency = "",
+    decimals: Decimals = 0,
+    without: Without = None,
     models: Annotated[
         list[str] | None, typer.Option(help="A model to compare, by default all seven.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 1,
+    seed: Seed = 1,
     out: Annotated[Path | None, typer.Option(help="File for the model card, as JSON.")] = None,
     home: HomeOption = HOME,
     as_json: Json = False,
@@ -81,6 +87,49 @@ def train(
     if out:
         out.write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     show(made, as_json, _lines(made))
+
+
+def imbalance(
+    task: Task = "returns",
+    window: Window = "7d",
+    moments: Moments = 6,
+    above: Above = 0.0,
+    currency: Currency = "",
+    decimals: Decimals = 0,
+    without: Without = None,
+    model: Annotated[str, typer.Option(help="The model that is tried with each way.")] = "ridge",
+    seed: Seed = 1,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Measure whether evening out the classes helps: within folds, calibrated, against nothing."""
+    from soc.app.learning import Question, evened  # defers scikit-learn
+    from soc.app.measuring import window_of
+
+    asked = Question(
+        task=task,
+        window=window_of(window),
+        moments=moments,
+        above=above,
+        currency=currency or None,
+        decimals=decimals,
+        without=tuple(without or ()),
+        models=(model,),
+        seed=seed,
+    )
+    made = evened(suite_at(home), asked)
+    rows = [
+        {
+            "way": one["way"],
+            "ap": _figure(one["figures"].get("ap") or {"value": None}),
+            "gain": _figure(one["gain"] or {"value": None}),
+            "brier": _figure(one["figures"].get("brier") or {"value": None}),
+            "problem": one["problem"],
+        }
+        for one in made["ways"]
+    ]
+    lines = [*table(rows, "way", "ap", "gain", "brier", "problem"), made["advice"]]
+    show(made, as_json, lines)
 
 
 def score(task: Task = "returns", home: HomeOption = HOME, as_json: Json = False) -> None:
