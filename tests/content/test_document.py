@@ -48,6 +48,7 @@ UNSAFE = {
     "anchor": "text: &a x",
     "alias": "text: *a",
     "tag": "text: !!str x",
+    "tab": "text:\tx",
     "two documents": "text: a\n---\ntext: b",
     "not UTF-8": "text: \udcff",
 }

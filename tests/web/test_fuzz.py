@@ -253,7 +253,7 @@ def broken_yaml(rng: Random, text: str) -> str:
 
 def is_yaml(text: str) -> bool:
     try:
-        yaml.compose(text)
+        yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return False
     return True
