@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from soc.access import accounts, keys
+from soc.access import keys
 from soc.access.permissions import Role
 from soc.app.suite import Suite
 from soc.store.session import session
 from soc.web.app import build
 from soc.web.front import Front
+from tests.web.story import user
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def tokens(suite: Suite) -> dict[str, dict[str, str]]:
     """Authorization headers by scope; ``person`` is an approver's and responder's own."""
     now = suite.clock.now()
     with session(suite.database) as writing:
-        accounts.add(writing, "rhea", frozenset({Role.APPROVER, Role.RESPONDER}), now)
+        writing.add(user("rhea", {Role.APPROVER, Role.RESPONDER}))
         made = {
             scope: keys.create_token(writing, scope, scope, None, now)
             for scope in ("ingest", "authz", "read", "triage")

@@ -74,8 +74,8 @@ class Site:
 
 @cache
 def hashed() -> str:
-    """Return what is kept of PASSWORD; made once, for it takes long on purpose."""
-    return str(argon2.hash(PASSWORD))
+    """Return what is kept of PASSWORD, so that a log-in costs little; soc.access hashes at length."""
+    return str(argon2.using(memory_cost=8, rounds=1, parallelism=1).hash(PASSWORD))
 
 
 def user(name: str, roles: set[Role]) -> User:

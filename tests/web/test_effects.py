@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from soc.access import accounts, keys
+from soc.access import keys
 from soc.access.permissions import Role
 from soc.cli.main import app
 from soc.clock import SettableClock
@@ -17,6 +17,7 @@ from soc.store.session import session
 from soc.store.tables import EntityLabel
 from soc.web.front import Front
 from tests.respond.effects import enforce
+from tests.web.story import user
 
 Headers = dict[str, dict[str, str]]
 PAGE = {"accept": "text/html"}
@@ -135,7 +136,7 @@ def run(front: Front, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A way to call commands on the home as a responder."""
     now = front.suite.clock.now()
     with session(front.suite.database) as writing:
-        accounts.add(writing, "ines", frozenset({Role.RESPONDER}), now)
+        writing.add(user("ines", {Role.RESPONDER}))
         token = keys.create_token(writing, "cli", "respond", "ines", now)
     monkeypatch.setenv("SOC_TOKEN", token)
 

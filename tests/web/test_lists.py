@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from soc.access import accounts, keys
+from soc.access import keys
 from soc.access.permissions import Role
 from soc.app.suite import Suite
 from soc.store.session import session
@@ -30,7 +30,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def author(suite: Suite) -> dict[str, str]:
     """The Authorization header of somebody who writes rules."""
     with session(suite.database) as writing:
-        accounts.add(writing, "ada", frozenset({Role.AUTHOR}), suite.clock.now())
+        writing.add(user("ada", {Role.AUTHOR}))
         token = keys.create_token(writing, "ada", "admin", "ada", suite.clock.now())
     return {"Authorization": f"Bearer {token}"}
 

@@ -7,12 +7,13 @@ from sqlmodel import select
 from starlette.testclient import TestClient
 
 from soc.access import keys
+from soc.access.permissions import Role
 from soc.errors import LogError
 from soc.store.tables import AuditRow, LoginSession, User
 from soc.web.console.shell import local
 from soc.web.front import COOKIE
 from soc.web.server import config_of
-from tests.web.story import PASSWORD, Site, opened
+from tests.web.story import PASSWORD, Site, opened, user
 
 
 @pytest.fixture
@@ -85,6 +86,9 @@ def test_ten_failures_lock_the_name_for_this_address(site: Site) -> None:
 
 
 def test_too_many_tries_are_told_once(site: Site) -> None:
+    with site.front.writing() as writing:
+        writing.add_all(user(f"user{n}", {Role.VIEWER}) for n in range(33))
+
     answers = [log_in(site, f"user{n}", "wrong").status_code for n in range(33)]
 
     assert answers == [403] * 30 + [429] * 3
