@@ -1,8 +1,9 @@
 """What many tests share: real things, made small; and no network beyond this machine."""
 
+import gc
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,19 @@ settings.load_profile("suite")
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LOOPBACK = ("127.", "::1", "localhost")
+GARBAGE_AFTER = 50_000
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Gather thousands of tests without looking for garbage, which they are not, again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(GARBAGE_AFTER)
+        gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

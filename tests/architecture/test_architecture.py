@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -13,12 +14,11 @@ import pytest
 from soc import errors
 
 ROOT = Path(__file__).parents[2]
-MODULES = {
-    path.relative_to(ROOT): ast.parse(path.read_text())
+MODULES = [
+    path.relative_to(ROOT)
     for path in sorted((ROOT / "soc").rglob("*.py"))
     if "versions" not in path.parts
-}
-NODES = [(path, node) for path, tree in MODULES.items() for node in ast.walk(tree)]
+]
 THE_MACHINE = re.compile(
     r"(date|datetime)\.(now|today|utcnow)|time\.(time|monotonic|sleep|perf_counter)"
     r"|secrets\.\w+|random\.(random|randint|choice|shuffle|Random)|os\.(environ|getenv)"
@@ -36,10 +36,17 @@ SEAMS = {
 LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
 
 
+@cache
+def nodes() -> list[tuple[Path, ast.AST]]:
+    """Return all code; who only gathers tests need not read it."""
+    trees = ((path, ast.parse((ROOT / path).read_text())) for path in MODULES)
+    return [(path, node) for path, tree in trees for node in ast.walk(tree)]
+
+
 def test_modules_and_functions_stay_small() -> None:
     functions = [
         ((node.end_lineno or 0) - node.lineno + 1, f"{path}:{node.lineno}")
-        for path, node in NODES
+        for path, node in nodes()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     sizes = {path: len((ROOT / path).read_text().splitlines()) for path in MODULES}
@@ -53,7 +60,7 @@ def test_modules_and_functions_stay_small() -> None:
 def test_only_the_seams_ask_the_machine() -> None:
     asking = {
         str(path)
-        for path, node in NODES
+        for path, node in nodes()
         if isinstance(node, ast.Attribute) and THE_MACHINE.fullmatch(ast.unparse(node))
     }
 
@@ -63,7 +70,7 @@ def test_only_the_seams_ask_the_machine() -> None:
 def test_the_edge_needs_the_standard_library_alone() -> None:
     imported = {
         name.split(".")[0]
-        for path, node in NODES
+        for path, node in nodes()
         if str(path) == "soc/edge.py"
         for name in (
             [alias.name for alias in node.names]
@@ -107,7 +114,7 @@ def test_no_module_is_called_by_what_it_is_not() -> None:
 def test_broad_excepts_stand_only_at_the_five_edges() -> None:
     places = {
         str(path)
-        for path, node in NODES
+        for path, node in nodes()
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
     }
