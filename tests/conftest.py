@@ -117,8 +117,10 @@ def database(store_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An empty installation."""
-    return homes.create(tmp_path / "home").path
+    """An empty installation, its store migrated."""
+    made = homes.create(tmp_path / "home")
+    stores.copied(made.database)
+    return made.path
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Answer:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site") / "home"
     tokens = make_home(home, "web: {port: 0}\n", shipper="ingest")
-    with serving(home) as served:
+    with serving(home, command="front") as served:
         yield Site(home, urlsplit(served.ready[0]).port or 0, tokens["shipper"])
 
 

@@ -19,6 +19,7 @@ from soc.access import keys
 from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.store.session import session
+from tests import stores
 
 BEGIN = datetime.now(UTC) - timedelta(days=1)
 
@@ -42,7 +43,7 @@ class Served:
 
 def make_home(path: Path, settings: str = "", **scopes: str) -> dict[str, str]:
     """Make a home with *settings*; return a token for each name and scope."""
-    homes.create(path)
+    stores.copied(homes.create(path).database)
     (path / "settings.yml").write_text(settings)
     suite = Suite(path)
     with session(suite.database) as writing:
@@ -53,11 +54,18 @@ def make_home(path: Path, settings: str = "", **scopes: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path, *words: str, addresses: int = 1) -> Iterator[Served]:
-    """Run ``soc serve`` until the block ends; wait until it is ready at so many *addresses*."""
-    command = [sys.executable, "-m", "soc.cli.main", "serve", "--home", str(home), *words]
+def serving(
+    home: Path, *words: str, addresses: int = 1, command: str = "serve"
+) -> Iterator[Served]:
+    """Run ``soc serve`` until the block ends; wait until it is ready at so many *addresses*.
+
+    command: ``front`` for the front door alone, where nothing is asked of a worker or a supervisor.
+    """
+    whole = [sys.executable, "-m", "soc.cli.main", command, "--home", str(home), *words]
+    pipe = subprocess.PIPE
     with (home / "suite.log").open("a") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(whole, stdin=pipe, stdout=pipe, stderr=log, text=True)
+    assert process.stdin is not None
     assert process.stdout is not None
     said = (line.strip() for line in process.stdout)
     ready = [line.removeprefix("ready ") for line in islice(said, addresses)]
@@ -70,6 +78,7 @@ def serving(home: Path, *words: str, addresses: int = 1) -> Iterator[Served]:
             process.terminate()
             process.wait(30)
         process.stdout.close()
+        process.stdin.close()
 
 
 @dataclass(frozen=True)

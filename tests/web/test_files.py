@@ -47,13 +47,13 @@ def test_kills_at_any_moment_neither_lose_nor_double_a_line(tmp_path: Path) -> N
     for turn in range(5):
         write(log, range(count, count + 6_000))
         count += 6_000
-        with serving(home) as served:
+        with serving(home, command="front") as served:
             time.sleep(draw.uniform(0.0, 0.6))
             served.kill()
         if turn == 2:
             log.rename(log.with_name("app.log.1"))
 
-    with serving(home):
+    with serving(home, command="front"):
         wait_for(home, count)
 
     found = stored(home)
@@ -68,7 +68,7 @@ def test_lines_that_are_no_events_are_kept_as_rejects(tmp_path: Path) -> None:
     (home / "logs").mkdir()
     (home / "logs" / "app.log").write_text("hello\n")
 
-    with serving(home):
+    with serving(home, command="front"):
         for _ in range(200):
             if LogReader(home / "events").count_rejects():
                 break

@@ -84,7 +84,7 @@ def test_a_certificate_that_was_renewed_is_shown_without_a_restart(tmp_path: Pat
         home, "web: {listeners: [{bind: '127.0.0.1:0', tls: {cert: soc.pem, key: soc.key}}]}\n"
     )
     authority(home).sign("soc")
-    with serving(home) as served:
+    with serving(home, command="front") as served:
         address = urlsplit(served.ready[0])
         place = (address.hostname or "", address.port or 0)
         first = ssl.get_server_certificate(place)

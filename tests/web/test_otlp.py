@@ -153,7 +153,7 @@ def test_whoever_comes_while_all_turns_are_taken_is_asked_to_come_again(
 def test_all_that_the_real_exporter_sends_is_stored(tmp_path: Path) -> None:
     home = tmp_path / "home"
     tokens = make_home(home, "web: {port: 0}\n", shop="ingest")
-    with serving(home) as served:
+    with serving(home, command="front") as served:
         exporter = OTLPLogExporter(
             endpoint=f"{served.ready[0]}/v1/logs",
             headers={"Authorization": f"Bearer {tokens['shop']}"},
