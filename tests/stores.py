@@ -1,12 +1,13 @@
-"""A store with the newest schema, made once and copied: migrating one for each test takes long."""
+"""Stores with the newest schema, made once and copied: migrating one for each test takes long."""
 
 import atexit
 import shutil
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from soc.store.session import connect
+from soc.store.session import Database, connect, in_memory
 
 
 @cache
@@ -24,3 +25,15 @@ def copied(url: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(migrated(), path)
     return url
+
+
+def blank() -> Database:
+    """Return the store in memory of this process, empty: a new one compiles each statement anew."""
+    new, database = in_memory(), _in_memory()
+    with closing(new.raw_connection()) as empty, closing(database.raw_connection()) as filled:
+        empty.cursor().connection.backup(filled.cursor().connection)
+    new.dispose()
+    return database
+
+
+_in_memory = cache(in_memory)

@@ -19,10 +19,11 @@ from soc.incidents.lifecycle import IncidentState
 from soc.incidents.record import record
 from soc.model.finding import Finding
 from soc.model.value import Severity
-from soc.store.session import Database, in_memory, reading, session
+from soc.store.session import Database, reading, session
 from soc.store.tables import Alert, ClockBreach, Incident, IncidentPause, Run
 from soc.triage import Incidents, Promise
 from tests.conftest import NOON
+from tests.stores import blank
 
 Make = Callable[..., Finding]
 HOUR = timedelta(hours=1)
@@ -117,7 +118,7 @@ def test_what_the_store_is_asked_is_what_the_clocks_show(
     cases: list[tuple[Severity, list[tuple[str, int]]]], later: int, within: int
 ) -> None:
     """The condition that the queue and the worker ask finds the same incidents as each one's own."""
-    minute, policy, database = timedelta(minutes=1), Incidents(open_from=Severity.LOW), in_memory()
+    minute, policy, database = timedelta(minutes=1), Incidents(open_from=Severity.LOW), blank()
     now = NOON
     with session(database) as writing:
         for number, (severity, steps) in enumerate(cases, 1):
@@ -143,7 +144,6 @@ def test_what_the_store_is_asked_is_what_the_clocks_show(
         if any(clocks.is_open(one) and one.due and one.due <= by for one in readings)
     }
     worked = {n for n in told if _state(database, n) in {"new", "in_progress"}}
-    database.dispose()
     assert asked == worked
 
 

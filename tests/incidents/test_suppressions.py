@@ -3,12 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlmodel import Session, col, select
@@ -22,9 +21,10 @@ from soc.incidents.scope import Scope, parted, scope_of
 from soc.incidents.suppressions import Mode, Wanted
 from soc.model.finding import Finding, Match
 from soc.model.value import Entity, Severity
-from soc.store.session import Database, in_memory, session
+from soc.store.session import Database, session
 from soc.store.tables import Alert, AuditRow, Incident, Suppression, SuppressionHit
 from soc.triage import Incidents
+from tests.stores import blank
 
 Make = Callable[..., Finding]
 Put = Callable[..., object]
@@ -306,6 +306,7 @@ SEEN = st.lists(
 )
 
 
+@settings(max_examples=60)
 @given(SEEN, st.lists(st.tuples(SCOPES, st.sampled_from(list(Mode))), max_size=4), st.randoms())
 def test_what_is_hidden_is_what_the_scopes_say_in_any_order(
     seen: list[tuple[str, str, str, int]], asked: list[tuple[dict[str, str], Mode]], chance
@@ -316,27 +317,25 @@ def test_what_is_hidden_is_what_the_scopes_say_in_any_order(
     chance.shuffle(shuffled)
     counted = []
     for order, together in ((seen, True), (shuffled, False)):
-        with closing(in_memory().connect()) as held:
-            database = held.engine
-            for scope, mode in asked:
-                save(database, now, mode, **scope)
-            findings = [
-                _about(rule, who, value, now + hours * timedelta(hours=1))
-                for rule, who, value, hours in order
-            ]
-            cuts = [findings] if together else [[one] for one in findings]
-            for cut in cuts:
-                with session(database) as writing:
-                    record(writing, cut, {}, now, Incidents())
-            with Session(database) as reading:
-                rows = reading.exec(select(Suppression).order_by(col(Suppression.id))).all()
-                states = Counter(
-                    (a.rule, a.entity, a.state == "suppressed")
-                    for a in reading.exec(select(Alert))
-                    for _ in range(a.count)
-                )
-            counted.append(([(row.id, row.findings) for row in rows], states))
-            database.dispose()
+        database = blank()
+        for scope, mode in asked:
+            save(database, now, mode, **scope)
+        findings = [
+            _about(rule, who, value, now + hours * timedelta(hours=1))
+            for rule, who, value, hours in order
+        ]
+        cuts = [findings] if together else [[one] for one in findings]
+        for cut in cuts:
+            with session(database) as writing:
+                record(writing, cut, {}, now, Incidents())
+        with Session(database) as reading:
+            rows = reading.exec(select(Suppression).order_by(col(Suppression.id))).all()
+            states = Counter(
+                (a.rule, a.entity, a.state == "suppressed")
+                for a in reading.exec(select(Alert))
+                for _ in range(a.count)
+            )
+        counted.append(([(row.id, row.findings) for row in rows], states))
 
     assert counted[0] == counted[1]
     active = [Scope(**scope) for scope, mode in asked if mode is Mode.ACTIVE]

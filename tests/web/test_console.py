@@ -89,6 +89,8 @@ PAGES = [
 KNOWN = {"script", "img"}
 EACH = 12
 """Pages of one kind that links are followed to."""
+FORMATS = 2
+"""Files of the rows of one figure that are fetched, of those of each window."""
 VOID = {"meta", "link", "input", "br", "img"}
 
 
@@ -150,6 +152,9 @@ def page(site: Site, person: str, path: str) -> Page:
 
 def crowded(target: str, seen: set[str]) -> bool:
     """Return whether enough of the pages that are as many as there are rules were seen."""
+    figure, window, _ = target.partition("&window=")
+    if window and figure.startswith("/api/v1/kpis/rows?"):
+        return sum(one.startswith(f"{figure}&") for one in seen) >= FORMATS
     kinds = ("/rules/", "/alerts?rule=", "/api/v1/rules/", "/playbooks/", "/api/v1/playbooks/")
     kind = next((one for one in kinds if target.startswith(one)), None)
     return kind is not None and sum(one.startswith(kind) for one in seen) >= EACH
