@@ -3,11 +3,14 @@
 Reads ``{"folder", "words", "path"}`` a line from standard input, answers ``{"code", "said"}`` a line.
 """
 
+import gc
 import importlib
 import json
 import os
 import sys
 import tempfile
+
+from sqlalchemy.orm import configure_mappers
 
 from soc import plugins
 from soc.cli.main import run
@@ -63,7 +66,9 @@ def code_of() -> int:
 
 for name in HEAVY:
     importlib.import_module(name)
+configure_mappers()
 for group in ("soc.actions", "soc.detectors", "soc.parsers"):
     plugins.load(group)
+gc.freeze()
 for line in sys.stdin:
     print(json.dumps(play(**json.loads(line))), flush=True)

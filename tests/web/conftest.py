@@ -11,7 +11,14 @@ from soc.app.suite import Suite
 from soc.store.session import session
 from soc.web.app import build
 from soc.web.front import Front
-from tests.web.story import user
+from tests.web.story import Site, opened, user
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site that nobody changes, but for what a test knows of and counts."""
+    with opened(tmp_path_factory.mktemp("still") / "home") as site:
+        yield site
 
 
 @pytest.fixture

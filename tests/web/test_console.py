@@ -101,9 +101,17 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Return a site that nobody changes."""
-    with opened(tmp_path_factory.mktemp("still") / "home") as site:
+def emptied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site where nothing happened yet."""
+    with opened(tmp_path_factory.mktemp("emptied") / "home") as site:
+        with site.front.writing() as writing:
+            for table in (
+                ApprovalVote, Approval, Step, Effect, Run, AlertEvent, AlertEntity, Alert,
+                IncidentEntity, IncidentNote, IncidentOpening, IncidentPause, Incident,
+            ):  # fmt: skip
+                for row in writing.exec(select(table)):
+                    writing.delete(row)
+                writing.flush()
         yield site
 
 
@@ -240,17 +248,8 @@ def test_every_link_of_every_page_answers(still: Site, person: str) -> None:
         ("/rejects?after=1000", "No more rejects"),
     ],
 )
-def test_empty_page_says_what_is_missing(site: Site, path: str, words: str) -> None:
-    with site.front.writing() as writing:
-        for table in (
-            ApprovalVote, Approval, Step, Effect, Run, AlertEvent, AlertEntity, Alert,
-            IncidentEntity, IncidentNote, IncidentOpening, IncidentPause, Incident,
-        ):  # fmt: skip
-            for row in writing.exec(select(table)):
-                writing.delete(row)
-            writing.flush()
-
-    answer = site.browser("vera").get(path)
+def test_empty_page_says_what_is_missing(emptied: Site, path: str, words: str) -> None:
+    answer = emptied.seen_by("vera").get(path)
 
     assert answer.status_code == 200
     assert words in answer.text
@@ -341,15 +340,16 @@ def test_close_is_done_once(site: Site) -> None:
     ],
 )
 def test_who_may_not_is_told_so_and_nothing_changes(
-    site: Site, person: str, path: str, form: dict[str, str]
+    still: Site, person: str, path: str, form: dict[str, str]
 ) -> None:
-    before = site.browser(person).get("/api/v1/incidents/INC-1").json()
+    browser = still.seen_by(person)
+    before = browser.get("/api/v1/incidents/INC-1").json()
 
-    answer = site.browser(person).post(path, data=form)
+    answer = browser.post(path, data=form)
 
     assert answer.status_code == 403
     assert "You may not do this" in answer.text
-    assert site.browser(person).get("/api/v1/incidents/INC-1").json() == before
+    assert browser.get("/api/v1/incidents/INC-1").json() == before
 
 
 def test_work_forms_change_the_incident(site: Site) -> None:
@@ -497,13 +497,13 @@ FORMS = {
 
 @pytest.mark.parametrize(("path", "form"), FORMS.values(), ids=FORMS)
 def test_what_people_decide_no_machine_does_by_a_form(
-    site: Site, path: str, form: dict[str, str]
+    still: Site, path: str, form: dict[str, str]
 ) -> None:
-    with site.front.writing() as writing:
-        token = keys.create_token(writing, "m", "admin", None, site.clock.now())
+    with still.front.writing() as writing:
+        token = keys.create_token(writing, f"m{path}", "admin", None, still.clock.now())
 
     headers = {"Authorization": f"Bearer {token}"}
-    answer = site.browser().post(path, data=form, headers=headers)
+    answer = still.browser().post(path, data=form, headers=headers)
 
     assert answer.status_code == 403
     assert "Only a person does this" in answer.text or "lacks the permission" in answer.text

@@ -86,9 +86,10 @@ def test_a_rule_is_asked_before_it_is_kept(site: Site) -> None:
         ("sigma", "a: [", "line"),
     ],
 )
-def test_what_cannot_be_asked_says_why(site: Site, language: str, text: str, says: str) -> None:
-    answer = site.browser("vera").get("/api/v1/hunt", params={"language": language, "q": text})
-    page = site.browser("vera").get("/hunt", params={"language": language, "q": text})
+def test_what_cannot_be_asked_says_why(still: Site, language: str, text: str, says: str) -> None:
+    browser = still.seen_by("vera")
+    answer = browser.get("/api/v1/hunt", params={"language": language, "q": text})
+    page = browser.get("/hunt", params={"language": language, "q": text})
 
     assert (answer.status_code, page.status_code) == (400, 400)
     assert says in answer.json()["detail"]

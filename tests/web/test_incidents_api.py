@@ -81,9 +81,9 @@ def test_what_was_refused_may_be_asked_again_corrected(max_: TestClient) -> None
     ],
 )
 def test_problems_are_rfc_9457(
-    max_: TestClient, path: str, body: dict[str, object], status: int, says: str
+    still: Site, path: str, body: dict[str, object], status: int, says: str
 ) -> None:
-    answer = max_.post(f"/api/v1/{path}", json=body)
+    answer = still.seen_by("max").post(f"/api/v1/{path}", json=body)
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

@@ -61,8 +61,8 @@ def test_each_page_with_a_filter_keeps_views(site: Site, page: str) -> None:
         ("a", "/queue?q=\u00e9"),
     ],
 )
-def test_what_is_no_filter_of_ours_is_refused(site: Site, name: str, target: str) -> None:
-    answer = site.browser("ann").post("/views", data={"name": name, "target": target})
+def test_what_is_no_filter_of_ours_is_refused(still: Site, name: str, target: str) -> None:
+    answer = still.seen_by("ann").post("/views", data={"name": name, "target": target})
 
     assert answer.status_code == 422
     assert "The view was not saved" in answer.text

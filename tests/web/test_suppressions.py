@@ -101,9 +101,9 @@ def test_the_form_shows_the_back_test_and_saves_what_was_shown(site: Site) -> No
     ],
 )
 def test_what_is_typed_is_answered(
-    site: Site, query: dict[str, str], status: int, words: str
+    still: Site, query: dict[str, str], status: int, words: str
 ) -> None:
-    answer = site.browser("vera").get(f"/suppressions/new?{urlencode(query)}")
+    answer = still.seen_by("vera").get(f"/suppressions/new?{urlencode(query)}")
 
     assert answer.status_code == status
     assert words in answer.text

@@ -82,13 +82,13 @@ def test_merge_goes_into_the_named_or_the_first(site: Site) -> None:
 
 
 @pytest.mark.parametrize("act", ["assign", "escalate", "merge", "close"])
-def test_who_may_not_triage_changes_nothing(site: Site, act: str) -> None:
+def test_who_may_not_triage_changes_nothing(still: Site, act: str) -> None:
     form = {"chosen": ["INC-1"], "verdict": "test", "note": "x", "reason": "x", "into": "INC-2"}
 
-    answer = site.browser("vera").post(f"/queue/{act}", data=form)
+    answer = still.seen_by("vera").post(f"/queue/{act}", data=form)
 
     assert answer.status_code == 403
-    assert states(site, 1) == [("new", None, "high")]
+    assert states(still, 1) == [("new", None, "high")]
 
 
 def test_nothing_chosen_is_said(site: Site) -> None:
