@@ -27,7 +27,7 @@ from soc.cli import (
 )
 
 GARBAGE_AFTER = 50_000
-"""A start makes much and drops little: looking for garbage sooner is a fifth of its time."""
+"""A start makes much and drops little: looking for garbage sooner takes long."""
 
 app = typer.Typer(
     name="soc",

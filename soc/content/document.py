@@ -20,7 +20,7 @@ MAX_DEPTH = 40
 NOT_TEXT = re.compile(r"true|false|-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 REFUSED = (yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)
 FAST = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""libyaml's loader, where PyYAML has it: ten times as fast, but it says less of a mistake and takes
+"""libyaml's loader, where PyYAML has it: much faster, but it says less of a mistake and takes
 tabs that PyYAML's own refuses."""
 
 Place = tuple[int | str, ...]

@@ -37,7 +37,7 @@ def in_memory() -> Database:
 
 @cache
 def _empty() -> Database:
-    """Return what each store in memory is a copy of: making tables takes forty times longer."""
+    """Return what each store in memory is a copy of: making tables takes much longer."""
     database = memory()
     SQLModel.metadata.create_all(database)
     return database
