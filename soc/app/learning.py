@@ -19,7 +19,7 @@ from soc.intelligence import registry
 from soc.intelligence.features.build import Frame, build
 from soc.intelligence.features.definitions import BY_NAME, FEATURES, Feature
 from soc.intelligence.models import catalog, imbalance, measure
-from soc.intelligence.models.card import card
+from soc.intelligence.models.card import card, outside
 from soc.intelligence.models.compare import Comparison, compare, leading_of, predict
 from soc.intelligence.models.task import Data, Kind, dataset, matrix_of, moments_of, task_of
 from soc.intelligence.view.keep import View
@@ -106,7 +106,8 @@ def score(suite: Suite, task: str) -> Plain:
     if frame.schema != about["schema"]:
         raise Unfit(f"{name} learned from other features than are built now: train anew")
     kind = Kind(about["task"]["kind"])
-    values = predict(kind, model, matrix_of(frame))
+    rows = matrix_of(frame)
+    values = predict(kind, model, rows)
     lines = b"\n".join(_events(frame, values, name, about["task"]["question"]))
     counted = take(suite, ["-"], SOURCE, "auto", AT_ONCE, BytesIO(lines))
     return {
@@ -116,6 +117,7 @@ def score(suite: Suite, task: str) -> Plain:
         "stored": counted["accepted"],
         "known": counted["duplicates"],
         "mean": float(values.mean()),
+        "outside": outside(rows, about),
     }
 
 

@@ -22,6 +22,7 @@ def add(app: typer.Typer) -> None:
     commands = group("What is learned from users and their transactions.")
     commands.command("build")(build)
     commands.command("features")(features)
+    commands.command("report")(report)
     learning.add(commands)
     app.add_typer(commands, name="intelligence")
 
@@ -81,3 +82,23 @@ def features(
         ],
     }
     show(told, as_json, table(told["features"], "name", "unit", "missing", "definition"))
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for story.html and story.json.")],
+    window: Annotated[str, typer.Option(help="How far back figures and drift look.")] = "7d",
+    as_of: AsOf = "",
+    currency: Currency = "",
+    decimals: Decimals = 0,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Tell what the data say: shares, times, features, models and figures, with intervals."""
+    from soc.app.measuring import window_of
+    from soc.app.telling import story  # defers scikit-learn
+    from soc.report.story import sentences, write
+
+    when = moment(as_of) if as_of else None
+    told = story(suite_at(home), window_of(window), when, currency or None, decimals)
+    written = [str(path) for path in write(told, out)]
+    show({"files": written, "result": sentences(told)}, as_json, [*sentences(told), *written])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, fail, group, show, suite_at, table, who
+from soc.cli.base import HOME, HomeOption, Json, fail, group, show, suite_at, table, warn, who
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -137,6 +137,11 @@ def score(task: Task = "returns", home: HomeOption = HOME, as_json: Json = False
     from soc.app.learning import score as scored  # defers scikit-learn
 
     made = scored(suite_at(home), task)
+    if made["outside"]:
+        warn(
+            f"most users are beyond what {made['model']} has learned from in "
+            f"{', '.join(made['outside'])}: train anew before you believe these scores"
+        )
     show(made, as_json, [f"{key}: {value}" for key, value in made.items()])
 
 

@@ -13,8 +13,8 @@ from soc.app.rulefiles import called, techniques_of
 from soc.app.suite import Suite
 from soc.detect.sigma.source import Source
 from soc.model.value import rfc3339
+from soc.report import charts
 from soc.store.tables import Alert, Incident
-from soc.web.console import charts
 
 Plain = dict[str, Any]
 LOOKED_BACK = timedelta(days=90)

@@ -56,12 +56,7 @@ def build(
     """
     chosen = currency or _only_currency(view, as_of)
     moment = micros(as_of)
-    rows = ask(
-        _built(features, moment, chosen, decimals),
-        transactions=view.transactions,
-        users=view.users,
-        marks=view.marks,
-    )
+    rows = _asked(view, _built(features, moment, chosen, decimals))
     if not rows.num_rows:
         raise Unfit(f"no transaction in {chosen} was made before {as_of:%Y-%m-%dT%H:%M:%SZ}")
     fresh = max(rows["last_made"].to_pylist())
@@ -97,13 +92,44 @@ def _only_currency(view: View, as_of: datetime) -> str:
     return next(iter(known), "any currency")
 
 
+def transactions(view: View, frame: Frame, decimals: int = 0) -> pa.Table:
+    """Return the transactions that *frame* describes users by, as they were known then, in order.
+
+    Columns: made_us, amount in tokens, wallet, project, round, is_confirmed, is_suspicious, final_s
+    and lag_s, null where there is no answer.
+    """
+    query = f"""
+    WITH {_known(micros(frame.as_of), frame.currency, decimals)}
+    SELECT made_us, amount, wallet, project, round, is_confirmed, is_suspicious, final_s, lag_s
+    FROM rows ORDER BY made_us, tx_id
+    """  # noqa: S608 - as below
+    return _asked(view, query)
+
+
+def _asked(view: View, query: str) -> pa.Table:
+    return ask(query, transactions=view.transactions, users=view.users, marks=view.marks)
+
+
 def _built(features: Sequence[Feature], moment: int, currency: str, decimals: int) -> str:
     columns = ", ".join(
         f'CAST({feature.sql} AS DOUBLE) AS "{feature.name}"' for feature in features
     )
-    quoted = currency.replace("'", "''")
     return f"""
-WITH past AS (
+WITH {_known(moment, currency, decimals)}, built AS (
+  SELECT wallet, max(made_us) AS last_us, {columns} FROM rows GROUP BY wallet
+)
+SELECT wallet, created, CASE WHEN suspects.wallet IS NOT NULL THEN 'flagged'
+    WHEN last_us >= {moment - micros_of(ACTIVE_FOR)} THEN 'active' ELSE 'inactive' END AS status,
+  suspects.wallet IS NOT NULL AS is_suspicious, make_timestamptz(last_us) AS last_made,
+  built.* EXCLUDE (wallet, last_us)
+FROM built JOIN users USING (wallet) LEFT JOIN suspects USING (wallet) ORDER BY wallet
+"""  # noqa: S608 - expressions of ours, numbers, and a quoted name
+
+
+def _known(moment: int, currency: str, decimals: int) -> str:
+    """Return the tables, in SQL, of what was known at *moment*: ``rows`` is one per transaction."""
+    quoted = currency.replace("'", "''")
+    return f"""past AS (
   SELECT tx_id, wallet, project, round, CAST(amount AS DOUBLE) / 1e{decimals} AS amount,
     epoch_us(made) AS made_us, epoch_us(confirmed_at) AS confirmed_us,
     epoch_us(final_known) AS final_us,
@@ -134,15 +160,8 @@ WITH past AS (
     coalesce((made_us - begin_us) / nullif(CAST(end_us - begin_us AS DOUBLE), 0), 0) AS phase
   FROM past JOIN users USING (wallet) JOIN donors USING (project) JOIN spans USING (round)
   LEFT JOIN hit USING (tx_id)
-), built AS (
-  SELECT wallet, max(made_us) AS last_us, {columns} FROM rows GROUP BY wallet
 )
-SELECT wallet, created, CASE WHEN suspects.wallet IS NOT NULL THEN 'flagged'
-    WHEN last_us >= {moment - micros_of(ACTIVE_FOR)} THEN 'active' ELSE 'inactive' END AS status,
-  suspects.wallet IS NOT NULL AS is_suspicious, make_timestamptz(last_us) AS last_made,
-  built.* EXCLUDE (wallet, last_us)
-FROM built JOIN users USING (wallet) LEFT JOIN suspects USING (wallet) ORDER BY wallet
-"""  # noqa: S608 - expressions of ours, numbers, and a quoted name
+"""  # noqa: S608 - as above
 
 
 def micros_of(span: timedelta) -> int:

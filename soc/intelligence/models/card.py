@@ -6,11 +6,12 @@ import numpy as np
 
 from soc.intelligence.models import closer
 from soc.intelligence.models.compare import Comparison
-from soc.intelligence.models.task import Kind
+from soc.intelligence.models.task import Kind, Matrix
 from soc.model.value import moment_of, rfc3339
 
 FORMAT = "commonwatch.model-card/1"
 Plain = dict[str, Any]
+MOST = 0.5
 ASSUMPTIONS = (
     "Users of the next window behave like those of the last: no change of rules is foretold.",
     "A user is a wallet: a person with several wallets is several users.",
@@ -54,6 +55,7 @@ def card(found: Comparison, seed: int, view: int, code: str) -> Plain:
             }
             for one in found.contrasts
         ],
+        "ranges": ranges(data.X, data.names),
         "importance": [
             {"name": one.name, "loss": one.loss._asdict()} for one in closer.importance(found, seed)
         ],
@@ -76,6 +78,20 @@ def conclusion(found: Comparison) -> str:
     return (
         f"No model foretells it better than what needs none; the best is {found.best}: {numbers}."
     )
+
+
+def ranges(rows: Matrix, names: list[str]) -> dict[str, list[float]]:
+    """Return the least and the greatest value of each column, of rows that have one."""
+    columns = zip(names, rows.T, strict=True)
+    return {name: [float(np.nanmin(one)), float(np.nanmax(one))] for name, one in columns}
+
+
+def outside(rows: Matrix, card: Plain) -> list[str]:
+    """Return the features that most of *rows* have beyond what the model of *card* learned from."""
+    ends = np.array([card["ranges"][name] for name in card["features"]])
+    beyond = (rows < ends[:, 0]) | (rows > ends[:, 1])
+    strange = np.mean(beyond, axis=0) > MOST
+    return [name for name, yes in zip(card["features"], strange, strict=True) if yes]
 
 
 def _rows(found: Comparison) -> Plain:

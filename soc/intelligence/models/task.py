@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from soc.content.kinds import duration_text
 from soc.errors import Refused, Unfit
 from soc.intelligence.features.build import Frame, build
 from soc.intelligence.features.definitions import FEATURES, Feature
@@ -46,10 +47,10 @@ class Task:
     def question(self) -> str:
         """The question in words."""
         if self.kind is Kind.REGRESSION:
-            return f"How much will a user give within {self.window}?"
+            return f"How much will a user give within {duration_text(self.window)}?"
         if not self.above:
-            return f"Will a user give again within {self.window}?"
-        return f"Will a user give more than {self.above:g} within {self.window}?"
+            return f"Will a user give again within {duration_text(self.window)}?"
+        return f"Will a user give more than {self.above:g} within {duration_text(self.window)}?"
 
 
 TASKS = {
@@ -115,9 +116,9 @@ def moments_of(view: View, task: Task, number: int) -> list[datetime]:
     begin, end = min(made.to_pylist()), max(made.to_pylist())
     found = [end - task.window * (number - n) for n in range(number)]
     if found[0] <= begin:
-        have = (end - begin) // task.window
+        have, apart = (end - begin) // task.window, duration_text(task.window)
         raise Unfit(
-            f"{number} moments a window of {task.window} apart need more than {number} windows of "
+            f"{number} moments a window of {apart} apart need more than {number} windows of "
             f"history, and there are {have}: choose a shorter --window or fewer --moments"
         )
     return found

@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from soc.access.permissions import Permission, Principal
 from soc.errors import Illegal, LogError, QueryError, Refused
+from soc.report import charts
 from soc.web import hunting
-from soc.web.console import charts, saved
+from soc.web.console import saved
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, go
 from soc.web.hunting import Asked, Language, Span

@@ -11,7 +11,7 @@ from soc.access.permissions import Principal
 from soc.app.measuring import Board, window_of
 from soc.incidents.kpis.rows import HOUR
 from soc.model.value import micros, moment_of
-from soc.web.console import charts
+from soc.report import charts
 from soc.web.console.shell import Console
 from soc.web.kpis import Window
 

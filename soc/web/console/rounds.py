@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from soc.access.permissions import Principal
 from soc.funding import projection
+from soc.report import charts
 from soc.store.tables import Round
-from soc.web.console import charts
 from soc.web.console.shell import Console, PageNumber, paged
 from soc.web.money import whole_round
 

@@ -13,10 +13,11 @@ from soc.access.permissions import Permission, Principal
 from soc.errors import AccessDenied, LogError, NotFound
 from soc.incidents import lifecycle
 from soc.incidents.money import percent
+from soc.report import charts
 from soc.respond import approvals, ledger, stopping
 from soc.store.tables import Approval, Effect, Incident, Suppression
 from soc.web import views
-from soc.web.console import charts, words
+from soc.web.console import words
 from soc.web.front import Front
 
 HOME = "/queue"

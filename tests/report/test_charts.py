@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc.web.console import charts
+from soc.report import charts
 
 
 @given(st.lists(st.integers(-(10**30), 10**30), max_size=20))
