@@ -295,6 +295,17 @@ class Web(Value):
         return listeners
 
 
+class Intelligence(Value):
+    """What is studied of users. currency: chain and token, if events have several.
+
+    decimals: a token has ten to this power of smallest units. window: how far back the page looks.
+    """
+
+    currency: Annotated[str | None, Field(max_length=100)] = None
+    decimals: Annotated[int, Field(ge=0, le=38)] = 0
+    window: Duration = timedelta(days=7)
+
+
 class Groups(Value):
     """Everything a site decides, as it is checked; each value says what holds out of the box."""
 
@@ -310,6 +321,7 @@ class Groups(Value):
     edges: Edges = Edges()
     web: Web = Web()
     inputs: Inputs = Inputs()
+    intelligence: Intelligence = Intelligence()
     contacts: Contacts = Contacts()
     secrets: Mapping[SecretName, SecretSource] = {}
 
@@ -329,6 +341,7 @@ class Settings(BaseSettings):
     edges: Edges
     web: Web
     inputs: Inputs
+    intelligence: Intelligence
     contacts: Contacts
     secrets: Mapping[SecretName, SecretSource]
 

@@ -42,7 +42,7 @@ class Question:
     moments: int = 6
     above: float = 0.0
     currency: str | None = None
-    decimals: int = 0
+    decimals: int | None = None
     without: tuple[str, ...] = ()
     models: tuple[str, ...] = tuple(catalog.MAKERS)
     seed: int = 1
@@ -54,12 +54,12 @@ def train(suite: Suite, asked: Question, actor: str) -> Plain:
     Return its card with what became of it. Raises Refused, Unfit and NotFound.
     """
     view = studies.view(suite)
-    data, moments = _data(view, asked)
+    data, moments, decimals = _data(suite, view, asked)
     task = data.task
     found = compare(data, asked.seed, asked.models)
     whole = card(found, asked.seed, view.manifest.version, version("commonwatch"))
     whole["learned_until"] = rfc3339(max(moments) + task.window)
-    whole["amounts"] = {"currency": data.currency, "decimals": asked.decimals}
+    whole["amounts"] = {"currency": data.currency, "decimals": decimals}
     model = catalog.make(found.best, task.kind, asked.seed).fit(data.X, data.y)
     now = suite.clock.now()
     with session(suite.database) as writing:
@@ -70,12 +70,12 @@ def train(suite: Suite, asked: Question, actor: str) -> Plain:
         else:
             row.reason = reason
             writing.add(row)
-        return told(row)
+        return registry.told(row)
 
 
 def evened(suite: Suite, asked: Question) -> Plain:
     """Return how ways of evening out classes do with the first of the models; keeps nothing."""
-    data, _ = _data(studies.view(suite), asked)
+    data, *_ = _data(suite, studies.view(suite), asked)
     found = imbalance.variants(data, asked.models[0], asked.seed)
     ways = [
         {
@@ -121,27 +121,14 @@ def score(suite: Suite, task: str) -> Plain:
     }
 
 
-def told(row: Learned) -> Plain:
-    """Return what is said of a model: its card, and where it stands."""
-    return {
-        **registry.card_of(row),
-        "model": registry.label(row),
-        "state": row.state,
-        "reason": row.reason,
-        "digest": row.digest,
-        "created": rfc3339(row.created),
-        "created_by": row.created_by,
-        "promoted": rfc3339(row.promoted) if row.promoted else None,
-    }
-
-
-def _data(view: View, asked: Question) -> tuple[Data, list[datetime]]:
+def _data(suite: Suite, view: View, asked: Question) -> tuple[Data, list[datetime], int]:
     if unknown := sorted({*asked.models} - {*catalog.MAKERS}):
         raise Refused(f"--models: no {', '.join(unknown)}: known are {', '.join(catalog.MAKERS)}")
     task = task_of(asked.task, asked.window, asked.above)
     moments = moments_of(view, task, asked.moments)
     features = _features(asked.without)
-    return dataset(view, task, moments, asked.currency, asked.decimals, features), moments
+    currency, decimals = studies.amounts_of(suite, asked.currency, asked.decimals)
+    return dataset(view, task, moments, currency, decimals, features), moments, decimals
 
 
 def _features(without: Sequence[str]) -> tuple[Feature, ...]:

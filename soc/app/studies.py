@@ -58,11 +58,17 @@ def view(suite: Suite, number: int | None = None) -> View:
 
 
 def features(
-    suite: Suite, as_of: datetime | None, currency: str | None, decimals: int
+    suite: Suite, as_of: datetime | None, currency: str | None, decimals: int | None
 ) -> tuple[View, Frame]:
     """Return the newest view and the features of its users, as of now by default; raises Unfit."""
-    found = view(suite)
-    return found, build(found, as_of or suite.clock.now(), currency, decimals=decimals)
+    found, amounts = view(suite), amounts_of(suite, currency, decimals)
+    return found, build(found, as_of or suite.clock.now(), amounts[0], decimals=amounts[1])
+
+
+def amounts_of(suite: Suite, currency: str | None, decimals: int | None) -> tuple[str | None, int]:
+    """Return in which currency and unit amounts are told: as asked, else as settings say."""
+    site = suite.settings.intelligence
+    return currency or site.currency, site.decimals if decimals is None else decimals
 
 
 def _last(suite: Suite) -> View | None:

@@ -13,7 +13,8 @@ Currency = Annotated[
     str, typer.Option(help="Chain and token, such as 1:USDC; needed if there are several.")
 ]
 Decimals = Annotated[
-    int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
+    int | None,
+    typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units."),
 ]
 
 
@@ -52,7 +53,7 @@ def features(
     out: Annotated[Path | None, typer.Option(help="File for the table: .csv or .parquet.")] = None,
     as_of: AsOf = "",
     currency: Currency = "",
-    decimals: Decimals = 0,
+    decimals: Decimals = None,
     home: HomeOption = HOME,
     as_json: Json = False,
 ) -> None:
@@ -85,20 +86,26 @@ def features(
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="Folder for story.html and story.json.")],
-    window: Annotated[str, typer.Option(help="How far back figures and drift look.")] = "7d",
+    out: Annotated[Path | None, typer.Option(help="Folder for story.html and story.json.")] = None,
+    window: Annotated[str, typer.Option(help="How far back figures and drift look.")] = "",
     as_of: AsOf = "",
     currency: Currency = "",
-    decimals: Decimals = 0,
+    decimals: Decimals = None,
     home: HomeOption = HOME,
     as_json: Json = False,
 ) -> None:
-    """Tell what the data say: shares, times, features, models and figures, with intervals."""
+    """Tell what the data say: shares, times, features, models and figures, with intervals.
+
+    The console shows the last report.
+    """
     from soc.app.measuring import window_of
-    from soc.app.telling import story  # defers scikit-learn
+    from soc.app.telling import keep, story  # defers DuckDB
     from soc.report.story import sentences, write
 
+    suite = suite_at(home)
     when = moment(as_of) if as_of else None
-    told = story(suite_at(home), window_of(window), when, currency or None, decimals)
-    written = [str(path) for path in write(told, out)]
+    span = window_of(window) if window else suite.settings.intelligence.window
+    told = story(suite, span, when, currency or None, decimals)
+    keep(suite, told)
+    written = [str(path) for path in write(told, out)] if out else []
     show({"files": written, "result": sentences(told)}, as_json, [*sentences(told), *written])

@@ -1,16 +1,15 @@
 """Commands about models: learn them, choose between them, score with them."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, fail, group, show, suite_at, table, warn, who
+from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
 
 if TYPE_CHECKING:
-    from sqlmodel import Session
+    from soc.app.suite import Suite
 
 Task = Annotated[str, typer.Option(help="lifetime-value, returns or high-value.")]
 Window = Annotated[str, typer.Option(help="How far to look ahead, such as 7d.")]
@@ -20,7 +19,8 @@ Above = Annotated[
 ]
 Currency = Annotated[str, typer.Option(help="Chain and token, such as 1:USDC.")]
 Decimals = Annotated[
-    int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
+    int | None,
+    typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units."),
 ]
 Without = Annotated[list[str] | None, typer.Option(help="A feature to leave out; may be repeated.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same answer.")]
@@ -47,7 +47,7 @@ def train(
     moments: Moments = 6,
     above: Above = 0.0,
     currency: Currency = "",
-    decimals: Decimals = 0,
+    decimals: Decimals = None,
     without: Without = None,
     models: Annotated[
         list[str] | None, typer.Option(help="A model to compare, by default all seven.")
@@ -63,15 +63,13 @@ def train(
     """
     import orjson
 
-    from soc.access.permissions import Permission
     from soc.app.learning import Question  # defers scikit-learn
     from soc.app.learning import train as learn
     from soc.app.measuring import window_of
     from soc.intelligence.models.catalog import MAKERS
 
     suite = suite_at(home)
-    actor = who(suite)
-    actor.require(Permission.AUTHOR)
+    actor = _author(suite)
     asked = Question(
         task=task,
         window=window_of(window),
@@ -83,7 +81,7 @@ def train(
         models=tuple(models or MAKERS),
         seed=seed,
     )
-    made = learn(suite, asked, actor.name)
+    made = learn(suite, asked, actor)
     if out:
         out.write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     show(made, as_json, _lines(made))
@@ -95,7 +93,7 @@ def imbalance(
     moments: Moments = 6,
     above: Above = 0.0,
     currency: Currency = "",
-    decimals: Decimals = 0,
+    decimals: Decimals = None,
     without: Without = None,
     model: Annotated[str, typer.Option(help="The model that is tried with each way.")] = "ridge",
     seed: Seed = 1,
@@ -147,7 +145,6 @@ def score(task: Task = "returns", home: HomeOption = HOME, as_json: Json = False
 
 def models_list(home: HomeOption = HOME, as_json: Json = False) -> None:
     """List the models, the newest of each task first."""
-    from soc.app.learning import told  # defers scikit-learn
     from soc.intelligence import registry
     from soc.store.session import reading
 
@@ -157,29 +154,30 @@ def models_list(home: HomeOption = HOME, as_json: Json = False) -> None:
                 **{key: made[key] for key in ("model", "state", "reason", "created", "conclusion")},
                 "name": made["best"],
             }
-            for made in map(told, registry.listed(looking))
+            for made in map(registry.told, registry.listed(looking))
         ]
     show(rows, as_json, table(rows, "model", "name", "state", "created", "reason"))
 
 
 def models_show(name: Name, home: HomeOption = HOME) -> None:
     """Show the card of a model."""
-    from soc.app.learning import told  # defers scikit-learn
     from soc.intelligence import registry
     from soc.store.session import reading
 
     with reading(suite_at(home).database) as looking:
-        show(told(registry.named(looking, name)), as_json=True)
+        show(registry.told(registry.named(looking, name)), as_json=True)
 
 
 def models_promote(name: Name, reason: Reason = "", home: HomeOption = HOME) -> None:
     """Make a model the champion of its task."""
     from soc.intelligence import registry
+    from soc.store.session import session
 
-    def act(writing: "Session", why: str, actor: str, now: datetime) -> None:
-        registry.promote(writing, registry.named(writing, name), why, actor, now)
-
-    _changed(home, reason, act)
+    suite = suite_at(home)
+    actor = _author(suite)
+    with session(suite.database) as writing:
+        row = registry.named(writing, name)
+        registry.promote(writing, row, reason, actor, suite.clock.now())
 
 
 def models_rollback(
@@ -189,25 +187,21 @@ def models_rollback(
 ) -> None:
     """Make the champion before the present one the champion again."""
     from soc.intelligence import registry
-
-    def act(writing: "Session", why: str, actor: str, now: datetime) -> None:
-        registry.rollback(writing, task, why, actor, now)
-
-    _changed(home, reason, act)
-
-
-def _changed(home: Path, reason: str, act: Callable[..., object]) -> None:
-    """Do *act* with a reason, as whoever is at the keyboard, if that one may."""
-    from soc.access.permissions import Permission
     from soc.store.session import session
 
-    if not reason.strip():
-        fail("--reason: say in one line why", 2)
     suite = suite_at(home)
+    actor = _author(suite)
+    with session(suite.database) as writing:
+        registry.rollback(writing, task, reason, actor, suite.clock.now())
+
+
+def _author(suite: "Suite") -> str:
+    """Return who is at the keyboard, if that one may switch rules and models."""
+    from soc.access.permissions import Permission
+
     actor = who(suite)
     actor.require(Permission.AUTHOR)
-    with session(suite.database) as writing:
-        act(writing, reason.strip(), actor.name, suite.clock.now())
+    return actor.name
 
 
 def _lines(made: Mapping[str, Any]) -> list[str]:

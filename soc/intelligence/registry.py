@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 
 from soc.audit import Act, record
 from soc.errors import Illegal, NotFound, Refused
+from soc.model.value import rfc3339
 from soc.store.locks import alone, put_new
 from soc.store.tables import FileBody, Learned
 
@@ -101,6 +102,20 @@ def card_of(row: Learned) -> Plain:
     return found
 
 
+def told(row: Learned) -> Plain:
+    """Return what is said of a model: its card, and where it stands."""
+    return {
+        **card_of(row),
+        "model": label(row),
+        "state": row.state,
+        "reason": row.reason,
+        "digest": row.digest,
+        "created": rfc3339(row.created),
+        "created_by": row.created_by,
+        "promoted": rfc3339(row.promoted) if row.promoted else None,
+    }
+
+
 def label(row: Learned) -> str:
     """Return what people call a model."""
     return f"{row.task}/{row.version}"
@@ -133,6 +148,8 @@ def listed(session: Session) -> Sequence[Learned]:
 
 def promote(session: Session, row: Learned, reason: str, actor: str, now: datetime) -> None:
     """Make *row* the champion of its task; the one before is retired. Raises Illegal."""
+    if not reason.strip():
+        raise Illegal("a reason is needed: say in one line why")
     alone(session, LOCK)
     session.refresh(row)
     if row.state == ModelState.CHAMPION:

@@ -20,6 +20,7 @@ from soc.web import (
     health,
     hunting,
     incidents,
+    intelligence,
     kpis,
     listing,
     lists,
@@ -85,6 +86,7 @@ def router(front: Front) -> APIRouter:
     health.add(routes, front)
     settings.add(routes, front)
     threats.add(routes, front)
+    intelligence.add(routes, front)
     _events(routes, front)
     intake = APIRouter()
     _intake(intake, front)

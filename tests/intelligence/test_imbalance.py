@@ -40,7 +40,7 @@ def test_each_way_is_measured_on_the_same_rows_as_they_are() -> None:
 
 
 def test_a_way_that_cannot_be_gone_says_why() -> None:
-    found = {one.name: one for one in variants(data("high-value"), "mlp", 1)}
+    found = {one.name: one for one in variants(data("high-value"), "knn", 1)}
 
     assert found["class weights"].problem == "this model takes no class weights"
     assert found["class weights"].figures == {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sklearn.dummy import DummyClassifier
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from typer.testing import CliRunner
 
 from soc.app import learning, studies
@@ -97,20 +97,25 @@ def test_a_challenger_is_judged_fairly_or_not_at_all(suite: Suite, learned: Plai
     assert "returns/1 answers another question" in other["reason"]
 
 
-@pytest.fixture
-def two(database: Database) -> Database:
-    """A store with two models: the first is the champion."""
+def kept(writing: Session) -> None:
+    """Keep two models that know nothing: the first is the champion."""
     card = {
         "best": "dummy",
+        "conclusion": "It was not judged.",
         "schema": "s",
-        "task": {"name": "returns"},
+        "task": {"name": "returns", "question": "Will they?"},
         "learned_until": "2026-11-23T12:00:00Z",
     }
     model = DummyClassifier().fit([[0], [1]], [0, 1])
+    for _ in range(2):
+        registry.put(writing, model, card, "user:ann", NOON)
+    registry.promote(writing, registry.named(writing, "returns/1"), "first", "user:ann", NOON)
+
+
+@pytest.fixture
+def two(database: Database) -> Database:
     with session(database) as writing:
-        for _ in range(2):
-            registry.put(writing, model, card, "user:ann", NOON)
-        registry.promote(writing, registry.named(writing, "returns/1"), "first", "user:ann", NOON)
+        kept(writing)
     return database
 
 
@@ -218,5 +223,5 @@ def test_commands_learn_choose_and_score(
     assert json.loads(out.read_text())["format"] == "commonwatch.model-card/1"
     assert [one["model"] for one in json.loads(listed.stdout)] == ["returns/1"]
     assert json.loads(soc("models", "show", "returns/1").stdout)["state"] == "champion"
-    assert mute.exit_code == 2
+    assert mute.exit_code == 1
     assert json.loads(scored.stdout)["stored"] > 100

@@ -149,6 +149,7 @@ class Console:
                     ("Rounds", "/rounds", None, ""),
                     ("KPIs", "/kpis", None, ""),
                     ("Threats", "/threats", None, ""),
+                    ("Intelligence", "/intelligence", None, ""),
                 ],
             ),
             (

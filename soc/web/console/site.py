@@ -16,6 +16,7 @@ from soc.web.console import (
     hunt,
     inbox,
     incident,
+    intelligence,
     kpis,
     lists,
     live,
@@ -39,7 +40,7 @@ from soc.web.front import Front
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
     *(rounds, kpis, quiet, lists, hunt, rules, attack, sources),
-    *(playbooks, threats, health, settings),
+    *(playbooks, threats, intelligence, health, settings),
     *(live, saved, worklist),
 )
 STATIC = Path(__file__).parent.parent / "static"
