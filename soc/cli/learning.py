@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soc.cli.base import HOME, HomeOption, Json, group, show, suite_at, table, warn, who
+from soc.cli.base import HOME, HomeOption, Json, show, suite_at, table, warn, who
 
 if TYPE_CHECKING:
     from soc.app.suite import Suite
@@ -33,12 +33,10 @@ def add(commands: typer.Typer) -> None:
     commands.command("train")(train)
     commands.command("imbalance")(imbalance)
     commands.command("score")(score)
-    models = group("Models that were learned.")
-    models.command("list")(models_list)
-    models.command("show")(models_show)
-    models.command("promote")(models_promote)
-    models.command("rollback")(models_rollback)
-    commands.add_typer(models, name="models")
+    commands.command("models")(models_list)
+    commands.command("model")(models_show)
+    commands.command("promote")(models_promote)
+    commands.command("rollback")(models_rollback)
 
 
 def train(

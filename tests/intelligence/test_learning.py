@@ -215,13 +215,13 @@ def test_commands_learn_choose_and_score(
         "--out",
         str(out),
     )
-    listed = soc("models", "list", "--json")
-    mute = soc("models", "promote", "returns/1")
+    listed = soc("models", "--json")
+    mute = soc("promote", "returns/1")
     scored = soc("score", "--json")
 
     assert "returns/1 is champion: there was none" in told.stdout
     assert json.loads(out.read_text())["format"] == "commonwatch.model-card/1"
     assert [one["model"] for one in json.loads(listed.stdout)] == ["returns/1"]
-    assert json.loads(soc("models", "show", "returns/1").stdout)["state"] == "champion"
+    assert json.loads(soc("model", "returns/1").stdout)["state"] == "champion"
     assert mute.exit_code == 1
     assert json.loads(scored.stdout)["stored"] > 100
