@@ -295,11 +295,29 @@ class Web(Value):
         return listeners
 
 
+class Retrain(Value):
+    """What is learned anew by the clock, as ``soc intelligence train`` does it.
+
+    task: what is foretold. every: how often. above: the amount that is high, for high-value. models:
+    those that are compared, by default all.
+    """
+
+    task: Literal["lifetime-value", "returns", "high-value"]
+    every: Duration = timedelta(days=7)
+    window: Duration = timedelta(days=7)
+    moments: Annotated[int, Field(ge=3, le=24)] = 6
+    above: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    without: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
 class Intelligence(Value):
     """What is studied of users. currency: chain and token, if events have several.
 
     decimals: a token has ten to this power of smallest units. window: how far back the page looks.
     """
+
+    retrain: tuple[Retrain, ...] = ()
 
     currency: Annotated[str | None, Field(max_length=100)] = None
     decimals: Annotated[int, Field(ge=0, le=38)] = 0

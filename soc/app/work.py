@@ -17,6 +17,7 @@ from soc.app.hands import Responding
 from soc.app.heartbeat import Heartbeat, Jobs
 from soc.app.measuring import Gauges
 from soc.app.reloading import Reloading
+from soc.app.retraining import Retraining
 from soc.app.reviewing import Reviewing
 from soc.app.silence import Silence
 from soc.app.suite import Suite
@@ -40,6 +41,7 @@ ASSESS_EVERY = 5.0
 GAUGE_EVERY = 60.0
 REVIEW_EVERY = 600.0
 CLOCKS_EVERY = 10.0
+RETRAIN_EVERY = 15.0
 
 
 def work(suite: Suite, stop: Event) -> None:
@@ -98,6 +100,7 @@ def _beats(suite: Suite, engine: Engine) -> dict[Callable[[], object], float]:
         Gauges(suite, watch).look: GAUGE_EVERY,
         Reviewing(suite).look: REVIEW_EVERY,
         Breaches(suite).look: CLOCKS_EVERY,
+        Retraining(suite).look: RETRAIN_EVERY,
     }
 
 

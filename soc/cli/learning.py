@@ -31,6 +31,7 @@ Name = Annotated[str, typer.Argument(help="Task and version, such as returns/3."
 def add(commands: typer.Typer) -> None:
     """Add the commands to the group *commands*."""
     commands.command("train")(train)
+    commands.command("retrain", hidden=True)(retrain)
     commands.command("imbalance")(imbalance)
     commands.command("score")(score)
     commands.command("models")(models_list)
@@ -83,6 +84,15 @@ def train(
     if out:
         out.write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     show(made, as_json, _lines(made))
+
+
+def retrain(task: Annotated[str, typer.Argument()], home: HomeOption = HOME) -> None:
+    """Learn a task anew as settings say, and score with the champion; a worker does this."""
+    from soc.app.retraining import again  # defers scikit-learn
+    from soc.watch import lifeline
+
+    lifeline.hold()
+    again(suite_at(home), task)
 
 
 def imbalance(
