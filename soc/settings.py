@@ -298,8 +298,8 @@ class Web(Value):
 class Retrain(Value):
     """What is learned anew by the clock, as ``soc intelligence train`` does it.
 
-    task: what is foretold. every: how often. above: the amount that is high, for high-value. models:
-    those that are compared, by default all.
+    task: what is foretold. every: how often. above: the amount that is high, for high-value.
+    models: those that are compared, by default all.
     """
 
     task: Literal["lifetime-value", "returns", "high-value"]
