@@ -1,0 +1,1 @@
+"""Experiments: planned before, assigned by hash, measured per unit, looked at as planned."""
