@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from soc.cli import learning
+from soc.cli import experiments, learning
 from soc.cli.base import HOME, HomeOption, Json, group, moment, show, suite_at, table
 
 AsOf = Annotated[str, typer.Option(help="The moment T; nothing later is seen. By default now.")]
@@ -25,6 +25,7 @@ def add(app: typer.Typer) -> None:
     commands.command("features")(features)
     commands.command("report")(report)
     learning.add(commands)
+    experiments.add(commands)
     app.add_typer(commands, name="intelligence")
 
 

@@ -21,6 +21,7 @@ from soc.store.cases import (
 )
 from soc.store.clocks import ClockBreach, IncidentOpening, IncidentPause
 from soc.store.columns import moment, number, text
+from soc.store.experiments import Experiment
 from soc.store.indicators import Indicator, IndicatorList
 from soc.store.learned import Learned
 from soc.store.measured import IncidentMoney, Timing
@@ -57,6 +58,7 @@ __all__ = [
     "EdgeWebhook",
     "Effect",
     "EntityLabel",
+    "Experiment",
     "FileBody",
     "HookSeen",
     "Incident",

@@ -17,6 +17,7 @@ from soc.store.tables import Effect, Incident
 from soc.web import (
     attack,
     entities,
+    experiments,
     health,
     hunting,
     incidents,
@@ -78,6 +79,7 @@ def router(front: Front) -> APIRouter:
     hunting.add(routes, front)
     suppressions.add(routes, front)
     lists.add(routes, front)
+    experiments.add(routes, front)
     saved.add(routes, front)
     rules.add(routes, front)
     attack.add(routes, front)

@@ -4,7 +4,7 @@ The draw is salted: nobody who does not know the salt can choose a wallet for it
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -30,7 +30,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposed:
-    """Who was exposed, each unit once. mixed: units that saw several arms, and count for none.
+    """Who was exposed, each unit once. mixed: units that saw what they were not given: none counts.
 
     p: of the sample-ratio test; None before there is anybody.
     """
@@ -66,12 +66,15 @@ def arm_of(experiment: str, salt: str, unit: str, arms: Mapping[str, int]) -> st
     raise Refused("an experiment has arms with weights above 0")
 
 
-def exposed(seen: Iterable[Exposure], arms: Mapping[str, int]) -> Exposed:
-    """Return who was exposed first to what."""
+def exposed(
+    seen: Iterable[Exposure], arms: Mapping[str, int], given: Callable[[str], str]
+) -> Exposed:
+    """Return who was exposed first to what. given: the arm that a unit was assigned."""
     first: dict[str, Exposure] = {}
     mixed = set()
     for one in sorted(seen, key=lambda each: (each.at, each.unit, each.arm)):
-        if one.arm not in arms or first.setdefault(one.unit, one).arm != one.arm:
+        first.setdefault(one.unit, one)
+        if one.unit not in mixed and one.arm != given(one.unit):
             mixed.add(one.unit)
     kept = {unit: one for unit, one in first.items() if unit not in mixed}
     counts = dict.fromkeys(arms, 0)

@@ -128,14 +128,13 @@ def play(
 
 
 def best_arms(
-    shown: Sequence[float], hits: Sequence[float], seed: int, prior: tuple[float, float] = (1, 1)
+    shown: Floats, hits: Floats, seed: int, prior: tuple[float, float] = (1, 1)
 ) -> Floats:
     """Return the chance of each arm to be the best, by drawing from what is known of all."""
     _check_prior(*prior)
     rng = np.random.default_rng(seed)
-    seen, did = np.asarray(shown, dtype=float), np.asarray(hits, dtype=float)
-    drawn = rng.beta(prior[0] + did, prior[1] + seen - did, size=(DRAWS, len(seen)))
-    made: Floats = np.bincount(drawn.argmax(axis=1), minlength=len(seen)) / DRAWS
+    drawn = rng.beta(prior[0] + hits, prior[1] + shown - hits, size=(DRAWS, len(shown)))
+    made: Floats = np.bincount(drawn.argmax(axis=1), minlength=len(shown)) / DRAWS
     return made
 
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from types import MappingProxyType
 
 from soc.errors import Refused
 from soc.intelligence.experiments.metrics import Metric, Shape, metric_of
-from soc.intelligence.experiments.power import Need, need
+from soc.intelligence.experiments.power import need
 
 NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 MOST_ARMS, MOST_LOOKS, HEAVIEST = 10, 20, 1_000_000
@@ -84,13 +85,49 @@ def arms_of(words: Sequence[str]) -> Mapping[str, int]:
     return MappingProxyType(found)
 
 
-def needed(
-    metric: str, baseline: float, effect: float, arms: int, alpha: float, power: float
-) -> Need:
-    """Return the units that a share needs; raises Refused for what is none, and for no effect."""
-    if metric_of(metric).shape is not Shape.SHARE:
-        raise Refused(f"{metric} is no share: say how many units you plan with --units")
-    return need(baseline, baseline + effect, arms, alpha, power)
+def planned_units(
+    metric: str,
+    arms: Mapping[str, int],
+    baseline: float | None,
+    effect: float | None,
+    units: int | None,
+    alpha: float,
+    power: float,
+) -> int:
+    """Return the units of all arms: as said, else what a share needs. Raises Refused for neither.
+
+    Arms of unequal weight need more in all: so that the lightest has what it needs.
+    """
+    if units is not None:
+        return units
+    if metric_of(metric).shape is not Shape.SHARE or baseline is None or effect is None:
+        raise Refused(
+            "units: say how many you plan with --units, or, for a share such as conversion, what "
+            "is expected with --baseline and --effect"
+        )
+    found = need(baseline, baseline + effect, max(len(arms), 2), alpha, power)
+    return ceil(found.each * sum(arms.values()) / max(1, min(arms.values(), default=1)))
+
+
+def looks_of(text: str) -> tuple[float, ...]:
+    """Return fractions such as ``0.5,1``; raises Refused."""
+    return _numbers(text, f"--looks {text}: {_LOOKS}")
+
+
+def prior_of(text: str) -> tuple[float, float]:
+    """Return the two numbers of a Beta prior such as ``1,19``; raises Refused."""
+    said = f"--prior {text}: write two numbers above 0, such as 1,19"
+    found = _numbers(text, said)
+    if len(found) != 2 or min(found) <= 0:  # noqa: PLR2004 - successes and failures
+        raise Refused(said)
+    return found[0], found[1]
+
+
+def _numbers(text: str, said: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError as wrong:
+        raise Refused(said) from wrong
 
 
 _ARMS = f"arms: name 2 to {MOST_ARMS}, the control first, with whole weights: default=1"

@@ -69,3 +69,12 @@ def due(
             f"{coming:.0%}: wait, or spend some of the error with --spend"
         )
     return Due(fraction, tuple(taken), is_due, ends)
+
+
+def check_over(taken: Sequence[Look]) -> None:
+    """Do nothing if the last look was taken; raise Illegal while one would have to be paid for."""
+    if not (taken and taken[-1].is_last):
+        raise Illegal(
+            "arms are told apart only after the last look: stop the experiment if it is to end, "
+            "then take it with soc intelligence experiment report"
+        )
