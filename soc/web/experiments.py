@@ -40,7 +40,7 @@ def add(routes: APIRouter, front: Front) -> None:
         return {**told, "standing": experiments.standing(row, front.log.reader)}
 
     @routes.get("/experiments/{name}/assignment", tags=["experiments"])
-    def assignment(request: Request, name: str, unit: Unit, preview: Preview = False) -> Plain:
+    def assignment(request: Request, name: str, unit: Unit, *, preview: Preview = False) -> Plain:
         """Return the arm of a wallet, and keep that it is shown it, once.
 
         Ask when the arm is shown, not before. It is always the same. Before the start and after

@@ -125,7 +125,7 @@ def winsorised(values: Floats, kept: float = KEPT) -> tuple[Floats, Capped | Non
     above = values[values > 0]
     if not len(above):
         return values, None
-    cap = float(np.quantile(above, kept, method="higher"))
+    cap = float(np.quantile(above, kept, method="inverted_cdf"))
     made = np.minimum(values, cap)
     share, cut = float((values > cap).mean()), 1 - float(made.sum() / values.sum())
     return made, Capped(cap, share, cut)
