@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: bench-anomaly tour bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: bench-anomaly bench-experiments tour bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -91,6 +91,10 @@ bench-detect: setup
 bench-anomaly: setup
 	.venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt pyod==3.6.7
 	PYTHONPATH=. $(PY) benchmarks/anomaly.py --write
+
+# How often experiments are wrong, and what bandits lose: half a minute.
+bench-experiments: setup
+	PYTHONPATH=. $(PY) benchmarks/experiments.py --write
 
 # What the edge costs, and how soon it obeys: about two minutes, on a machine that does nothing else.
 bench-edge: setup

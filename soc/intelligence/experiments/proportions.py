@@ -10,6 +10,8 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from soc.errors import Unfit
 
+Many = Any
+"""A number, or an array of them."""
 FEWEST = 5.0
 """Units that a cell is expected to have at least: below that chi-square is none (Cochran 1954)."""
 
@@ -27,12 +29,16 @@ def two_proportion_z(hits: Sequence[int], units: Sequence[int]) -> Test:
     (a, b), (n, m) = hits, units
     if min(n, m) < 1:
         raise Unfit("an arm has no units: nothing can be compared")
-    pooled = (a + b) / (n + m)
-    spread = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    if spread == 0:
+    if a + b in {0, n + m}:
         raise Unfit("all units did the same: there is nothing to compare")
-    z = (a / n - b / m) / spread
+    z = float(pooled_z(a, n, b, m))
     return Test(z, float(2 * ndtr(-abs(z))))
+
+
+def pooled_z(a: Many, n: Many, b: Many, m: Many) -> Many:
+    """Return z of *a* hits of *n* units against *b* of *m*, for one experiment or for many."""
+    pooled = (a + b) / (n + m)
+    return (a / n - b / m) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
 
 
 def chi_square(table: Sequence[Sequence[int]]) -> Test:
