@@ -13,8 +13,11 @@ from pathlib import Path
 from soc.access import accounts, keys
 from soc.access.permissions import Role
 from soc.app import home as homes
+from soc.app.experiments import create
 from soc.app.suite import Suite
 from soc.errors import HomeError
+from soc.intelligence.experiments import book
+from soc.intelligence.experiments.design import Design
 from soc.store.session import session
 
 DAY = 6
@@ -46,6 +49,7 @@ TOKENS = (
     ("viewer", "read", None),
 )
 PATIENCE = 30
+PLANNER = "soc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,33 @@ def prepare(home: Path) -> Stage:
         secrets = {
             name: keys.create_token(writing, name, scope, user, now) for name, scope, user in TOKENS
         }
+    _plan_experiment(suite)
     stage = Stage(home, password)
     stage.token("").mkdir(mode=0o700)
     for name, secret in secrets.items():
         stage.token(name).write_text(secret + "\n")
         stage.token(name).chmod(0o600)
     return stage
+
+
+def _plan_experiment(suite: Suite) -> None:
+    """Let the platform show three variants of its projects page.
+
+    The crowd gives as its plan says, whatever it is shown: no difference is to be found.
+    """
+    design = Design(
+        name="projects-page",
+        title="Do recommended projects, or those of similar donors, bring more people to give?",
+        owner="role:funding",
+        arms={"default": 1, "recommended": 1, "same-cluster": 1},
+        metric="conversion",
+        units=300,
+        guardrails=("amount-per-gift",),
+        looks=(0.5, 1.0),
+    )
+    create(suite, design, PLANNER)
+    with session(suite.database) as writing:
+        book.start(writing, design.name, "the round opens", PLANNER, suite.clock.now())
 
 
 def free_port() -> int:

@@ -119,14 +119,19 @@ def visitors(draw: Draw, size: Size, projects: Sequence[Project], round_id: str)
 def visits_before(
     draw: Draw, gifts: Sequence[Gift], people: Sequence[Wallet], chance: float
 ) -> list[Visit]:
-    """Return what givers read before a gift, and how they look at their own gifts after it."""
+    """Return what givers read before a gift, and how they look at their own gifts after it.
+
+    Who comes for the first time looks at all projects.
+    """
     ips = {person.address: person.ip for person in people}
     visits: list[Visit] = []
+    came: set[str] = set()
     for gift in gifts:
         who, ip = gift.wallet, ips[gift.wallet]
         if draw.happens(chance):
             before = gift.at - draw.between(0.03, 0.15)
-            path = f"/projects/{gift.project}"
+            path = f"/projects/{gift.project}" if who in came else "/projects"
+            came.add(who)
             visits.append(Visit(at=before, ip=ip, wallet=who, path=path))
         if draw.happens(0.06):
             after = gift.at + draw.between(0.1, 0.3)

@@ -11,7 +11,8 @@ class Suite:
     """Takes bulk requests, hands out edge rules and approvals, and can fail in several ways.
 
     outage: the status that every bulk request gets. busy: how many items of the next bulk request
-    are told to come again. wrong: ids that are refused for good.
+    are told to come again. wrong: ids that are refused for good. arms: variants of wallets.
+    asked: the wallets that were asked for.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,8 @@ class Suite:
         self.outage: int | None = None
         self.busy = 0
         self.wrong: set[str] = set()
+        self.arms: dict[str, str] = {}
+        self.asked: list[str] = []
         self.version = 1
         self.rules: list[dict[str, Any]] = []
         self.is_open = True
@@ -81,6 +84,12 @@ class Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path == "/api/v1/approvals":
             assert self.path.endswith("?state=pending")
             self.reply(200, {"items": self.suite.pending})
+            return
+        if "/assignment?unit=" in self.path:
+            unit = self.path.partition("unit=")[2]
+            self.suite.asked.append(unit)
+            arm = self.suite.arms.get(unit, "default")
+            self.reply(200, {"arm": arm, "state": "running"})
             return
         after = int(self.path.partition("after=")[2].partition("&")[0])
         with self.suite.changed:

@@ -4,12 +4,15 @@ from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
+from soc.demo.platform.arrange import arranged
 from soc.demo.platform.front import caller_of
 from soc.demo.platform.machine import now, token
 from soc.demo.platform.site import Site
-from soc.demo.platform.store import Donation, Session
+from soc.demo.platform.store import Donation, Project, Session
+from soc.demo.platform.variants import DEFAULT
 
 T = TypeVar("T")
 
@@ -88,8 +91,10 @@ def pages(site: Site) -> APIRouter:
         return asdict(_found(site.store.round(identity)))
 
     @router.get("/projects")
-    async def projects() -> list[dict[str, Any]]:
-        return [asdict(each) for each in site.store.projects()]
+    async def projects(request: Request) -> list[dict[str, Any]]:
+        wallet = caller_of(request.scope).wallet
+        found = await run_in_threadpool(_seen_by, site, wallet) if wallet else None
+        return [asdict(each) for each in found or site.store.projects()]
 
     @router.get("/projects/{identity}")
     async def project(identity: str) -> dict[str, Any]:
@@ -103,6 +108,14 @@ def pages(site: Site) -> APIRouter:
         return {"token": shown, "wallet": wallet}
 
     return router
+
+
+def _seen_by(site: Site, wallet: str) -> list[Project]:
+    """Return the projects in the order in which *wallet* sees them."""
+    arm, projects = site.variants.of(wallet), site.store.projects()
+    if arm == DEFAULT:
+        return projects
+    return arranged(projects, arm, site.store.donations(), wallet)
 
 
 def acts(site: Site) -> APIRouter:

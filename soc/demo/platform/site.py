@@ -10,6 +10,7 @@ from soc.demo.platform.machine import Ticker, now, token
 from soc.demo.platform.outbox import Outbox
 from soc.demo.platform.recorder import Recorder
 from soc.demo.platform.store import Store
+from soc.demo.platform.variants import Variants
 from soc.edge import EdgeClient, Snapshot
 
 SESSION_DAYS = 30
@@ -41,6 +42,7 @@ class Site:
         self.indexer = Indexer(self.chain, self.store, self.recorder)
         self.snapshot = Snapshot()
         self.edge = EdgeClient(options.suite, options.edge_token, self.snapshot, edge="platform")
+        self.variants = Variants(options.suite, options.edge_token)
         self._tickers = (
             Ticker("miner", BLOCK_SECONDS, lambda: self.chain.mine(now())),
             Ticker("indexer", 0.1, self.indexer.step),

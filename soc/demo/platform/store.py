@@ -135,6 +135,10 @@ class Store:
         sql = "SELECT * FROM donation WHERE wallet = ? ORDER BY rowid"
         return [Donation(**row) for row in self._run(sql, (wallet,))]
 
+    def donations(self) -> list[Donation]:
+        """Return what all wallets have announced."""
+        return [Donation(**row) for row in self._run("SELECT * FROM donation ORDER BY rowid")]
+
     def add_account(self, name: str, password: str, roles: Sequence[str], salt: bytes) -> None:
         """Let one of the staff log in."""
         values = (name, salt, _hash(password, salt), " ".join(roles))
