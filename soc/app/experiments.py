@@ -116,16 +116,21 @@ def standing(row: Experiment, reader: LogReader) -> Plain:
     return _standing(_exposed(row, reader), row.units)
 
 
+def money_of(suite: Suite, currency: str | None, decimals: int | None) -> Money:
+    """Return what amounts are in: as said, else as the settings say."""
+    return Money(*studies.amounts_of(suite, currency, decimals))
+
+
 def report(suite: Suite, name: str, actor: str, money: Money, *, spend: bool = False) -> Plain:
     """Take the look that is due and keep what it shows; else say when the next one is.
 
     Guardrails are told at any time. spend: look though none is due. Raises Unfit and Illegal.
     """
-    view = _fresh(suite)
     with reading(suite.database) as looking:
         row = book.get(looking, name)
         design, before = book.design_of(row), book.taken(row)
     seen = _exposed(row, _reader(suite))
+    view = _fresh(suite)
     told = _standing(seen, design.units)
     check(design, seen)
     guards = guard(design, seen, view.transactions, money)
@@ -146,11 +151,11 @@ def report(suite: Suite, name: str, actor: str, money: Money, *, spend: bool = F
 
 def watched(suite: Suite, name: str, money: Money) -> Plain:
     """Return how an experiment stands without a look at what decides it: nothing is spent."""
-    view = _fresh(suite)
     with reading(suite.database) as looking:
         row = book.get(looking, name)
     design = book.design_of(row)
     seen = _exposed(row, _reader(suite))
+    view = _fresh(suite)
     told = _standing(seen, design.units)
     if any(seen.counts.values()) and not seen.is_mismatched and design.guardrails:
         guards = guard(design, seen, view.transactions, money)
@@ -167,9 +172,10 @@ def advised(
     """
     with reading(suite.database) as looking:
         row = book.get(looking, name)
-    design, view = book.design_of(row), _fresh(suite)
+    design = book.design_of(row)
     looks.check_over(book.taken(row))
     seen = _exposed(row, _reader(suite))
+    view = _fresh(suite)
     check(design, seen)
     found = measured(metric_of("conversion"), seen.first, view.transactions)
     place = {arm: number for number, arm in enumerate(design.arms)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,8 +30,11 @@ Currency = Annotated[
     str, typer.Option(help="Chain and token, such as 1:USDC; needed if there are several.")
 ]
 Decimals = Annotated[
-    int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
+    int | None,
+    typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units."),
 ]
+
+WORSE = {True: "is worse", False: "is not shown to be worse", None: "cannot be judged yet"}
 
 
 def add(commands: typer.Typer) -> None:
@@ -178,7 +182,7 @@ def report(
         bool, typer.Option("--watch", help="Only who was exposed, and the guardrails.")
     ] = False,
     currency: Currency = "",
-    decimals: Decimals = 0,
+    decimals: Decimals = None,
     home: HomeOption = HOME,
     as_json: Json = False,
 ) -> None:
@@ -188,9 +192,9 @@ def report(
     """
     from soc.access.permissions import Permission
     from soc.app import experiments  # defers pyarrow and SQLAlchemy
-    from soc.intelligence.experiments.analyse import Money
 
-    suite, money = suite_at(home), Money(currency or None, decimals)
+    suite = suite_at(home)
+    money = experiments.money_of(suite, currency or None, decimals)
     actor = who(suite)
     actor.require(Permission.READ if watch else Permission.AUTHOR)
     if watch:
@@ -262,7 +266,7 @@ def _lines(made: Mapping[str, Any], *, with_result: bool) -> list[str]:
     if now["mismatched"]:
         warn(f"sample ratio mismatch (p = {now['ratio_p']:.2g}): stop, and find what loses units")
     for one in now.get("guardrails", ()):
-        said = "is worse" if one["is_worse"] else "is not shown to be worse"
+        said = WORSE[one["is_worse"]]
         lines.append(
             f"guardrail {one['metric']}, {one['arm']} {said}: {_figure(one['difference'])}"
         )
@@ -300,6 +304,6 @@ def _capped(told: Mapping[str, float] | None) -> list[str]:
 
 
 def _figure(told: Mapping[str, float | None]) -> str:
-    if any(told[key] is None for key in ("value", "low", "high")):
+    if not all(isfinite(told[key] or 0) for key in told) or None in told.values():
         return "No data"
     return f"{told['value']:.4g} [{told['low']:.4g}, {told['high']:.4g}]"

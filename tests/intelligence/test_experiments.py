@@ -228,13 +228,14 @@ def test_metrics_without_a_difference_show_none(metric: str) -> None:
 def test_a_guardrail_that_gets_worse_is_told_though_nobody_planned_to_look() -> None:
     arms = {"default": 0.5, "recommended": 0.5}
     made, shown = gifts(arms, {"default": 100.0, "recommended": 30.0}, units=900)
-    design = replace(DESIGN, guardrails=("amount-per-gift", "gifts"), units=1_800)
+    design = replace(DESIGN, guardrails=("amount-per-gift", "gifts", "taken-back"), units=1_800)
 
-    money, many = guard(design, shown, made.transactions, Money())
+    money, many, back = guard(design, shown, made.transactions, Money())
 
     assert (money.metric, money.is_worse) == ("amount-per-gift", True)
     assert money.difference.high < 0
     assert (many.metric, many.is_worse) == ("gifts", False)
+    assert (back.metric, back.is_worse) == ("taken-back", None)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import pyarrow as pa
@@ -85,12 +86,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """Whether an arm makes a metric worse: difference to the control, at all times together."""
+    """Whether an arm makes a metric worse: difference to the control, at all times together.
+
+    is_worse: None where it cannot be told yet.
+    """
 
     metric: str
     arm: str
     difference: Figure
-    is_worse: bool
+    is_worse: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +171,14 @@ def guard(design: Design, seen: Exposed, transactions: pa.Table, money: Money) -
             planned = design.units * 2 / len(design.arms)
             wide = float(multiplier(units, alpha, planned))
             here = _around(difference(estimate(sums(*found.of(arm))), control), wide)
-            is_worse = here.high < 0 if metric.rises else here.low > 0
-            told.append(Guardrail(name, arm, here, bool(is_worse)))
+            told.append(Guardrail(name, arm, here, _is_worse(metric, here)))
     return told
+
+
+def _is_worse(metric: Metric, here: Figure) -> bool | None:
+    if not (isfinite(here.value) and here.low < here.high):
+        return None
+    return here.high < 0 if metric.rises else here.low > 0
 
 
 _Z = float(ndtri(0.975))
