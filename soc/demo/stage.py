@@ -92,11 +92,11 @@ def _plan_experiment(suite: Suite) -> None:
     """
     design = Design(
         name="projects-page",
-        title="Do recommended projects, or those of similar donors, bring more people to give?",
+        title="Do recommended projects, or those of similar donors, bring more gifts?",
         owner="role:funding",
         arms={"default": 1, "recommended": 1, "same-cluster": 1},
-        metric="conversion",
-        units=300,
+        metric="gifts",
+        units=120,
         guardrails=("amount-per-gift",),
         looks=(0.5, 1.0),
     )
