@@ -1,0 +1,1 @@
+"""Which projects are given to together more than their popularity explains."""
