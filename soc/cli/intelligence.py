@@ -7,6 +7,8 @@ import typer
 
 from soc.cli import experiments, learning
 from soc.cli.base import HOME, HomeOption, Json, group, moment, show, suite_at, table
+from soc.cli.clusters import clusters
+from soc.cli.tastes import associations, recommend
 
 AsOf = Annotated[str, typer.Option(help="The moment T; nothing later is seen. By default now.")]
 Currency = Annotated[
@@ -26,6 +28,9 @@ def add(app: typer.Typer) -> None:
     commands.command("report")(report)
     learning.add(commands)
     experiments.add(commands)
+    commands.command("clusters")(clusters)
+    commands.command("recommend")(recommend)
+    commands.command("associations")(associations)
     app.add_typer(commands, name="intelligence")
 
 

@@ -66,10 +66,15 @@ def build(
 
 def write(frame: Frame, path: Path) -> None:
     """Put the table of *frame* into a file; its name says whether as CSV or Parquet."""
+    put(frame.table, path)
+
+
+def put(table: pa.Table, path: Path) -> None:
+    """Put *table* into a file; its name says whether as CSV or Parquet."""
     if path.suffix == ".csv":
-        write_csv(frame.table, path)
+        write_csv(table, path)
     elif path.suffix == ".parquet":
-        write_table(frame.table, path)
+        write_table(table, path)
     else:
         raise Refused(f"{path}: name a file that ends in .csv or .parquet")
 

@@ -1,0 +1,162 @@
+"""soc intelligence clusters: groups of users that are alike."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from soc.cli.base import HOME, HomeOption, Json, fail, moment, show, suite_at, table
+
+if TYPE_CHECKING:
+    from soc.intelligence.clusters.study import Profile, Share, Study
+
+AsOf = Annotated[str, typer.Option(help="The moment T; nothing later is seen. By default now.")]
+Seed = Annotated[int, typer.Option(help="What is drawn depends on it alone.")]
+Currency = Annotated[
+    str, typer.Option(help="Chain and token, such as 1:USDC; needed if there are several.")
+]
+Decimals = Annotated[
+    int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
+]
+Plain = dict[str, Any]
+
+
+def clusters(
+    without: Annotated[
+        list[str] | None, typer.Option(help="A feature to leave out; may be given again.")
+    ] = None,
+    scale: Annotated[str, typer.Option(help="Units of features: robust or standard.")] = "robust",
+    above: Annotated[
+        float | None,
+        typer.Option(help="A total from which on a user is of high value; amounts are left out."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for each user's group and place: .csv or .parquet.")
+    ] = None,
+    as_of: AsOf = "",
+    currency: Currency = "",
+    decimals: Decimals = 0,
+    seed: Seed = 1,
+    home: HomeOption = HOME,
+    as_json: Json = False,
+) -> None:
+    """Look for groups of users that are alike, and say so if there are none.
+
+    There are groups if their silhouette is above a floor and above what users without groups reach,
+    and if other samples of users give the same ones.
+    """
+    from soc.app import groups  # defers DuckDB and scikit-learn
+    from soc.intelligence.clusters.sheet import Scaling
+    from soc.intelligence.clusters.users import members
+    from soc.intelligence.features.build import put
+
+    if scale not in set(Scaling):
+        fail(f"--scale {scale}: write one of {', '.join(Scaling)}", 2)
+    when = moment(as_of) if as_of else None
+    frame, asked, found, described = groups.clusters(
+        suite_at(home),
+        when,
+        currency or None,
+        decimals,
+        without=without or (),
+        scaling=Scaling(scale),
+        above=above,
+        seed=seed,
+    )
+    if out:
+        put(members(found), out)
+    told = {
+        "as_of": frame.as_of,
+        "currency": frame.currency,
+        "left_out": dict(asked.left_out),
+        "above": above,
+        "seed": seed,
+        **_study(found, described),
+    }
+    show(told, as_json, list(_clusters(told)))
+
+
+def _study(found: "Study", described: "list[Profile]") -> Plain:
+    return {
+        "users": len(found.sheet),
+        "sampled": len(found.sampled),
+        "features": list(found.sheet.names),
+        "filled": [one._asdict() for one in found.sheet.filled],
+        "scale": found.sheet.scaling,
+        "found": found.is_found,
+        "verdict": found.verdict,
+        "k": found.best.k if found.is_found else None,
+        "curve": [
+            {"k": one.k, "inertia": one.inertia, "silhouette": one.silhouette}
+            for one in found.curve
+        ],
+        "elbow": found.elbow,
+        "nulls": [asdict(one) for one in found.nulls],
+        "stability": {
+            "resamples": found.stability.resamples,
+            "agreement": found.stability.agreement._asdict(),
+            "overlap": list(found.stability.jaccard),
+        },
+        "profiles": [
+            {**asdict(one), "shares": {n: _share(s) for n, s in one.shares.items()}}
+            for one in described
+        ],
+        "dbscan": {
+            "eps": found.dense.eps,
+            "neighbours": found.dense.neighbours,
+            "groups": found.dense.groups,
+            "noise": found.dense.noise,
+        },
+        "explained": list(found.plane.explained),
+        "loadings": [
+            dict(zip(found.sheet.names, one, strict=True)) for one in found.plane.loadings.tolist()
+        ],
+    }
+
+
+def _share(one: "Share") -> Plain:
+    return {"hits": one.hits, "of": one.of, **one.interval._asdict()}
+
+
+def _clusters(told: Plain) -> Iterator[str]:
+    yield told["verdict"]
+    yield f"{told['users']} users, {told['sampled']} looked at, {len(told['features'])} features"
+    for one in told["filled"]:
+        yield f"missing: {one['feature']} of {one['missing']} users, taken as {one['median']:g}"
+    for name, reason in told["left_out"].items():
+        yield f"left out: {name}, {reason}"
+    curve = [
+        {
+            "k": one["k"],
+            "inertia": f"{one['inertia']:.1f}",
+            "silhouette": f"{one['silhouette']:.3f}",
+            "": "elbow" if one["k"] == told["elbow"] else "",
+        }
+        for one in told["curve"]
+    ]
+    yield from table(curve, "k", "inertia", "silhouette", "")
+    for one in told["nulls"]:
+        yield f"{one['name']}, {one['draws']} draws: 95 % are below {one['reached']:.3f}"
+    dense, two = told["dbscan"], sum(told["explained"][:2])
+    yield (
+        f"DBSCAN, eps {dense['eps']:.3f} where distances bend, {dense['neighbours']} neighbours: "
+        f"{dense['groups']} groups, {dense['noise']} users in none"
+    )
+    yield f"PCA: two components hold {two:.0%} of the variance"
+    yield from (
+        table([_profile(one) for one in told["profiles"]], *_PROFILE) if told["found"] else ()
+    )
+
+
+_PROFILE = ("cluster", "size", "overlap", "suspected", "high value", "unlike")
+
+
+def _profile(one: Plain) -> Plain:
+    shares = {
+        name: f"{s['hits'] / s['of']:.0%} [{s['low']:.0%}, {s['high']:.0%}]"
+        for name, s in one["shares"].items()
+    }
+    unlike = (f"{name} {one['centroid'][name]:.3g}" for name in one["unlike"])
+    return {**one, "overlap": f"{one['stability']:.2f}", **shares, "unlike": ", ".join(unlike)}

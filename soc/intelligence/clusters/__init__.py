@@ -1,0 +1,1 @@
+"""Groups of users that are alike, if there are any."""
