@@ -7,7 +7,7 @@ STAMP := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
-.PHONY: bench-anomaly bench-experiments tour bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
+.PHONY: bench-intelligence bench-anomaly bench-experiments tour bench-respond setup demo check test test-servers test-browser docs bench-store bench-detect bench-edge bench-console trial-short trial-main trial-respond trial-store trial-seeds trial-sigma mutate-sigma
 setup: $(STAMP)
 
 .venv/bin/uv:
@@ -95,6 +95,10 @@ bench-anomaly: setup
 # How often experiments are wrong, and what bandits lose: half a minute.
 bench-experiments: setup
 	PYTHONPATH=. $(PY) benchmarks/experiments.py --write
+
+# Pairs, groups and features of users: about six minutes.
+bench-intelligence: setup
+	PYTHONPATH=. $(PY) benchmarks/intelligence.py --write
 
 # What the edge costs, and how soon it obeys: about two minutes, on a machine that does nothing else.
 bench-edge: setup

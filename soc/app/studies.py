@@ -1,5 +1,6 @@
 """What is studied of an installation: its users, their transactions, and what describes them."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
@@ -10,15 +11,15 @@ from soc.app.suite import Suite
 from soc.errors import NotFound
 from soc.intelligence.features.build import Frame, build
 from soc.intelligence.view import keep
-from soc.intelligence.view.gather import Gathered, gather, joined
+from soc.intelligence.view.gather import Gathered, collected
 from soc.intelligence.view.keep import View
 from soc.intelligence.view.marks import marks
 from soc.intelligence.view.settle import reasons_of, settle
-from soc.model.event import Batch, empty
+from soc.model.event import Batch
 from soc.model.value import rfc3339
 from soc.store.session import reading
 
-AT_ONCE = 200_000
+AT_ONCE = 100_000
 """Events that are gathered in one go."""
 Plain = dict[str, Any]
 
@@ -36,8 +37,7 @@ def build_view(suite: Suite, *, full: bool = False) -> Plain:
     shard = str(suite.settings.opensearch.shard if suite.settings.opensearch.urls else 0)
     root, before = folder_of(suite), None if full else _last(suite)
     after = before.manifest.upto.get(shard, 0) if before else 0
-    gathered = before.gathered if before else gather(Batch(empty(), 0))
-    gathered, upto, events = _gathered(suite, gathered, after)
+    gathered, upto, events = _gathered(suite, before, after)
     tables = settle(gathered)
     with reading(suite.database) as looking:
         marked = marks(looking)
@@ -78,15 +78,20 @@ def _last(suite: Suite) -> View | None:
         return None
 
 
-def _gathered(suite: Suite, gathered: Gathered, after: int) -> tuple[Gathered, int, int]:
-    """Return *gathered* with all events above number *after*, the last number, and how many."""
-    events = 0
-    while suite.home.events.is_dir():
-        batch = suite.reader.scan(after, AT_ONCE)
-        events += len(batch)
-        if len(batch):
-            gathered = joined(gathered, gather(batch))
-        if batch.upto <= after:
-            break
-        after = batch.upto
-    return gathered, after, events
+def _gathered(suite: Suite, before: View | None, after: int) -> tuple[Gathered, int, int]:
+    """Return what is known with all events above number *after*, the last number, and how many."""
+    upto, events = after, 0
+
+    def batches() -> Iterator[Batch]:
+        nonlocal upto, events
+        while suite.home.events.is_dir():
+            batch = suite.reader.scan(upto, AT_ONCE)
+            if len(batch):
+                events += len(batch)
+                yield batch
+            if batch.upto <= upto:
+                return
+            upto = batch.upto
+
+    gathered = collected(batches(), before.gathered if before else None)
+    return gathered, upto, events

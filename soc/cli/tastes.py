@@ -47,7 +47,8 @@ def recommend(
         f"{found.skipped} donors gave to too few before their last new project"
     )
     rows = [row for one in found.graded for row in _grades(one)]
-    show(told, as_json, [head, *table(rows, *_GRADES)])
+    few = (f"{name}: {n} donors, too few for figures" for name, n in found.too_few.items())
+    show(told, as_json, [head, *few, *table(rows, *_GRADES)])
 
 
 _GRADES = ("wallets", "donors", "figure", "neighbours", "popularity", "difference", "chance")
@@ -66,14 +67,14 @@ def _graded(one: "Graded") -> Plain:
 
 def _grades(one: "Graded") -> Iterator[Plain]:
     for name, figure in one.figures["neighbours"].items():
-        difference, chance = one.differences.get(name), one.chance.get(name)
+        chance = one.chance.get(name)
         yield {
             "wallets": one.group,
             "donors": one.donors,
             "figure": name,
             "neighbours": _figure(figure),
             "popularity": _figure(one.figures["popularity"][name]),
-            "difference": _figure(difference, "+") if difference else None,
+            "difference": _figure(one.differences[name], "+"),
             "chance": f"{chance:.3f}" if chance is not None else None,
         }
 

@@ -88,6 +88,15 @@ def test_what_comes_after_the_moment_changes_nothing(told: Sequence[Told], as_of
         assert _built(by_then, as_of) == _built(whole, as_of)
 
 
+@settings(max_examples=20)
+@given(HISTORIES)
+def test_users_are_described_alike_one_at_a_time_and_all_at_once(told: Sequence[Told]) -> None:
+    made = view([one._replace(chain=1) for one in told])
+    if made.transactions.num_rows:
+        one, all_ = (build(made, moment(250_000), at_once=n).table for n in (1, 100))
+        assert one == all_
+
+
 def _built(told: Sequence[Told], as_of: float) -> list[dict[str, object]]:
     return build(view(told), moment(as_of)).table.to_pylist()
 

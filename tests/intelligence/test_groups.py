@@ -94,6 +94,8 @@ def test_recommend_grades_or_suggests(filled: Path) -> None:
     assert "without suspected wallets" in {one["group"] for one in graded["graded"]}
     assert {"low", "high", "value"} == set(graded["graded"][0]["differences"]["hr@10"])
     assert "60 donors, 2 of them suspected, 12 projects" in shown
+    assert "all wallets, near-duplicates: " in shown
+    assert " donors, too few for figures" in shown
     assert len(made["suggestions"]) == 3
     assert not {one["project"] for one in made["suggestions"]} & set(made["given"])
     assert made["left_out"] == 2

@@ -37,7 +37,9 @@ def test_events_come_to_the_same_in_one_go_or_in_parts(
     for part in data.draw(st.permutations(parts[1:])):
         together = joined(together, part)
 
-    assert settle(together) == settle(gather(whole))
+    expected = settle(gather(whole))
+    assert settle(together) == expected
+    assert settle(joined(*parts), at_once=2) == expected
 
 
 @pytest.mark.parametrize(

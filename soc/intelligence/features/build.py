@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from soc.intelligence.view.gather import ask
 from soc.intelligence.view.keep import View
 from soc.model.value import micros
 
+AT_ONCE = 10_000
+"""Users that are described in one go: memory is that of some."""
 ACTIVE_FOR = timedelta(days=30)
 """A user who did something within this time is active."""
 
@@ -48,6 +51,7 @@ def build(
     currency: str | None = None,
     features: Sequence[Feature] = FEATURES,
     decimals: int = 0,
+    at_once: int = AT_ONCE,
 ) -> Frame:
     """Return *features* of every user as of *as_of*, in tokens of 10**decimals smallest units.
 
@@ -56,7 +60,12 @@ def build(
     """
     chosen = currency or _only_currency(view, as_of)
     moment = micros(as_of)
-    rows = _asked(view, _built(features, moment, chosen, decimals))
+    rows = pa.concat_tables(
+        [
+            _asked(view, _built(features, moment, chosen, decimals, among))
+            for among in _parts(view, at_once)
+        ]
+    )
     if not rows.num_rows:
         raise Unfit(f"no transaction in {chosen} was made before {as_of:%Y-%m-%dT%H:%M:%SZ}")
     fresh = max(rows["last_made"].to_pylist())
@@ -115,12 +124,23 @@ def _asked(view: View, query: str) -> pa.Table:
     return ask(query, transactions=view.transactions, users=view.users, marks=view.marks)
 
 
-def _built(features: Sequence[Feature], moment: int, currency: str, decimals: int) -> str:
+def _parts(view: View, at_once: int) -> list[str]:
+    """Return conditions that hold for some users each, in order; wallets are hexadecimal."""
+    begins = view.users["wallet"].to_pylist()[::at_once]
+    return [
+        f"AND wallet >= '{low}'" + (f" AND wallet < '{high}'" if high else "")
+        for low, high in pairwise(["", *begins[1:], ""])
+    ]
+
+
+def _built(
+    features: Sequence[Feature], moment: int, currency: str, decimals: int, among: str
+) -> str:
     columns = ", ".join(
         f'CAST({feature.sql} AS DOUBLE) AS "{feature.name}"' for feature in features
     )
     return f"""
-WITH {_known(moment, currency, decimals)}, built AS (
+WITH {_known(moment, currency, decimals, among)}, built AS (
   SELECT wallet, max(made_us) AS last_us, {columns} FROM rows GROUP BY wallet
 )
 SELECT wallet, created, CASE WHEN suspects.wallet IS NOT NULL THEN 'flagged'
@@ -131,17 +151,21 @@ FROM built JOIN users USING (wallet) LEFT JOIN suspects USING (wallet) ORDER BY 
 """  # noqa: S608 - expressions of ours, numbers, and a quoted name
 
 
-def _known(moment: int, currency: str, decimals: int) -> str:
-    """Return the tables, in SQL, of what was known at *moment*: ``rows`` is one per transaction."""
+def _known(moment: int, currency: str, decimals: int, among: str = "") -> str:
+    """Return the tables, in SQL, of what was known at *moment*: ``rows`` is one per transaction.
+
+    among: a condition that leaves only some users in ``rows``.
+    """
     quoted = currency.replace("'", "''")
+    known = f"""FROM transactions
+  WHERE epoch_us(made) < {moment} AND epoch_us(known) < {moment} AND currency = '{quoted}'"""
     return f"""past AS (
   SELECT tx_id, wallet, project, round, CAST(amount AS DOUBLE) / 1e{decimals} AS amount,
     epoch_us(made) AS made_us, epoch_us(confirmed_at) AS confirmed_us,
     epoch_us(final_known) AS final_us,
     coalesce(epoch_us(confirmed_known) < {moment}, false)
       AND coalesce(epoch_us(removed_known) >= {moment}, true) AS is_confirmed
-  FROM transactions
-  WHERE epoch_us(made) < {moment} AND epoch_us(known) < {moment} AND currency = '{quoted}'
+  {known} {among}
 ), suspected AS (
   SELECT wallet, epoch_us(first) AS first_us, epoch_us(last) AS last_us FROM marks
   WHERE epoch_us(known) < {moment} AND (cleared IS NULL OR epoch_us(cleared) >= {moment})
@@ -151,9 +175,10 @@ def _known(moment: int, currency: str, decimals: int) -> str:
   WHERE made_us >= first_us AND made_us <= last_us
 ), donors AS (
   SELECT project, CAST(count(DISTINCT wallet) AS DOUBLE) AS project_donors
-  FROM past GROUP BY project
+  {known} GROUP BY project
 ), spans AS (
-  SELECT round, min(made_us) AS begin_us, max(made_us) AS end_us FROM past GROUP BY round
+  SELECT round, epoch_us(min(made)) AS begin_us, epoch_us(max(made)) AS end_us
+  {known} GROUP BY round
 ), rows AS (
   SELECT past.*, {moment} AS as_of, epoch_us(users.created) AS created_us,
     hit.tx_id IS NOT NULL AS is_suspicious,

@@ -58,13 +58,18 @@ class Graded:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured. skipped: donors with too few projects before their last new one."""
+    """What was measured.
+
+    skipped: donors with too few projects before their last new one. too_few: groups that are too
+    small for figures, with their donors.
+    """
 
     donors: int
     projects: int
     suspected: int
     skipped: int
     graded: tuple[Graded, ...]
+    too_few: dict[str, int]
 
 
 def evaluate(carts: Carts, seed: int) -> Evaluation:
@@ -79,16 +84,22 @@ def evaluate(carts: Carts, seed: int) -> Evaluation:
             f"{len(trials)} of {len(carts.wallets)} donors gave to {LEAST_BEFORE} projects before "
             f"their last new one: at least {LEAST_DONORS} are needed"
         )
-    graded = _graded(carts, trials, "all wallets", seed)
+    parts = [(carts, name, part) for name, part in _parts(trials, "all wallets").items()]
     if carts.suspected.any():
         rest = carts.of(~carts.suspected)
-        graded += _graded(rest, list(_trials(rest)), "without suspected wallets", seed)
+        named = _parts(list(_trials(rest)), "without suspected wallets")
+        parts += [(rest, name, part) for name, part in named.items()]
     return Evaluation(
         len(carts.wallets),
         len(carts.projects),
         int(carts.suspected.sum()),
         len(carts.wallets) - len(trials),
-        tuple(graded),
+        tuple(
+            _grade(known, name, part, seed)
+            for known, name, part in parts
+            if len(part) >= LEAST_DONORS
+        ),
+        {name: len(part) for _, name, part in parts if len(part) < LEAST_DONORS},
     )
 
 
@@ -117,16 +128,13 @@ def _trial(donor: int, project: int, found: Known) -> Trial:
     )
 
 
-def _graded(carts: Carts, trials: list[Trial], name: str, seed: int) -> list[Graded]:
-    """Return figures of all, of donors whose cart another had too, and of the rest."""
-    copied = [one for one in trials if one.likeness >= ALIKE]
-    rest = [one for one in trials if one.likeness < ALIKE]
-    parts = {name: trials, f"{name}, near-duplicates": copied, f"{name}, the rest": rest}
-    return [
-        _grade(carts, group, part, seed)
-        for group, part in parts.items()
-        if len(part) >= LEAST_DONORS
-    ]
+def _parts(trials: list[Trial], name: str) -> dict[str, list[Trial]]:
+    """Return all donors, those whose cart another had too, and the rest."""
+    return {
+        name: trials,
+        f"{name}, near-duplicates": [one for one in trials if one.likeness >= ALIKE],
+        f"{name}, the rest": [one for one in trials if one.likeness < ALIKE],
+    }
 
 
 def _grade(carts: Carts, group: str, trials: list[Trial], seed: int) -> Graded:
@@ -144,7 +152,7 @@ def _grade(carts: Carts, group: str, trials: list[Trial], seed: int) -> Graded:
             name: {key: _figure(key, values) for key, values in every[name].items()}
             for name in MODELS
         },
-        {key: figure(ours[key] - other[key]) for key in ours if key != "coverage"},
+        {key: _figure(key, ours[key] - other[key]) for key in ours},
     )
 
 
@@ -175,11 +183,12 @@ def _drawn(trials: list[Trial], model: int, projects: int, drawn: Vector) -> dic
 def _figure(name: str, values: Vector) -> Figure:
     """Return a figure with its interval.
 
-    Fewer different donors are in a draw, and more in truth, than were asked: coverage is mirrored,
-    so that its interval begins at what was seen.
+    Fewer different donors are in a draw, and more in truth, than were asked, and coverage grows
+    with them: its interval is mirrored, and reaches from what was seen.
     """
     found = figure(values)
     if name != "coverage":
         return found
     value = found.value
-    return Figure(value, max(2 * value - found.high, value), min(2 * value - found.low, 1.0))
+    low, high = min(2 * value - found.high, value), max(2 * value - found.low, value)
+    return Figure(value, low, min(high, 1.0))

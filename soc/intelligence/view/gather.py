@@ -4,18 +4,23 @@ Gathering is associative and idempotent by number: gathered in one go or batch b
 to the same. Nothing is judged here: a transaction that was told of in two ways keeps both.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from soc.model.event import Batch
+from soc.model.event import Batch, empty
 
 READ = (
     *("seq", "ts", "ingested", "dataset", "wallet", "counterparty"),
     *("tx_hash", "project", "round", "amount", "raw"),
 )
+TOGETHER = 8
+"""So many parts are joined at once: each by itself would copy all that came before it."""
 SAID, MINED, REMOVED = "funding.donation", "chain.donation", "removed"
 
 
@@ -25,9 +30,8 @@ class Gathered(NamedTuple):
     gifts: tx_id, and what the platform said and what the chain has: each a struct of wallet,
     project, round, amount, chain and token, with the number of the event that says it; announced,
     on_chain: when that happened; known, mined_known, removed and final: when events that say so
-    came; ahead_us: how far one of them is from the future; low, high: the least and the greatest
-    text of wallet and amount that the chain told. wallets: first and last moment, and how many
-    events.
+    came; ahead_us: how far one of them is from the future; is_torn: whether the chain told
+    different wallets or amounts. wallets: first and last moment, and how many events.
     """
 
     gifts: pa.Table
@@ -40,11 +44,33 @@ def gather(batch: Batch) -> Gathered:
     return Gathered(ask(_GIFTS, events=rows), ask(_WALLETS, events=rows))
 
 
-def joined(old: Gathered, new: Gathered) -> Gathered:
-    """Return what two disjoint sets of events say together; the order does not matter."""
-    gifts = pa.concat_tables([old.gifts, new.gifts])
-    wallets = pa.concat_tables([old.wallets, new.wallets])
-    return Gathered(ask(_JOINED_GIFTS, gathered=gifts), ask(_JOINED_WALLETS, gathered=wallets))
+def collected(batches: Iterable[Batch], before: Gathered | None = None) -> Gathered:
+    """Return what the events of *batches* say together with those that were gathered *before*."""
+    parts = [before or gather(Batch(empty(), 0))]
+    for batch in batches:
+        parts.append(gather(batch))
+        if len(parts) > TOGETHER:
+            parts = [joined(*parts)]
+    return joined(*parts)
+
+
+def joined(*parts: Gathered) -> Gathered:
+    """Return what disjoint sets of events say together; their order does not matter.
+
+    Many are best joined at once: most transactions are told of in one of them alone, and are taken
+    over as they are.
+    """
+    gifts = pa.concat_tables([part.gifts for part in parts])
+    counted = gifts.select(["tx_id"]).group_by("tx_id").aggregate([([], "count_all")])
+    twice = counted.filter(pc.greater(counted["count_all"], 1))["tx_id"]
+    again = pc.is_in(gifts["tx_id"], twice)
+    both = ask(_JOINED_GIFTS, gathered=gifts.filter(again)).cast(gifts.schema)
+    every = pa.concat_tables([gifts, both])
+    new = pa.array(np.ones(both.num_rows, dtype=bool))
+    places = pc.indices_nonzero(pa.chunked_array([*pc.invert(again).chunks, new]))
+    order = pc.sort_indices(every["tx_id"].take(places))
+    wallets = pa.concat_tables([part.wallets for part in parts])
+    return Gathered(every.take(places.take(order)), ask(_JOINED_WALLETS, gathered=wallets))
 
 
 def ask(query: str, **tables: pa.Table) -> pa.Table:
@@ -75,6 +101,12 @@ def _field(path: str) -> str:
     return f"coalesce({nested}, json_extract_string(raw, '$.\"{path}\"'))"
 
 
+def _text(what: str) -> str:
+    """Return what the chain must not tell in two ways, of the struct *what*."""
+    text = f"coalesce({what}.wallet, '') || ' ' || coalesce({what}.amount, '')"
+    return f"(CASE WHEN {what} IS NOT NULL THEN {text} END)"
+
+
 _GIFTS = f"""
 WITH told AS (
   SELECT lower(tx_hash) AS tx_id, seq, ts, ingested, dataset = '{SAID}' AS is_said,
@@ -84,7 +116,7 @@ WITH told AS (
       chain := {_field("chain.id")}, token := {_field("funding.token.symbol")}) AS what
   FROM events WHERE dataset IN ('{SAID}', '{MINED}') AND tx_hash IS NOT NULL
 ), seen AS (
-  SELECT *, NOT is_said AND finality <> '{REMOVED}' AS is_mined,
+  SELECT *, {_text("what")} AS text, NOT is_said AND finality <> '{REMOVED}' AS is_mined,
     NOT is_said AND finality = '{REMOVED}' AS is_removed FROM told
 )
 SELECT tx_id,
@@ -95,19 +127,19 @@ SELECT tx_id,
   min(ingested) AS known, min(ingested) FILTER (is_mined) AS mined_known,
   max(ingested) FILTER (is_removed) AS removed, max(ahead_us) AS ahead_us,
   min(ingested) FILTER (finality = 'finalized') AS final,
-  min(what.wallet || ' ' || coalesce(what.amount, '')) FILTER (is_mined) AS low,
-  max(what.wallet || ' ' || coalesce(what.amount, '')) FILTER (is_mined) AS high
+  coalesce(min(text) FILTER (is_mined) <> max(text) FILTER (is_mined), false) AS is_torn
 FROM seen GROUP BY tx_id ORDER BY tx_id
 """  # noqa: S608 - names of ours
 
-_JOINED_GIFTS = """
+_JOINED_GIFTS = f"""
 SELECT tx_id, arg_max(said, said_seq) AS said, max(said_seq) AS said_seq,
   arg_max(mined, mined_seq) AS mined, max(mined_seq) AS mined_seq, max(removed_seq) AS removed_seq,
   min(announced) AS announced, arg_max(on_chain, mined_seq) AS on_chain, min(known) AS known,
   min(mined_known) AS mined_known, max(removed) AS removed, max(ahead_us) AS ahead_us,
-  min(final) AS final, min(low) AS low, max(high) AS high
+  min(final) AS final,
+  bool_or(is_torn) OR coalesce(min({_text("mined")}) <> max({_text("mined")}), false) AS is_torn
 FROM gathered GROUP BY tx_id ORDER BY tx_id
-"""
+"""  # noqa: S608 - names of ours
 
 _WALLETS = """
 SELECT wallet, min(moment) AS first, max(moment) AS last, count(*) AS events FROM (

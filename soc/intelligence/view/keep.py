@@ -17,7 +17,7 @@ from soc.intelligence.view.marks import MARKS
 from soc.intelligence.view.settle import REFUSED, TRANSACTIONS, USERS
 from soc.logs.files import sync_file, sync_folder, write_durably
 
-FORMAT = "commonwatch.view/1"
+FORMAT = "commonwatch.view/2"
 KEPT = 5
 """Versions that are kept: the newest."""
 MANIFEST = "manifest.json"

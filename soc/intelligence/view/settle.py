@@ -14,6 +14,8 @@ from soc.model.event import MOMENT
 TOLERANCE = timedelta(minutes=5)
 """Clocks may differ by this much."""
 AMOUNT = pa.decimal128(38, 0)
+AT_ONCE = 100_000
+"""Transactions that are looked at in one go: more would take memory, and gain nothing."""
 
 USERS = pa.schema(
     [
@@ -55,7 +57,7 @@ CONSTRAINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "its wallet is no address",
         ),
         "duplicate id": (
-            "low <> high",
+            "is_torn",
             "the chain told it with different wallets or amounts under one id",
         ),
         "amount": (
@@ -84,23 +86,34 @@ class Tables(NamedTuple):
     refused: pa.Table
 
 
-def settle(gathered: Gathered) -> Tables:
+def settle(gathered: Gathered, at_once: int = AT_ONCE) -> Tables:
     """Return the tables that *gathered* comes to.
 
     Where the platform and the chain say different things, the chain is right; what the chain took
     back counts as announced alone.
     """
-    told = ask(_TOLD, gifts=gathered.gifts, wallets=gathered.wallets)
-    good, bad = pc.is_null(told["refused"]), pc.is_valid(told["refused"])
+    chains = ask(_CHAINS, gifts=gathered.gifts)
+    parts = [
+        _told(gathered.gifts.slice(begin, at_once), gathered.wallets, chains)
+        for begin in range(0, max(gathered.gifts.num_rows, 1), at_once)
+    ]
     users = gathered.wallets.filter(
         pc.match_substring_regex(gathered.wallets["wallet"], "^0x[0-9a-f]{40}$")
     ).rename_columns(USERS.names)
-    kept = told.filter(good).rename_columns(
+    kept, refused = (pa.concat_tables(each) for each in zip(*parts, strict=True))
+    return Tables(users.cast(USERS), kept, refused)
+
+
+def _told(gifts: pa.Table, wallets: pa.Table, chains: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the transactions of *gifts* that keep all constraints, and those set aside."""
+    told = ask(_TOLD, gifts=gifts, wallets=wallets, chains=chains)
+    kept = told.filter(pc.is_null(told["refused"])).rename_columns(
         ["tx_id", "wallet", "project", "round", "_", "amount", *told.column_names[6:]]
     )
-    refused = told.filter(bad).select(["tx_id", "refused"]).rename_columns(REFUSED.names)
-    return Tables(
-        users.cast(USERS), kept.select(TRANSACTIONS.names).cast(TRANSACTIONS), refused.cast(REFUSED)
+    refused = told.filter(pc.is_valid(told["refused"])).select(["tx_id", "refused"])
+    return (
+        kept.select(TRANSACTIONS.names).cast(TRANSACTIONS),
+        refused.rename_columns(REFUSED.names).cast(REFUSED),
     )
 
 
@@ -112,13 +125,13 @@ def reasons_of(tables: Tables) -> dict[str, int]:
 
 _CASES = " ".join(f"WHEN {broken} THEN '{name}'" for name, (broken, _) in CONSTRAINTS.items())
 
-_TOLD = f"""
+_TYPED = """
 WITH told AS (
   SELECT tx_id, coalesce(mined_seq, -1) > coalesce(removed_seq, -1) AS is_mined,
     CASE WHEN is_mined OR said IS NULL THEN mined ELSE said END AS best, said, mined,
     on_chain AS confirmed_at, mined_known AS confirmed_known, final AS final_known,
     CASE WHEN NOT is_mined THEN removed END AS removed_known,
-    least(announced, on_chain) AS made, known, ahead_us, low, high
+    least(announced, on_chain) AS made, known, ahead_us, is_torn
   FROM gifts WHERE is_mined OR said IS NOT NULL
 ), typed AS (
   SELECT tx_id, best.wallet AS wallet, coalesce(best.project, said.project) AS project,
@@ -127,11 +140,19 @@ WITH told AS (
       THEN TRY_CAST(best.amount AS DECIMAL(38, 0)) END AS whole,
     coalesce(best.chain, said.chain, mined.chain) AS chain,
     coalesce(best.token, said.token, '?') AS token,
-    made, known, confirmed_at, confirmed_known, final_known, removed_known, ahead_us, low, high
+    made, known, confirmed_at, confirmed_known, final_known, removed_known, ahead_us, is_torn
   FROM told
-), chains AS (
-  SELECT token, any_value(chain) AS sole FROM typed GROUP BY token HAVING count(DISTINCT chain) = 1
-), dated AS (
+)
+"""
+
+_CHAINS = f"""
+{_TYPED}
+SELECT token, any_value(chain) AS sole FROM typed GROUP BY token HAVING count(DISTINCT chain) = 1
+ORDER BY token
+"""  # noqa: S608 - names of ours
+
+_TOLD = f"""
+{_TYPED}, dated AS (
   SELECT typed.*, coalesce(chain, sole, '?') || ':' || token AS currency, wallets.first AS created
   FROM typed LEFT JOIN wallets USING (wallet) LEFT JOIN chains USING (token)
 )
