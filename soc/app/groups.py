@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from soc.app.studies import view
+from soc.app.studies import features, view
 from soc.app.suite import Suite
 from soc.intelligence.association.pairs import Tested, examine
 from soc.intelligence.association.rules import Mined, Search, mine
@@ -12,7 +12,7 @@ from soc.intelligence.carts import Carts, carts
 from soc.intelligence.clusters.sheet import Scaling
 from soc.intelligence.clusters.study import Profile, Study, profiles, study
 from soc.intelligence.clusters.users import Users, users
-from soc.intelligence.features.build import Frame, build
+from soc.intelligence.features.build import Frame
 from soc.intelligence.recommend.evaluate import Evaluation, evaluate
 from soc.intelligence.recommend.suggest import Suggested, recommend
 
@@ -21,7 +21,7 @@ def clusters(
     suite: Suite,
     as_of: datetime | None,
     currency: str | None,
-    decimals: int,
+    decimals: int | None,
     *,
     without: Sequence[str],
     scaling: Scaling,
@@ -29,7 +29,7 @@ def clusters(
     seed: int,
 ) -> tuple[Frame, Users, Study, list[Profile]]:
     """Return the groups among users of the newest view; raises Refused and Unfit."""
-    frame = build(view(suite), as_of or suite.clock.now(), currency, decimals=decimals)
+    _, frame = features(suite, as_of, currency, decimals)
     asked = users(frame, without, scaling, above)
     found = study(asked.sheet, seed)
     return frame, asked, found, profiles(found, asked.facts)

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, fail, moment, show, suite_at, table
+from soc.cli.study import AsOf, Currency, Decimals, Seed
 
 if TYPE_CHECKING:
     from soc.intelligence.clusters.study import Profile, Share, Study
 
-AsOf = Annotated[str, typer.Option(help="The moment T; nothing later is seen. By default now.")]
-Seed = Annotated[int, typer.Option(help="What is drawn depends on it alone.")]
-Currency = Annotated[
-    str, typer.Option(help="Chain and token, such as 1:USDC; needed if there are several.")
-]
-Decimals = Annotated[
-    int, typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units.")
-]
 Plain = dict[str, Any]
 
 
@@ -37,7 +30,7 @@ def clusters(
     ] = None,
     as_of: AsOf = "",
     currency: Currency = "",
-    decimals: Decimals = 0,
+    decimals: Decimals = None,
     seed: Seed = 1,
     home: HomeOption = HOME,
     as_json: Json = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, fail, group, show, suite_at, table, warn, who
+from soc.cli.study import Currency, Decimals
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -26,14 +27,6 @@ Alpha = Annotated[float, typer.Option(help="How often to be wrong if nothing dif
 Power = Annotated[float, typer.Option(help="How often the effect is to be seen if it is there.")]
 Units = Annotated[int | None, typer.Option(min=1, help="Units of all arms together.")]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
-Currency = Annotated[
-    str, typer.Option(help="Chain and token, such as 1:USDC; needed if there are several.")
-]
-Decimals = Annotated[
-    int | None,
-    typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units."),
-]
-
 WORSE = {True: "is worse", False: "is not shown to be worse", None: "cannot be judged yet"}
 
 

@@ -8,16 +8,8 @@ import typer
 from soc.cli import experiments, learning
 from soc.cli.base import HOME, HomeOption, Json, group, moment, show, suite_at, table
 from soc.cli.clusters import clusters
+from soc.cli.study import AsOf, Currency, Decimals
 from soc.cli.tastes import associations, recommend
-
-AsOf = Annotated[str, typer.Option(help="The moment T; nothing later is seen. By default now.")]
-Currency = Annotated[
-    str, typer.Option(help="Chain and token, such as 1:USDC; needed if there are several.")
-]
-Decimals = Annotated[
-    int | None,
-    typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units."),
-]
 
 
 def add(app: typer.Typer) -> None:

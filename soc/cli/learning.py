@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, show, suite_at, table, warn, who
+from soc.cli.study import Currency, Decimals, Seed, Without
 
 if TYPE_CHECKING:
     from soc.app.suite import Suite
@@ -17,13 +18,6 @@ Moments = Annotated[int, typer.Option(help="Moments to learn from, a window apar
 Above = Annotated[
     float, typer.Option(help="Amount from which on it is high, in tokens (high-value).")
 ]
-Currency = Annotated[str, typer.Option(help="Chain and token, such as 1:USDC.")]
-Decimals = Annotated[
-    int | None,
-    typer.Option(min=0, max=38, help="A token has 10 to this power of smallest units."),
-]
-Without = Annotated[list[str] | None, typer.Option(help="A feature to leave out; may be repeated.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same answer.")]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
 Name = Annotated[str, typer.Argument(help="Task and version, such as returns/3.")]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, fail, moment, show, suite_at, table
-from soc.cli.clusters import AsOf, Seed
+from soc.cli.study import AsOf, Seed
 
 if TYPE_CHECKING:
     from soc.intelligence.models.measure import Figure

@@ -93,11 +93,17 @@ def of(
     found: dict[int, tuple[Reading, ...]] = {}
     for begin in range(0, len(numbers), AT_ONCE):
         some = numbers[begin : begin + AT_ONCE]
-        stops = stops_of(session, some)
-        for row in session.exec(select(Incident).where(col(Incident.id).in_(some))):
-            number = row.id or 0
-            found[number] = read(row, stops.get(number, ()), settings, now)
+        rows = session.exec(select(Incident).where(col(Incident.id).in_(some))).all()
+        found |= of_rows(session, rows, settings, now)
     return found
+
+
+def of_rows(
+    session: Session, rows: Sequence[Incident], settings: Incidents, now: datetime
+) -> dict[int, tuple[Reading, ...]]:
+    """Return the same for incidents that were read already, at most AT_ONCE."""
+    stops = stops_of(session, [row.id or 0 for row in rows])
+    return {row.id or 0: read(row, stops.get(row.id or 0, ()), settings, now) for row in rows}
 
 
 def stops_of(session: Session, numbers: Sequence[int]) -> Mapping[int, Sequence[Stop]]:
@@ -135,6 +141,8 @@ def not_yet_due(
     session: Session, settings: Incidents, moment: datetime, now: datetime
 ) -> list[int]:
     """Return incidents that rested, so that they are not due by *moment* although it seems so."""
+    if session.exec(select(IncidentPause.incident).limit(1)).first() is None:
+        return []
     rested = select(IncidentPause.incident).distinct()
     query = select(Incident.id).where(due_by(settings, moment), col(Incident.id).in_(rested))
     numbers = [number for number in session.exec(query) if number is not None]

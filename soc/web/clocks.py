@@ -28,15 +28,23 @@ def due_within(
 
 
 def with_clocks(
-    looking: Session, items: Sequence[Plain], settings: Incidents, now: datetime
+    looking: Session,
+    items: Sequence[Plain],
+    settings: Incidents,
+    now: datetime,
+    rows: Sequence[Incident] | None = None,
 ) -> list[Plain]:
     """Return *items*, incidents as lists show them, each with ``clocks`` and what is ``due``.
 
     due: the clock that runs out first, or stands still; None where nothing is left to do, or
-    nothing is promised.
+    nothing is promised. rows: the same incidents, if they are at hand.
     """
     numbers = [lifecycle.number_of(item["id"]) for item in items]
-    shown = clocks.of(looking, numbers, settings, now)
+    shown = (
+        clocks.of(looking, numbers, settings, now)
+        if rows is None
+        else clocks.of_rows(looking, rows, settings, now)
+    )
     return [
         {**item, **_told(shown.get(number, ()))}
         for number, item in zip(numbers, items, strict=True)

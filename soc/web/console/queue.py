@@ -69,7 +69,7 @@ def add(routes: APIRouter, console: Console) -> None:
             find = worklist.newest if state == "closed" else partial(worklist.listed, total=total)
             rows = find(looking, wanted, (page - 1) * ROWS, ROWS)
             items = _with_more(looking, [views.incident(row) for row in rows])
-            items = with_clocks(looking, items, policy, now)
+            items = with_clocks(looking, items, policy, now, rows)
             own = saved.listed(looking, who, "/queue")
         kept = {"state": state, "kind": kind, "mine": "1" if mine else "", "due": due, "q": q}
         return console.page(

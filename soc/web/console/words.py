@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -59,6 +59,14 @@ VERDICTS = (
 )
 
 
+class Column(NamedTuple):
+    """A moment in a column: for the ``datetime`` attribute, how long ago, and as a clock has it."""
+
+    iso: str
+    ago: str
+    short: str
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """Says moments, given as RFC 3339 text, as seen from *now*."""
@@ -86,6 +94,13 @@ class Times:
         """Return ``07:51``, with the date if it was not today, for columns that say UTC."""
         moment = _moment(text)
         return f"{moment:%H:%M}" if self.is_today(text) else f"{self.day(text)} {moment:%H:%M}"
+
+    def column(self, text: str) -> Column:
+        """Return what a column that says UTC shows of it."""
+        moment = _moment(text)
+        clock = f"{moment:%H:%M}"
+        short = clock if moment.date() == self.now.date() else f"{self.day(text)} {clock}"
+        return Column(f"{moment:%Y-%m-%dT%H:%M:%SZ}", self.ago(text), short)
 
     def day(self, text: str) -> str:
         """Return ``22 Nov``, with the year if it is not this one."""
