@@ -21,6 +21,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportions_ztest
 from threadpoolctl import threadpool_limits
 
+from soc.incidents.kpis.statistics import wilson
 from soc.intelligence.experiments.always import multiplier
 from soc.intelligence.experiments.bandit import play, policies
 from soc.intelligence.experiments.estimate import Sums, difference, estimate, sums, z_of
@@ -30,7 +31,6 @@ from soc.intelligence.experiments.proportions import (
     chi_square,
     pooled_z,
     two_proportion_z,
-    wilson,
 )
 from soc.intelligence.experiments.sequential import boundaries
 

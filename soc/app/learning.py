@@ -20,7 +20,7 @@ from soc.intelligence.features.build import Frame, build
 from soc.intelligence.features.definitions import BY_NAME, FEATURES, Feature
 from soc.intelligence.models import catalog, imbalance, measure
 from soc.intelligence.models.card import card, outside
-from soc.intelligence.models.compare import Comparison, compare, leading_of, predict
+from soc.intelligence.models.compare import Comparison, compare, predict
 from soc.intelligence.models.task import Data, Kind, dataset, matrix_of, moments_of, task_of
 from soc.intelligence.view.keep import View
 from soc.model.value import moment_of, rfc3339
@@ -162,16 +162,14 @@ def _outcome(session: Session, found: Comparison, row: Learned) -> tuple[bool, s
 def _difference(found: Comparison, model: object) -> measure.Figure:
     """Return by how much the new model is better than *model* on the rows it is judged by."""
     data, kind = found.data, found.data.task.kind
-    scores = predict(kind, model, data.X[found.judged])
-    lead, sign = leading_of(data), 1 if leading_of(data) == "ap" else -1
-    if kind is Kind.CLASSIFICATION:
-        theirs = measure.classified(found.y, scores, scores > 1, found.drawn)[lead]
-        best = found.forecast(found.best)
-        ours = measure.classified(found.y, best.scores, best.chosen, found.drawn)[lead]
-    else:
-        theirs = measure.regressed(found.y, scores, found.drawn)[lead]
-        ours = measure.regressed(found.y, found.forecast(found.best).scores, found.drawn)[lead]
-    return measure.figure(sign * (ours - theirs))
+    best, present = (
+        measure.leading(found.y, scores, found.drawn, is_class=kind is Kind.CLASSIFICATION)
+        for scores in (
+            found.forecast(found.best).scores,
+            predict(kind, model, data.X[found.judged]),
+        )
+    )
+    return measure.figure(best - present)
 
 
 def _frame(suite: Suite, about: Plain) -> Frame:

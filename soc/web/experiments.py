@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request
 from sqlmodel import col, select
 
 from soc.access.permissions import Permission
-from soc.app import experiments
 from soc.intelligence.experiments import book
 from soc.store.tables import Experiment
 from soc.web.asked import Limit, Plain, needs
@@ -34,6 +33,8 @@ def add(routes: APIRouter, front: Front) -> None:
 
         Looks are taken on the command line alone: they are paid for.
         """
+        from soc.app import experiments  # defers SciPy: a front door starts without it
+
         with front.reading() as looking:
             row = book.get(looking, name)
             told = book.told(row)
@@ -47,6 +48,8 @@ def add(routes: APIRouter, front: Front) -> None:
         the stop everybody gets the first arm, and nothing is kept. This needs a token of scope
         authz, as edges have it; a preview is for readers too.
         """
+        from soc.app import experiments  # as above
+
         who = front.who_asks(request)
         if not preview or Permission.READ not in who.permissions:
             who.require(Permission.AUTHZ)

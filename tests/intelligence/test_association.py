@@ -1,8 +1,7 @@
 """What goes together beyond popularity is found; what popularity explains is not."""
 
-import importlib.util
+import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
@@ -147,12 +146,7 @@ def test_rules_refuse_what_they_cannot_do(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(Unfit, match="2001 projects: rules are mined of at most 2000"):
         mine(of_sets([[f"p{n}" for n in range(2_001)]]), ())
 
-    found = importlib.util.find_spec
-
-    def without(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "mlxtend" else found(name, package)
-
     # An installation without the extra, which this one has.
-    monkeypatch.setattr("soc.intelligence.association.rules.find_spec", without)
+    monkeypatch.setitem(sys.modules, "mlxtend", None)
     with pytest.raises(Refused, match=r"pip install commonwatch\[ml\]"):
         mine(carts, ())

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from soc.intelligence.holm import holm
 from soc.intelligence.models import measure
 
 ROWS = st.lists(
@@ -86,7 +87,7 @@ def test_an_interval_of_draws_holds_what_it_should() -> None:
     ],
 )
 def test_holm_is_as_published(given_: list[float], adjusted: list[float]) -> None:
-    assert measure.holm(given_) == pytest.approx(adjusted)
+    assert holm(given_) == pytest.approx(adjusted)
 
 
 def test_mcnemar_looks_only_at_rows_that_one_got_right() -> None:

@@ -12,9 +12,9 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from soc.errors import Refused, Unfit
+from soc.incidents.kpis.statistics import wilson
 from soc.intelligence.experiments.always import multiplier
 from soc.intelligence.experiments.estimate import difference, estimate, lift, sums, z_of
-from soc.intelligence.experiments.holm import holm
 from soc.intelligence.experiments.metrics import winsorised
 from soc.intelligence.experiments.power import (
     effect_size,
@@ -27,9 +27,9 @@ from soc.intelligence.experiments.proportions import (
     chi_square,
     goodness,
     two_proportion_z,
-    wilson,
 )
 from soc.intelligence.experiments.sequential import boundaries, p_value, spending
+from soc.intelligence.holm import holm
 
 SAME = {"rel": 1e-9, "abs": 1e-12}
 PLANS = [(0.05, 0.08, 0.05, 0.8, 1.0), (0.05, 0.06, 0.025, 0.9, 1.0), (0.3, 0.2, 0.01, 0.8, 2.0)]

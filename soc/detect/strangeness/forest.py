@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from soc.detect.strangeness.learned import Learned
 from soc.detect.strangeness.rows import Matrix, Vector
 
 
@@ -19,32 +20,17 @@ class Forest:
     trees: int = 100
     sample: int = 256
 
-    def fit(self, rows: Matrix, seed: int) -> "FittedForest":
+    def fit(self, rows: Matrix, seed: int) -> Learned:
         """Grow the trees."""
         from sklearn.ensemble import IsolationForest  # defers scikit-learn: a second of imports
 
         sample = min(self.sample, len(rows))
         model = IsolationForest(n_estimators=self.trees, max_samples=sample, random_state=seed)
         model.fit(rows.astype(np.float32))
-        return FittedForest(model, _scored(model, rows))
-
-
-@dataclass(frozen=True, slots=True)
-class FittedForest:
-    """model: scikit-learn's."""
-
-    model: Any
-    usual: Vector
-
-    def score(self, rows: Matrix) -> Vector:
-        """Return scikit-learn's score, turned round: from 0 to 1, higher is stranger."""
-        return _scored(self.model, rows)
-
-    def blame(self, rows: Matrix) -> Matrix:
-        """Return how far each column is from its centre: trees name no column."""
-        return np.abs(rows)
+        return Learned(model, _scored, _scored(model, rows))
 
 
 def _scored(model: Any, rows: Matrix) -> Vector:  # noqa: ANN401 - scikit-learn has no types
+    """Return scikit-learn's score, turned round: from 0 to 1, higher is stranger."""
     scored: Vector = -model.score_samples(rows.astype(np.float32))
     return scored

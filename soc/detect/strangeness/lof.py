@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from soc.detect.strangeness.learned import Learned
 from soc.detect.strangeness.rows import Matrix, Vector
 
 
@@ -19,30 +20,19 @@ class Lof:
     name: ClassVar[str] = "lof"
     neighbours: int = 20
 
-    def fit(self, rows: Matrix, seed: int) -> "FittedLof":
+    def fit(self, rows: Matrix, seed: int) -> Learned:
         """Remember *rows*; there is nothing random, so *seed* changes nothing."""
         from sklearn.neighbors import LocalOutlierFactor  # defers scikit-learn
 
         del seed
         model = LocalOutlierFactor(n_neighbors=min(self.neighbours, len(rows) - 1), novelty=True)
         model.fit(rows)
-        return FittedLof(model, _pressed(-model.negative_outlier_factor_))
+        return Learned(model, _scored, _pressed(-model.negative_outlier_factor_))
 
 
-@dataclass(frozen=True, slots=True)
-class FittedLof:
-    """model: scikit-learn's, that judges what it did not see."""
-
-    model: Any
-    usual: Vector
-
-    def score(self, rows: Matrix) -> Vector:
-        """Return the logarithm of the factor: 0 where it is as dense as around the neighbours."""
-        return _pressed(-self.model.score_samples(rows))
-
-    def blame(self, rows: Matrix) -> Matrix:
-        """Return how far each column is from its centre: a density names no column."""
-        return np.abs(rows)
+def _scored(model: Any, rows: Matrix) -> Vector:  # noqa: ANN401 - scikit-learn has no types
+    """Return the logarithm of the factor: 0 where it is as dense as around the neighbours."""
+    return _pressed(-model.score_samples(rows))
 
 
 def _pressed(factors: Vector) -> Vector:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from soc.detect.strangeness.learned import Learned
 from soc.detect.strangeness.rows import Matrix, Vector
 
 MOST = 2_000
@@ -22,32 +23,17 @@ class OneClass:
     name: ClassVar[str] = "one-class-svm"
     outside: float = 0.1
 
-    def fit(self, rows: Matrix, seed: int) -> "FittedOneClass":
+    def fit(self, rows: Matrix, seed: int) -> Learned:
         """Draw the border."""
         from sklearn.svm import OneClassSVM  # defers scikit-learn
 
         rng = np.random.default_rng(seed)
         some = rows[rng.choice(len(rows), min(MOST, len(rows)), replace=False)]
         model = OneClassSVM(nu=self.outside, gamma="scale").fit(some)
-        return FittedOneClass(model, _scored(model, rows))
-
-
-@dataclass(frozen=True, slots=True)
-class FittedOneClass:
-    """model: scikit-learn's."""
-
-    model: Any
-    usual: Vector
-
-    def score(self, rows: Matrix) -> Vector:
-        """Return the distance to the border: above 0 outside."""
-        return _scored(self.model, rows)
-
-    def blame(self, rows: Matrix) -> Matrix:
-        """Return how far each column is from its centre: a border names no column."""
-        return np.abs(rows)
+        return Learned(model, _scored, _scored(model, rows))
 
 
 def _scored(model: Any, rows: Matrix) -> Vector:  # noqa: ANN401 - scikit-learn has no types
+    """Return the distance to the border: above 0 outside."""
     scored: Vector = -model.decision_function(rows)
     return scored

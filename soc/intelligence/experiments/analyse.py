@@ -20,7 +20,6 @@ from soc.intelligence.experiments.estimate import (
     sums,
     z_of,
 )
-from soc.intelligence.experiments.holm import holm
 from soc.intelligence.experiments.looks import Due
 from soc.intelligence.experiments.metrics import (
     Capped,
@@ -33,6 +32,7 @@ from soc.intelligence.experiments.metrics import (
 from soc.intelligence.experiments.power import alpha_each
 from soc.intelligence.experiments.proportions import Test, chi_square, two_proportion_z
 from soc.intelligence.experiments.sequential import boundaries, p_value
+from soc.intelligence.holm import holm
 
 FEWEST, FEWEST_HITS = 30, 5
 """Units of an arm, and of those that did it and of those that did not."""

@@ -10,7 +10,6 @@ from datetime import datetime
 from hashlib import sha256
 
 from soc.errors import Refused
-from soc.intelligence.experiments.proportions import goodness
 
 DATASET = "experiment.exposure"
 BITS = 64
@@ -85,6 +84,8 @@ def exposed(
 
 def ratio_p(counts: Mapping[str, int], arms: Mapping[str, int]) -> float | None:
     """Return how likely counts so far from the weights are (Fabijan and others 2019)."""
+    from soc.intelligence.experiments.proportions import goodness  # defers SciPy: arms need none
+
     if not any(counts.values()):
         return None
     weights: Sequence[float] = [arms[arm] for arm in counts]

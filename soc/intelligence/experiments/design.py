@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from soc.errors import Refused
 from soc.intelligence.experiments.metrics import Metric, Shape, metric_of
-from soc.intelligence.experiments.power import need
 
 NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 MOST_ARMS, MOST_LOOKS, HEAVIEST = 10, 20, 1_000_000
@@ -105,6 +104,8 @@ def planned_units(
             "units: say how many you plan with --units, or, for a share such as conversion, what "
             "is expected with --baseline and --effect"
         )
+    from soc.intelligence.experiments.power import need  # defers SciPy: rows are read without it
+
     found = need(baseline, baseline + effect, max(len(arms), 2), alpha, power)
     return ceil(found.each * sum(arms.values()) / max(1, min(arms.values(), default=1)))
 

@@ -1,12 +1,11 @@
-"""Tests of proportions and counts: two-proportion z, chi-square, intervals of shares."""
+"""Tests of proportions and counts: two-proportion z, and chi-square."""
 
 from collections.abc import Sequence
-from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import chdtrc, ndtr
 
 from soc.errors import Unfit
 
@@ -58,15 +57,6 @@ def goodness(seen: Sequence[int], shares: Sequence[float]) -> Test:
     """Return Pearson's test that counts were drawn with *shares*, which need not sum to one."""
     counts, weights = np.asarray(seen, dtype=float), np.asarray(shares, dtype=float)
     return _of_counts(counts, counts.sum() * weights / weights.sum(), len(counts) - 1)
-
-
-def wilson(hits: float, units: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return where a share lies (Wilson 1927)."""
-    z = float(ndtri((1 + confidence) / 2))
-    share, part = hits / units, z * z / units
-    middle = (share + part / 2) / (1 + part)
-    half = z * sqrt(share * (1 - share) / units + part / (4 * units)) / (1 + part)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _of_counts(seen: NDArray[Any], expected: NDArray[Any], freedom: int) -> Test:

@@ -102,11 +102,10 @@ def importance(found: Comparison, seed: int) -> list[Weight]:
     L. Breiman, "Random Forests", 2001. Columns that say the same share it: each seems less needed.
     """
     rng = np.random.default_rng(seed)
-    sign = 1 if found.leading == "ap" else -1
-    kept = sign * _figure(found, found.forecast(found.best).scores)
+    kept = _leading(found, found.forecast(found.best).scores)
     weights = []
     for place, name in enumerate(found.data.names):
-        shuffled = [sign * _figure(found, _shuffled(found, place, rng)) for _ in range(SHUFFLES)]
+        shuffled = [_leading(found, _shuffled(found, place, rng)) for _ in range(SHUFFLES)]
         weights.append(Weight(name, measure.figure(kept - np.mean(shuffled, axis=0))))
     return sorted(weights, key=lambda one: (-one.loss.value, one.name))
 
@@ -163,8 +162,6 @@ def _shuffled(found: Comparison, place: int, rng: np.random.Generator) -> Matrix
     return np.concatenate(told)
 
 
-def _figure(found: Comparison, scores: Matrix) -> Matrix:
-    nobody, drawn = np.zeros(len(scores), dtype=bool), found.drawn[: DRAWS + 1]
-    if found.data.task.kind is Kind.CLASSIFICATION:
-        return measure.classified(found.y, scores, nobody, drawn)["ap"]
-    return measure.regressed(found.y, scores, drawn)["mae"]
+def _leading(found: Comparison, scores: Matrix) -> Matrix:
+    is_class = found.data.task.kind is Kind.CLASSIFICATION
+    return measure.leading(found.y, scores, found.drawn[: DRAWS + 1], is_class=is_class)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soc.clock import monotonic
+from soc.intelligence.holm import holm
 from soc.intelligence.models import catalog, leakage, measure
 from soc.intelligence.models.folds import Fold, Rows, folds, inner
 from soc.intelligence.models.measure import Figure
@@ -200,7 +201,7 @@ def _contrasts(ranked: dict[str, Matrix], pairs: Sequence[tuple[str, str]]) -> t
     return tuple(
         Contrast(name, other, measure.figure(one), p, adjusted)
         for (name, other), one, p, adjusted in zip(
-            pairs, differences, p_values, measure.holm(p_values), strict=True
+            pairs, differences, p_values, holm(p_values), strict=True
         )
     )
 

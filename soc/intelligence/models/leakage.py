@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soc.detect.strangeness.measure import roc_area
 from soc.errors import Unfit
 from soc.intelligence.models.folds import Fold, groups_of
-from soc.intelligence.models.measure import auc
 from soc.intelligence.models.task import Data, Kind, Matrix
 
 TOO_GOOD = 0.98
@@ -58,7 +58,7 @@ def _alone(data: Data) -> Iterator[Leak]:
 
     for name, column in zip(data.names, _filled(data.X).T, strict=True):
         if data.task.kind is Kind.CLASSIFICATION:
-            found = auc(data.y, column)
+            found = roc_area(data.y.astype(np.int8), column)
             strength, measured = max(found, 1 - found), "AUC"
         else:
             strength, measured = abs(float(spearmanr(column, data.y)[0])), "rank correlation"

@@ -4,7 +4,7 @@ An interval comes from drawing users, not rows, with replacement: rows of one us
 thing more than once. A draw is a weight per row; all figures of all draws are array arithmetic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -82,9 +82,11 @@ def figure(values: Matrix) -> Figure:
     return Figure(float(values[0]), float(low), float(high))
 
 
-def auc(y: Matrix, scores: Matrix) -> float:
-    """Return the area under the ROC curve: the share of pairs in the right order, ties half."""
-    return float(_ranked(y, scores, np.ones((1, len(y))))["auc"][0])
+def leading(y: Matrix, found: Matrix, drawn: Matrix, *, is_class: bool) -> Matrix:
+    """Return the figure that decides, higher is better: average precision, or minus the error."""
+    if is_class:
+        return _ranked(y, found, drawn)["ap"]
+    return -regressed(y, found, drawn)["mae"]
 
 
 def two_sided(differences: Matrix) -> float:
@@ -92,16 +94,6 @@ def two_sided(differences: Matrix) -> float:
     draws = differences[1:]
     below, above = np.sum(draws <= 0), np.sum(draws >= 0)
     return float(min(1.0, 2 * (min(below, above) + 1) / (len(draws) + 1)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return *p_values* adjusted for that there are several (S. Holm, 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    steps = [(len(p_values) - n) * p_values[place] for n, place in enumerate(order)]
-    adjusted = np.minimum(np.maximum.accumulate(steps), 1.0) if steps else np.array([])
-    found = np.empty(len(p_values))
-    found[order] = adjusted
-    return [float(p) for p in found]
 
 
 def mcnemar(right: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:

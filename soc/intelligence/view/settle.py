@@ -14,6 +14,7 @@ from soc.model.event import MOMENT
 TOLERANCE = timedelta(minutes=5)
 """Clocks may differ by this much."""
 AMOUNT = pa.decimal128(38, 0)
+ADDRESS = "0x[0-9a-f]{40}"
 AT_ONCE = 100_000
 """Transactions that are looked at in one go: more would take memory, and gain nothing."""
 
@@ -53,7 +54,7 @@ REFUSED = pa.schema([("tx_id", pa.string()), ("reason", pa.string())])
 CONSTRAINTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "wallet": (
-            "wallet IS NULL OR NOT regexp_full_match(wallet, '0x[0-9a-f]{40}')",
+            f"wallet IS NULL OR NOT regexp_full_match(wallet, '{ADDRESS}')",
             "its wallet is no address",
         ),
         "duplicate id": (
@@ -98,7 +99,7 @@ def settle(gathered: Gathered, at_once: int = AT_ONCE) -> Tables:
         for begin in range(0, max(gathered.gifts.num_rows, 1), at_once)
     ]
     users = gathered.wallets.filter(
-        pc.match_substring_regex(gathered.wallets["wallet"], "^0x[0-9a-f]{40}$")
+        pc.match_substring_regex(gathered.wallets["wallet"], f"^{ADDRESS}$")
     ).rename_columns(USERS.names)
     kept, refused = (pa.concat_tables(each) for each in zip(*parts, strict=True))
     return Tables(users.cast(USERS), kept, refused)
