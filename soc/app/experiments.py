@@ -116,6 +116,18 @@ def standing(row: Experiment, reader: LogReader) -> Plain:
     return _standing(_exposed(row, reader), row.units)
 
 
+def every(suite: Suite) -> list[Plain]:
+    """Return all experiments, the looks that were taken, and how they stand; no look is spent."""
+    with reading(suite.database) as looking:
+        rows = book.listed(looking)
+        told = [book.told(row) for row in rows]
+    reader = _reader(suite)
+    return [
+        {**one, "standing": _standing(_exposed(row, reader), row.units)}
+        for one, row in zip(told, rows, strict=True)
+    ]
+
+
 def money_of(suite: Suite, currency: str | None, decimals: int | None) -> Money:
     """Return what amounts are in: as said, else as the settings say."""
     return Money(*studies.amounts_of(suite, currency, decimals))

@@ -88,7 +88,15 @@ def evened(suite: Suite, asked: Question) -> Plain:
         }
         for one in found
     ]
-    return {"model": asked.models[0], "ways": ways, "advice": imbalance.advice(found)}
+    return {
+        "question": data.task.question,
+        "model": asked.models[0],
+        "rows": len(data),
+        "yes": int(data.y.sum()),
+        "made": rfc3339(suite.clock.now()),
+        "ways": ways,
+        "advice": imbalance.advice(found),
+    }
 
 
 def score(suite: Suite, task: str) -> Plain:

@@ -67,13 +67,19 @@ def changes(suite: Suite, around: datetime, window: timedelta) -> list[Plain]:
     """
     if around + window > suite.clock.now():
         raise QueryError("the window after that moment is not over: choose a shorter one")
+    before, after = windows(suite, around + window, window, 2)
+    return [change(one, other) for one, other in zip(before, after, strict=True)]
+
+
+def windows(suite: Suite, until: datetime, window: timedelta, count: int) -> list[list[Plain]]:
+    """Return the figures of the last *count* windows that end at *until*, the oldest first."""
     told = []
     with reading(suite.database) as looking:
         reader = suite.reader if suite.home.events.is_dir() else None
-        for since in (around - window, around):
-            given = Sources(looking, reader, suite.settings, since, since + window)
-            told.append(measure(given))
-    return [change(before, after) for before, after in zip(*told, strict=True)]
+        for number in reversed(range(count)):
+            end = until - number * window
+            told.append(measure(Sources(looking, reader, suite.settings, end - window, end)))
+    return told
 
 
 def rows(suite: Suite, slug: str, window: timedelta) -> Rows:

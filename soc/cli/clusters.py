@@ -1,17 +1,13 @@
 """soc intelligence clusters: groups of users that are alike."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, fail, moment, show, suite_at, table
 from soc.cli.study import AsOf, Currency, Decimals, Seed
-
-if TYPE_CHECKING:
-    from soc.intelligence.clusters.study import Profile, Share, Study
 
 Plain = dict[str, Any]
 
@@ -40,7 +36,7 @@ def clusters(
     There are groups if their silhouette is above a floor and above what users without groups reach,
     and if other samples of users give the same ones.
     """
-    from soc.app import groups  # defers DuckDB and scikit-learn
+    from soc.app import groups, parts  # defers DuckDB and scikit-learn
     from soc.intelligence.clusters.sheet import Scaling
     from soc.intelligence.clusters.users import members
     from soc.intelligence.features.build import put
@@ -60,57 +56,8 @@ def clusters(
     )
     if out:
         put(members(found), out)
-    told = {
-        "as_of": frame.as_of,
-        "currency": frame.currency,
-        "left_out": dict(asked.left_out),
-        "above": above,
-        "seed": seed,
-        **_study(found, described),
-    }
+    told = {**parts.clusters(frame, asked, found, described), "above": above, "seed": seed}
     show(told, as_json, list(_clusters(told)))
-
-
-def _study(found: "Study", described: "list[Profile]") -> Plain:
-    return {
-        "users": len(found.sheet),
-        "sampled": len(found.sampled),
-        "features": list(found.sheet.names),
-        "filled": [one._asdict() for one in found.sheet.filled],
-        "scale": found.sheet.scaling,
-        "found": found.is_found,
-        "verdict": found.verdict,
-        "k": found.best.k if found.is_found else None,
-        "curve": [
-            {"k": one.k, "inertia": one.inertia, "silhouette": one.silhouette}
-            for one in found.curve
-        ],
-        "elbow": found.elbow,
-        "nulls": [asdict(one) for one in found.nulls],
-        "stability": {
-            "resamples": found.stability.resamples,
-            "agreement": found.stability.agreement._asdict(),
-            "overlap": list(found.stability.jaccard),
-        },
-        "profiles": [
-            {**asdict(one), "shares": {n: _share(s) for n, s in one.shares.items()}}
-            for one in described
-        ],
-        "dbscan": {
-            "eps": found.dense.eps,
-            "neighbours": found.dense.neighbours,
-            "groups": found.dense.groups,
-            "noise": found.dense.noise,
-        },
-        "explained": list(found.plane.explained),
-        "loadings": [
-            dict(zip(found.sheet.names, one, strict=True)) for one in found.plane.loadings.tolist()
-        ],
-    }
-
-
-def _share(one: "Share") -> Plain:
-    return {"hits": one.hits, "of": one.of, **one.interval._asdict()}
 
 
 def _clusters(told: Plain) -> Iterator[str]:

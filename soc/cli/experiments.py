@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, fail, group, show, suite_at, table, warn, who
-from soc.cli.study import Currency, Decimals
+from soc.cli.study import Currency, Decimals, interval
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -27,6 +26,7 @@ Alpha = Annotated[float, typer.Option(help="How often to be wrong if nothing dif
 Power = Annotated[float, typer.Option(help="How often the effect is to be seen if it is there.")]
 Units = Annotated[int | None, typer.Option(min=1, help="Units of all arms together.")]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+FORM = ".4g"
 WORSE = {True: "is worse", False: "is not shown to be worse", None: "cannot be judged yet"}
 
 
@@ -260,21 +260,20 @@ def _lines(made: Mapping[str, Any], *, with_result: bool) -> list[str]:
         warn(f"sample ratio mismatch (p = {now['ratio_p']:.2g}): stop, and find what loses units")
     for one in now.get("guardrails", ()):
         said = WORSE[one["is_worse"]]
-        lines.append(
-            f"guardrail {one['metric']}, {one['arm']} {said}: {_figure(one['difference'])}"
-        )
+        apart = interval(one["difference"], FORM)
+        lines.append(f"guardrail {one['metric']}, {one['arm']} {said}: {apart}")
     if with_result and made["taken"]:
         lines += _result(made["taken"][-1]["shown"])
     return lines
 
 
 def _result(shown: Mapping[str, Any]) -> list[str]:
-    arms = [{**one, "value": _figure(one["figure"])} for one in shown["arms"]]
+    arms = [{**one, "value": interval(one["figure"], FORM)} for one in shown["arms"]]
     compared = [
         {
             "arm": one["arm"],
-            "difference": _figure(one["difference"]),
-            "lift": _figure(one["lift"]),
+            "difference": interval(one["difference"], FORM),
+            "lift": interval(one["lift"], FORM),
             "p": f"{one['adjusted']:.4g}",
         }
         for one in shown["comparisons"]
@@ -294,9 +293,3 @@ def _capped(told: Mapping[str, float] | None) -> list[str]:
         return []
     above = f"winsorised at {told['cap']:.6g}: {told['share']:.2%} of units are above"
     return [f"{above}, {told['cut']:.1%} of the amount is not counted"]
-
-
-def _figure(told: Mapping[str, float | None]) -> str:
-    if not all(isfinite(told[key] or 0) for key in told) or None in told.values():
-        return "No data"
-    return f"{told['value']:.4g} [{told['low']:.4g}, {told['high']:.4g}]"

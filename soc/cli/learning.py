@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, show, suite_at, table, warn, who
-from soc.cli.study import Currency, Decimals, Seed, Without
+from soc.cli.study import Currency, Decimals, Seed, Without, interval
 
 if TYPE_CHECKING:
     from soc.app.suite import Suite
@@ -102,9 +102,13 @@ def imbalance(
     home: HomeOption = HOME,
     as_json: Json = False,
 ) -> None:
-    """Measure whether evening out the classes helps: within folds, calibrated, against nothing."""
+    """Measure whether evening out the classes helps: within folds, calibrated, against nothing.
+
+    The next report shows the last answer for each task.
+    """
     from soc.app.learning import Question, evened  # defers scikit-learn
     from soc.app.measuring import window_of
+    from soc.app.telling import keep_evened
 
     asked = Question(
         task=task,
@@ -117,13 +121,15 @@ def imbalance(
         models=(model,),
         seed=seed,
     )
-    made = evened(suite_at(home), asked)
+    suite = suite_at(home)
+    made = evened(suite, asked)
+    keep_evened(suite, task, made)
     rows = [
         {
             "way": one["way"],
-            "ap": _figure(one["figures"].get("ap") or {"value": None}),
-            "gain": _figure(one["gain"] or {"value": None}),
-            "brier": _figure(one["figures"].get("brier") or {"value": None}),
+            "ap": interval(one["figures"].get("ap") or {"value": None}),
+            "gain": interval(one["gain"] or {"value": None}),
+            "brier": interval(one["figures"].get("brier") or {"value": None}),
             "problem": one["problem"],
         }
         for one in made["ways"]
@@ -210,7 +216,7 @@ def _lines(made: Mapping[str, Any]) -> list[str]:
     rows = [
         {
             "model": one["name"],
-            **{key: _figure(figure) for key, figure in one["figures"].items()},
+            **{key: interval(figure) for key, figure in one["figures"].items()},
             "ms": one["latency_p95_ms"] and f"{one['latency_p95_ms']:.2f}",
         }
         for one in made["models"]
@@ -221,9 +227,3 @@ def _lines(made: Mapping[str, Any]) -> list[str]:
         made["conclusion"],
         f"{made['model']} is {made['state']}: {made['reason']}.",
     ]
-
-
-def _figure(told: Mapping[str, float | None]) -> str:
-    if None in told.values():
-        return "No data"
-    return f"{told['value']:.3f} [{told['low']:.3f}, {told['high']:.3f}]"

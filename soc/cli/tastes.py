@@ -2,16 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from soc.cli.base import HOME, HomeOption, Json, fail, moment, show, suite_at, table
-from soc.cli.study import AsOf, Seed
-
-if TYPE_CHECKING:
-    from soc.intelligence.models.measure import Figure
-    from soc.intelligence.recommend.evaluate import Graded
+from soc.cli.study import AsOf, Seed, interval
 
 Plain = dict[str, Any]
 
@@ -31,7 +27,7 @@ def recommend(
     Grades are those of each donor's last new project, from what was before it, beside popularity
     alone, with and without suspected wallets, whose votes never count in suggestions.
     """
-    from soc.app import groups  # defers DuckDB
+    from soc.app import groups, parts  # defers DuckDB
 
     when = moment(as_of) if as_of else None
     if wallet:
@@ -40,48 +36,31 @@ def recommend(
         lines = [f"by {made.basis}", *table(rows, "project", "reason")]
         show(asdict(made), as_json, lines)
         return
-    found = groups.grades(suite_at(home), when, seed)
-    told = {**asdict(found), "seed": seed, "graded": [_graded(one) for one in found.graded]}
+    told = parts.grades(suite_at(home), when, seed)
     head = (
-        f"{found.donors} donors, {found.suspected} of them suspected, {found.projects} projects; "
-        f"{found.skipped} donors gave to too few before their last new project"
+        f"{told['donors']} donors, {told['suspected']} of them suspected, {told['projects']} "
+        f"projects; {told['skipped']} donors gave to too few before their last new project"
     )
-    rows = [row for one in found.graded for row in _grades(one)]
-    few = (f"{name}: {n} donors, too few for figures" for name, n in found.too_few.items())
+    rows = [row for one in told["graded"] for row in _grades(one)]
+    few = (f"{name}: {n} donors, too few for figures" for name, n in told["too_few"].items())
     show(told, as_json, [head, *few, *table(rows, *_GRADES)])
 
 
 _GRADES = ("wallets", "donors", "figure", "neighbours", "popularity", "difference", "chance")
 
 
-def _graded(one: "Graded") -> Plain:
-    return {
-        **asdict(one),
-        "figures": {
-            name: {key: figure._asdict() for key, figure in each.items()}
-            for name, each in one.figures.items()
-        },
-        "differences": {key: figure._asdict() for key, figure in one.differences.items()},
-    }
-
-
-def _grades(one: "Graded") -> Iterator[Plain]:
-    for name, figure in one.figures["neighbours"].items():
-        chance = one.chance.get(name)
+def _grades(one: Plain) -> Iterator[Plain]:
+    for name, figure in one["figures"]["neighbours"].items():
+        chance = one["chance"].get(name)
         yield {
-            "wallets": one.group,
-            "donors": one.donors,
+            "wallets": one["group"],
+            "donors": one["donors"],
             "figure": name,
-            "neighbours": _figure(figure),
-            "popularity": _figure(one.figures["popularity"][name]),
-            "difference": _figure(one.differences[name], "+"),
+            "neighbours": interval(figure),
+            "popularity": interval(one["figures"]["popularity"][name]),
+            "difference": interval(one["differences"][name], "+.3f"),
             "chance": f"{chance:.3f}" if chance is not None else None,
         }
-
-
-def _figure(figure: "Figure", sign: str = "") -> str:
-    value, low, high = (format(part, f"{sign}.3f") for part in figure)
-    return f"{value} [{low}, {high}]"
 
 
 def associations(
@@ -105,28 +84,19 @@ def associations(
     Beside what is found stands what is found after shuffling who gave to what, every donor and
     every project keeping its number: there, nothing goes together.
     """
-    from soc.app import groups  # defers DuckDB
+    from soc.app import parts  # defers DuckDB
     from soc.intelligence.association.rules import Search
 
     if search not in set(Search):
         fail(f"--search {search}: write one of {', '.join(Search)}", 2)
-    when = moment(as_of) if as_of else None
-    known, found, mixed, none = groups.associations(suite_at(home), when, rate, seed)
-    told: Plain = {
-        "donors": len(known.wallets),
-        "projects": len(known.projects),
-        "rate": rate,
-        "seed": seed,
-        **asdict(found),
-        "shuffled": {"pairs": len(none.pairs), "asked": none.asked, "naive": none.naive},
-    }
-    if not pairs_only:
-        mined = groups.rules(known, found, support, Search(search))
-        told["rules"] = asdict(mined)
-        told["shuffled"]["rules"] = len(
-            (m := groups.rules(mixed, none, support, Search(search))).rules
-        )
-        told["shuffled"]["rules_without_gate"] = m.ungated
+    told = parts.associations(
+        suite_at(home),
+        moment(as_of) if as_of else None,
+        seed=seed,
+        support=None if pairs_only else support,
+        rate=rate,
+        search=Search(search),
+    )
     show(told, as_json, list(_associations(told)))
 
 

@@ -1,11 +1,15 @@
 """Geometry of pictures: numbers for SVG. What is painted how stands in the stylesheet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 600, 120
 ROW = 120
 """Width of the picture in a table row."""
+SMALL = 160, 36
+SIDE = 240
+"""Width and height of a picture of points."""
 GRAPH = 640
 """Width of a graph."""
 MOST_NODES = 60
@@ -28,6 +32,13 @@ class Plot(NamedTuple):
     limits: tuple[tuple[str, float], ...]
     y: tuple[str, ...]
     x: tuple[str, ...]
+
+
+class Band(NamedTuple):
+    """A figure over time in a picture of SMALL: path data of its interval and of its values."""
+
+    area: str
+    line: str
 
 
 class Node(NamedTuple):
@@ -100,15 +111,46 @@ def series(
     def down(value: float) -> float:
         return round(HEIGHT - HEIGHT * min(value, top) / top, 1)
 
-    parts, is_pen_up = [], True
-    for number, value in enumerate(values):
-        if value is not None:
-            place = f"{round(number * step, 1):g} {down(value):g}"
-            # A value alone is drawn as a point: a line needs two.
-            parts.append(f"M{place}h.1" if is_pen_up else f"L{place}")
-        is_pen_up = value is None
+    line = _line(values, lambda number, value: f"{round(number * step, 1):g} {down(value):g}")
     marks = tuple(f"{top * part / 4:,.4g}{unit}" for part in range(4, -1, -1))
-    return Plot("".join(parts), tuple((kind, down(at)) for kind, at in limits), marks, tuple(ticks))
+    return Plot(line, tuple((kind, down(at)) for kind, at in limits), marks, tuple(ticks))
+
+
+def scatter(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return *points* placed in a square of SIDE, both ways to one scale, upwards is more."""
+    if not points:
+        return []
+    left, bottom = (min(point[way] for point in points) for way in (0, 1))
+    wide = max(max(point[way] for point in points) - low for way, low in ((0, left), (1, bottom)))
+    scale = (SIDE - 12) / (wide or 1)
+    return [
+        (round(6 + (x - left) * scale, 1), round(SIDE - 6 - (y - bottom) * scale, 1))
+        for x, y in points
+    ]
+
+
+def band(
+    values: Sequence[float | None], low: Sequence[float | None], high: Sequence[float | None]
+) -> Band:
+    """Return *values* as a line in the band of their intervals, from 0 or the lowest on."""
+    width, height = SMALL
+    known = [value for value in (*values, *low, *high) if value is not None]
+    floor, top = min([0.0, *known]), max([0.0, *known])
+    step, scale = (width - 8) / max(len(values) - 1, 1), (height - 8) / ((top - floor) or 1)
+
+    def place(number: int, value: float) -> str:
+        return f"{4 + number * step:.1f} {height - 4 - (value - floor) * scale:.1f}"
+
+    edges = [
+        (place(number, up), place(number, down)) if down is not None and up is not None else None
+        for number, (down, up) in enumerate(zip(low, high, strict=True))
+    ]
+    areas = []
+    for is_there, run in groupby(edges, key=lambda edge: edge is not None):
+        if is_there:
+            upper, lower = zip(*(edge for edge in run if edge), strict=True)
+            areas.append(f"M{'L'.join((*upper, *reversed(lower)))}Z")
+    return Band("".join(areas), _line(values, place))
 
 
 def graph(links: Sequence[dict[str, Any]]) -> Graph:
@@ -132,6 +174,17 @@ def graph(links: Sequence[dict[str, Any]]) -> Graph:
         lines,
         len(links) - len(shown),
     )
+
+
+def _line(values: Sequence[float | None], place: Callable[[int, float], str]) -> str:
+    """Return path data through *values*, broken where there are none."""
+    parts, is_pen_up = [], True
+    for number, value in enumerate(values):
+        if value is not None:
+            # A value alone is drawn as a point: a line needs two.
+            parts.append(f"M{place(number, value)}h.1" if is_pen_up else f"L{place(number, value)}")
+        is_pen_up = value is None
+    return "".join(parts)
 
 
 def _spread(number: int, of: int, height: int) -> float:

@@ -3,19 +3,23 @@
 The JSON is the report; the page shows what it says. Every share has an interval and a size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from soc.content.digest import canonical
 from soc.report import charts, render
 
-SCHEMA = "commonwatch.intelligence-report/1"
+SCHEMA = "commonwatch.intelligence-report/2"
 Plain = dict[str, Any]
 STEPS = 5
 """Shades of a correlation, on either side of none."""
 TALL = 110
 MOST_BARS = 10
+LIMITS = ("limit", "limit-2")
+"""How what users without groups reach is drawn."""
+NONE = "\N{BULLET}"
+"""Marks a user in a picture without groups."""
 
 
 def write(told: Plain, out: Path) -> tuple[Path, ...]:
@@ -46,6 +50,10 @@ def shown(told: Plain) -> Plain:
         "shades": _shades(data["correlations"]),
         "moved": [one for one in data["drift"] if one["level"] not in {None, "none"}],
         "models": [_model(one) for one in told["models"]],
+        "groups_drawn": _groups(told["clusters"]),
+        "trends_drawn": [
+            _trend(*each) for each in zip(told["trends"], told["changes"], strict=True)
+        ],
         "sentences": sentences(told),
     }
 
@@ -70,7 +78,39 @@ def sentences(told: Plain) -> list[str]:
         )
     elif not data["drift"]:
         found.append("There is no window before to compare with.")
-    return found
+    return [*found, *_of_users(told), *(one["advice"] for one in told["imbalance"])]
+
+
+def _of_users(told: Plain) -> Iterator[str]:
+    clusters, tastes, pairs = (told[n] for n in ("clusters", "recommender", "associations"))
+    yield f"Groups of users: {clusters.get('unfit') or clusters['verdict']}."
+    if "unfit" in tastes:
+        yield f"Suggestions of projects: {tastes['unfit']}."
+    else:
+        yield from (
+            f"Suggestions of projects, {one['group']}: {_gain(one)}."
+            for one in tastes["graded"][:1]
+        )
+    if "unfit" in pairs:
+        yield f"Projects that go together: {pairs['unfit']}."
+    else:
+        yield (
+            f"{len(pairs['pairs'])} of {pairs['asked']} pairs of projects have more donors in "
+            f"common than popularity explains; after shuffling {pairs['shuffled']['pairs']} do."
+        )
+    changed = [one["title"] for one in told["changes"] if one["changed"]]
+    if changed:
+        yield f"Against the window before, beyond chance: {', '.join(changed)}."
+
+
+def _gain(graded: Plain) -> str:
+    gain = graded["differences"]["hr@5"]
+    interval = f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    words = "do hold" if gain["low"] > 0 else "do not surely hold"
+    return (
+        f"the first five {words} the next project more often than the most popular ones, "
+        f"{interval} of {graded['donors']} donors"
+    )
 
 
 def _columns(counts: Sequence[int]) -> list[dict[str, float]]:
@@ -101,6 +141,31 @@ def _model(card: Plain) -> Plain:
         for one, loss in zip(card["importance"], losses, strict=True)
     ]
     return {**card, "curve": _curve(roc) if roc else None, "bars": bars[:MOST_BARS]}
+
+
+def _groups(told: Plain) -> Plain | None:
+    """Return users as points, and the silhouette for each k as a line, in pictures."""
+    if "unfit" in told:
+        return None
+    places = charts.scatter([(one["x"], one["y"]) for one in told["points"]])
+    kinds = [one["cluster"] for one in told["points"]]
+    return {
+        "points": [
+            {"x": x, "y": y, "mark": NONE if kind is None else str(kind)}
+            for (x, y), kind in zip(places, kinds, strict=True)
+        ],
+        "curve": charts.series(
+            [max(one["silhouette"], 0.0) for one in told["curve"]],
+            [str(one["k"]) for one in told["curve"]],
+            list(zip(LIMITS, (one["reached"] for one in told["nulls"]), strict=True)),
+        ),
+    }
+
+
+def _trend(told: Plain, changed: Plain) -> Plain:
+    points = told["points"]
+    drawn = charts.band(*([one[key] for one in points] for key in ("value", "low", "high")))
+    return {**told, "band": drawn, "change": changed, "last": points[-1]}
 
 
 def _curve(points: Sequence[Sequence[float]]) -> str:

@@ -1,8 +1,10 @@
 """The API of what was learned: the last report, and models with their cards."""
 
+from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 
 from soc.access.permissions import Permission, Principal
@@ -11,6 +13,28 @@ from soc.errors import NotFound
 from soc.intelligence import registry
 from soc.web.asked import Number, Plain, Reason, needs
 from soc.web.front import Front
+
+Wallet = Annotated[
+    str, Query(max_length=64, examples=["0x00000000000000000000000000000000000000a1"])
+]
+Few = Annotated[int, Query(ge=1, le=100)]
+
+
+class Part(StrEnum):
+    """What a report consists of. data: users and transactions. trends: of figures."""
+
+    DATA = "data"
+    FEATURES = "features"
+    MODELS = "models"
+    IMBALANCE = "imbalance"
+    CLUSTERS = "clusters"
+    RECOMMENDER = "recommender"
+    ASSOCIATIONS = "associations"
+    EXPERIMENTS = "experiments"
+    KPIS = "kpis"
+    TRENDS = "trends"
+    CHANGES = "changes"
+
 
 Task = Annotated[str, PathParameter(max_length=64, examples=["returns"])]
 
@@ -27,6 +51,23 @@ def add(routes: APIRouter, front: Front) -> None:
         if told is None:
             raise NotFound("report", "any: run soc intelligence report")
         return told
+
+    @routes.get("/intelligence/suggestions", tags=["intelligence"], dependencies=[reads])
+    def suggestions(wallet: Wallet, n: Few = 5) -> Plain:
+        """Return projects that donors of the same taste gave to, and a wallet did not yet.
+
+        They come from the newest view that ``soc intelligence build`` made; suspected wallets have
+        no vote.
+        """
+        from soc.app import groups  # defers DuckDB
+
+        return asdict(groups.suggestions(suite, wallet, n, None))
+
+    @routes.get("/intelligence/{part}", tags=["intelligence"], dependencies=[reads])
+    def of_report(part: Part) -> Plain:
+        """Return one part of the last report, when it was made, and as of when."""
+        told = intelligence()
+        return {"made": told["made"], "as_of": told["data"]["as_of"], part.value: told[part.value]}
 
     @routes.get("/models", tags=["intelligence"], dependencies=[reads])
     def models() -> Plain:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from soc.access.permissions import Permission
-from soc.app.measuring import Board, rows, window_of
+from soc.app.measuring import Board, changes, rows, window_of
 from soc.incidents.kpis.definitions import BY_SLUG
 from soc.web.asked import Plain, needs
 from soc.web.front import Front
@@ -29,6 +30,11 @@ def add(routes: APIRouter, front: Front) -> None:
     def measured(window: Window = "7d") -> Plain:
         """Return every figure with n, value, interval, window, freshness, query and definition."""
         return {"items": board.figures(window_of(window))}
+
+    @routes.get("/kpis/changes", tags=["kpis"], dependencies=[reads])
+    def changed(around: AwareDatetime, window: Window = "7d") -> Plain:
+        """Return how figures of the window after a moment differ from those before it."""
+        return {"items": changes(front.suite, around, window_of(window))}
 
     @routes.get(
         "/kpis/rows",

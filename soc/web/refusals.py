@@ -22,6 +22,7 @@ from soc.errors import (
     SocError,
     StoreError,
     TooManyRequests,
+    Unfit,
 )
 from soc.web.bulk import TooLarge
 
@@ -34,6 +35,7 @@ STATUS: tuple[tuple[type[SocError], int], ...] = (
     (TooLarge, 413),
     (NotFound, 404),
     (Illegal, 409),
+    (Unfit, 409),
     (Outdated, 412),
     (Refused, 400),
     (ContentError, 400),

@@ -13,6 +13,7 @@ from soc.access.permissions import Role
 from soc.app import learning, telling
 from soc.store.tables import AuditRow
 from tests.conftest import NOON
+from tests.intelligence.gifts import wallet
 from tests.intelligence.test_learning import ASKED, kept, shown
 from tests.web.story import Site, opened, user
 
@@ -27,7 +28,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         shown(suite)
         for seed in (1, 2):
             learning.train(suite, replace(ASKED, seed=seed), "user:ann")
-        telling.keep(suite, telling.story(suite, timedelta(days=1), NOON + timedelta(days=2)))
+        site.clock.moment = NOON + timedelta(days=2)
+        telling.keep(suite, telling.story(suite, timedelta(days=1), None))
         yield site
 
 
@@ -48,6 +50,11 @@ def test_the_page_shows_report_models_and_comparison(told: Site) -> None:
         "Champion",
         "Challenger",
         "Moved since the window before",
+        "KPIs over time",
+        "Groups of users",
+        "Suggestions of projects",
+        "Projects that go together",
+        "experiment create",
         "random-forest" if "random-forest" in ASKED.models else "ridge",
     ):
         assert words in page
@@ -58,7 +65,7 @@ def test_the_page_shows_report_models_and_comparison(told: Site) -> None:
 def test_the_api_has_the_report_and_the_cards(told: Site) -> None:
     report, models = get(told, "intelligence"), get(told, "models")["items"]
 
-    assert report["schema"] == "commonwatch.intelligence-report/1"
+    assert report["schema"] == "commonwatch.intelligence-report/2"
     assert [(one["model"], one["state"]) for one in models] == [
         ("returns/2", "challenger"),
         ("returns/1", "champion"),
@@ -66,6 +73,23 @@ def test_the_api_has_the_report_and_the_cards(told: Site) -> None:
     assert get(told, "models/returns/1") == models[1]
     for path in ("models/returns/9", "models/value/1"):
         get(told, path, 404)
+
+
+def test_the_api_has_each_part_of_the_report(told: Site) -> None:
+    whole = get(told, "intelligence")
+
+    for part in ("data", "clusters", "recommender", "associations", "experiments", "trends"):
+        found = get(told, f"intelligence/{part}")
+        assert found == {"made": whole["made"], "as_of": whole["data"]["as_of"], part: whole[part]}
+    assert "clusters" in str(get(told, "intelligence/joy", 422))
+
+
+def test_projects_are_suggested_to_a_wallet(told: Site) -> None:
+    made = get(told, f"intelligence/suggestions?wallet={wallet(1)}&n=2")
+
+    assert len(made["suggestions"]) == 2
+    assert not {one["project"] for one in made["suggestions"]} & {*made["given"]}
+    assert "write an address" in get(told, "intelligence/suggestions?wallet=me", 400)["detail"]
 
 
 def test_who_writes_rules_promotes_with_a_reason(tmp_path: Path) -> None:
@@ -102,3 +126,5 @@ def test_before_the_first_report_the_page_says_what_to_do(tmp_path: Path) -> Non
         assert "soc intelligence build" in page
         assert "No model was learned yet" in page
         assert "soc intelligence report" in get(site, "intelligence", 404)["detail"]
+        none = f"intelligence/suggestions?wallet={wallet(1)}"
+        assert "run soc intelligence build" in get(site, none, 404)["detail"]

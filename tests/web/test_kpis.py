@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from soc.app.suite import Suite
 from soc.cli.main import app
 from soc.incidents.kpis.definitions import ALL
+from soc.model.value import rfc3339
 from soc.store.session import session
 from soc.store.tables import DetectorWindow
 from soc.web.app import build
@@ -128,3 +130,31 @@ def test_the_command_gives_the_same_figures(
     assert [one["kpi"] for one in found] == [kpi.slug for kpi in ALL]
     assert "No data" in words.stdout or "share" in words.stdout
     assert words.stdout.splitlines()[0].split() == ["kpi", "value", "interval", "n", "level", "why"]
+
+
+def test_windows_before_and_after_a_moment_are_compared(
+    client: TestClient, tokens: Headers
+) -> None:
+    half = NOON - timedelta(hours=1)
+    asked = {"around": half.isoformat(), "window": "1h"}
+    told = client.get("/api/v1/kpis/changes", params=asked, headers=tokens["read"]).json()["items"]
+    page = client.get(
+        "/kpis", params={**asked, "around": "2026-11-23T11:00"}, headers=tokens["read"] | PAGE
+    )
+    early = client.get(
+        "/kpis", params={"around": "2026-11-23T12:00"}, headers=tokens["read"] | PAGE
+    )
+    wrong = client.get("/kpis?around=noon", headers=tokens["read"] | PAGE)
+
+    assert [one["kpi"] for one in told] == [kpi.slug for kpi in ALL]
+    assert {one["before"]["until"] for one in told} == {rfc3339(half)}
+    assert "Figures before and after 2026-11-23T11:00" in page.text
+    assert "the window after that moment is not over" in early.text
+    assert "moment: write a day and time in UTC" in wrong.text
+
+
+def test_a_moment_without_a_zone_is_refused(client: TestClient, tokens: Headers) -> None:
+    told = client.get("/api/v1/kpis/changes?around=2026-11-23T11:00", headers=tokens["read"])
+
+    assert told.status_code == 422
+    assert "around" in told.text

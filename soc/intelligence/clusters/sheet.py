@@ -60,10 +60,14 @@ def sheet(frame: Frame, without: Sequence[str] = (), scaling: Scaling = Scaling.
     if unknown := sorted(set(without) - set(frame.names)):
         raise Refused(f"--without {', '.join(unknown)}: the features are {', '.join(frame.names)}")
     names = tuple(name for name in frame.names if name not in without)
-    columns = [frame.table[name].to_numpy().astype(np.float64) for name in names]
     wallets = tuple(frame.table["wallet"].to_pylist())
-    raw = np.column_stack(columns) if columns else np.empty((len(wallets), 0))
-    return of_rows(wallets, names, raw, scaling)
+    return of_rows(wallets, names, raw_of(frame, names), scaling)
+
+
+def raw_of(frame: Frame, names: Sequence[str]) -> Matrix:
+    """Return the columns *names* of *frame*, NaN where missing."""
+    columns = [frame.table[name].to_numpy().astype(np.float64) for name in names]
+    return np.column_stack(columns) if columns else np.empty((frame.table.num_rows, 0))
 
 
 def of_rows(
@@ -86,27 +90,31 @@ def of_rows(
     return Sheet(wallets, names, raw, rows, scaling, filled)
 
 
+def useless(names: Sequence[str], raw: Matrix) -> dict[str, str]:
+    """Return the columns of *raw* by which nobody can be told apart, each with the reason."""
+    found = {}
+    for name, column in zip(names, raw.T, strict=True):
+        missing = int(np.isnan(column).sum())
+        if missing > MOST_MISSING * len(raw):
+            found[name] = f"missing for {missing} of {len(raw)}"
+        elif _is_flat(column):
+            found[name] = "constant"
+    return found
+
+
 def _check(names: Sequence[str], raw: Matrix) -> None:
     if len(raw) < LEAST_ROWS:
         raise Unfit(f"too few users: {len(raw)}; at least {LEAST_ROWS} are needed")
     if len(names) < LEAST_COLUMNS:
         raise Unfit(f"{len(names)} features are left: at least {LEAST_COLUMNS} are needed")
-    columns = list(zip(names, raw.T, strict=True))
-    if infinite := [name for name, column in columns if np.isinf(column).any()]:
+    if infinite := [n for n, column in zip(names, raw.T, strict=True) if np.isinf(column).any()]:
         raise Unfit(f"infinite values in {', '.join(infinite)}")
-    missing = [(name, int(np.isnan(column).sum())) for name, column in columns]
-    bad = [
-        f"{name} (missing for {number} of {len(raw)})"
-        for name, number in missing
-        if number > MOST_MISSING * len(raw)
-    ]
-    few = {name for name, number in missing if number <= MOST_MISSING * len(raw)}
-    bad += [f"{name} (constant)" for name, column in columns if name in few and _is_flat(column)]
-    if bad:
-        options = " ".join(f"--without {one.partition(' ')[0]}" for one in bad)
-        raise Unfit(f"features that tell nobody apart: {', '.join(bad)}: add {options}")
+    if bad := useless(names, raw):
+        words = ", ".join(f"{name} ({reason})" for name, reason in bad.items())
+        options = " ".join(f"--without {name}" for name in bad)
+        raise Unfit(f"features that tell nobody apart: {words}: add {options}")
 
 
 def _is_flat(column: Matrix) -> bool:
     there = column[~np.isnan(column)]
-    return bool(np.all(there == there[0]))
+    return bool(np.all(there == there[:1]))

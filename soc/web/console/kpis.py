@@ -1,21 +1,24 @@
 """KPIs: figures, how they went, and how good each rule is."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from soc.access.permissions import Principal
-from soc.app.measuring import Board, window_of
+from soc.app.measuring import Board, changes, window_of
+from soc.errors import Illegal, QueryError
 from soc.incidents.kpis.rows import HOUR
 from soc.model.value import micros, moment_of
 from soc.report import charts
-from soc.web.console.shell import Console
+from soc.web.console.shell import Console, moment_in
+from soc.web.front import Front
 from soc.web.kpis import Window
 
 Plain = dict[str, Any]
+Around = Annotated[str, Query(max_length=40)]
 WINDOWS = ("24h", "7d", "30d", "90d")
 POINTS = 168
 """Points of a series at most."""
@@ -40,9 +43,12 @@ def add(routes: APIRouter, console: Console) -> None:
     board = Board(front.suite)
 
     @routes.get("/kpis")
-    def kpis(request: Request, who: Principal = reads, window: Window = "7d") -> Response:
-        """Show every figure of a window."""
+    def kpis(
+        request: Request, who: Principal = reads, window: Window = "7d", around: Around = ""
+    ) -> Response:
+        """Show every figure of a window, and how they changed around a moment."""
         span = window_of(window)
+        compared, refused = _compared(front, around, span)
         found = board.figures(span)
         by_slug = {told["kpi"]: told for told in found}
         drawn = [
@@ -59,9 +65,21 @@ def add(routes: APIRouter, console: Console) -> None:
             rules=[_ruled(part) for part in by_slug["precision"]["parts"]],
             window=window,
             windows=WINDOWS,
+            around=around,
+            changes=compared,
+            refused=refused,
             said=said,
             twin=f"/api/v1/kpis?window={window}",
         )
+
+
+def _compared(front: Front, around: str, span: timedelta) -> tuple[list[Plain], str]:
+    """Return how figures changed, or why that cannot be said."""
+    try:
+        moment = moment_in("moment", around)
+        return (changes(front.suite, moment, span) if moment else []), ""
+    except (Illegal, QueryError) as refused:
+        return [], str(refused)
 
 
 def said(value: float | None, unit: str) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """Rules: how each stands, what it says, and the form that switches it."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -13,7 +12,7 @@ from soc.errors import Busy, Illegal
 from soc.web import explain
 from soc.web import rules as api
 from soc.web.console.problems import sentence
-from soc.web.console.shell import PER_PAGE, Console, Line, PageNumber, Text, go
+from soc.web.console.shell import PER_PAGE, Console, Line, PageNumber, Text, go, moment_in
 
 Asked = Annotated[str, Query(max_length=200)]
 VIEWS = (
@@ -79,7 +78,7 @@ def add(routes: APIRouter, console: Console) -> None:
         front.rulebook.about(slug, front.patience)
         typed = {"mode": str(mode), "reason": reason, "until": until}
         try:
-            switch(front.suite, slug, mode, reason, _moment(until), who.name)
+            switch(front.suite, slug, mode, reason, moment_in("until", until), who.name)
         except Illegal as wrong:
             return _page(console, request, who, slug, typed, sentence(wrong.reason))
         return go(f"/rules/{slug}")
@@ -111,14 +110,3 @@ def _page(
         problem=problem,
         twin=f"/api/v1/rules/{slug}",
     )
-
-
-def _moment(text: str) -> datetime | None:
-    """Return the moment that a form has, in UTC; None for none. Raises Illegal."""
-    if not text.strip():
-        return None
-    try:
-        read = datetime.fromisoformat(text.strip())
-    except ValueError as wrong:
-        raise Illegal("until: write a day and time in UTC, such as 2026-12-01T09:00") from wrong
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """What all pages share: templates, the sidebar with its counts, and who is asking."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Query, Request
@@ -10,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from soc.access.permissions import Permission, Principal
-from soc.errors import AccessDenied, LogError, NotFound
+from soc.errors import AccessDenied, Illegal, LogError, NotFound
 from soc.incidents import lifecycle
 from soc.incidents.money import percent
 from soc.report import charts
@@ -222,3 +223,14 @@ def paged(
     rows = looking.exec(found.offset((page - 1) * PER_PAGE).limit(PER_PAGE)).all()
     items = [view(row) for row in rows]
     return {"items": items, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
+
+
+def moment_in(field: str, text: str) -> datetime | None:
+    """Return the moment that a *field* of a form has, in UTC; None for none. Raises Illegal."""
+    if not text.strip():
+        return None
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError as wrong:
+        raise Illegal(f"{field}: write a day and time in UTC, such as 2026-12-01T09:00") from wrong
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
