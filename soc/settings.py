@@ -263,11 +263,14 @@ class Web(Value):
     Only loopback addresses may be served without TLS, or with a trusted proxy before them.
     max_body, max_items: bytes, unpacked, and events that one request may bring.
     login_per_minute, api_per_minute: requests per client address that are answered.
+    url: where people open the console, such as ``https://soc.example``: messages link there, and
+    whoever follows a link logs in.
     trusted_proxy: addresses whose ``X-Forwarded-For`` is believed, and of it the last entry alone.
     """
 
     host: Annotated[str, AfterValidator(lambda host: address_of(f"{host}:0").host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8780
+    url: Annotated[str, Field(pattern=r"^(https?://[^\s@?#]+)?$", max_length=500)] = ""
     max_body: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     max_items: Annotated[int, Field(ge=1)] = 50_000
     login_per_minute: Annotated[int, Field(ge=1)] = 30

@@ -275,6 +275,7 @@ class Suite:
             secret=self.secrets.get,
             playbook=self.playbook,
             hands=LiveHands(),
+            console=self.settings.web.url.rstrip("/"),
         )
 
     def search(

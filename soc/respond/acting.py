@@ -205,7 +205,14 @@ def _outside(
     seconds = (step.timeout or DEADLINE).total_seconds()
     look = in_doubt and action.repeat is Repeat.CHECK
     turn.outside.append(
-        Outside(path=entry.path, key=key, action=action, timeout=seconds, look=look)
+        Outside(
+            path=entry.path,
+            key=key,
+            action=action,
+            timeout=seconds,
+            look=look,
+            page=turn.page,
+        )
     )
     return Outcome.OPEN
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 from sqlalchemy import (
@@ -37,7 +38,7 @@ from soc.respond.hands import DryHands
 from soc.respond.journal import Journal
 from soc.respond.playbook import Playbook
 from soc.respond.steps import Steps
-from soc.respond.turn import Means, Result, Turn
+from soc.respond.turn import Means, Outside, Result, Turn
 from soc.respond.world import OutsideWorld
 from soc.settings import Respond
 from soc.store.columns import Moment
@@ -181,9 +182,9 @@ class Engine:
             to = tuple(orjson.loads(one.approvers_json))
             again = ":escalated" if one.escalated else ""
             title = f"Approval {one.id} waits until {rfc3339(one.expires)}"
-            now = self._clock.now()
+            now, text = self._clock.now(), self._means.linked(one.ask, f"/approvals/{one.id}")
             try:
-                self._means.notifier.send(f"approval:{one.id}{again}", to, title, one.ask, now)
+                self._means.notifier.send(f"approval:{one.id}{again}", to, title, text, now)
             except OSError as failed:
                 _log.warning("approval %s cannot be told: %s", one.id, failed)
 
@@ -243,10 +244,10 @@ class Engine:
             busy=busy,
         )
 
-    def _world(self, key: str) -> World:
-        return OutsideWorld(
-            key, self._means.notifier, self._clock.now(), self._means.http, self._means.search
-        )
+    def _world(self, outside: Outside) -> World:
+        means, now = self._means, self._clock.now()
+        linked = partial(means.linked, page=outside.page)
+        return OutsideWorld(outside.key, means.notifier, now, means.http, means.search, linked)
 
     @contextmanager
     def _held(self, claim: Claim) -> Iterator[Session]:

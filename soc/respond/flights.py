@@ -47,7 +47,7 @@ class Crew:
 class Flights:
     """What one run has under way."""
 
-    def __init__(self, world: Callable[[str], World], crew: Crew) -> None:
+    def __init__(self, world: Callable[[Outside], World], crew: Crew) -> None:
         self._world, self._crew = world, crew
         self._ends: dict[str, float] = {}
         self._landed: SimpleQueue[tuple[str, Result]] = SimpleQueue()
@@ -83,7 +83,7 @@ class Flights:
 
     def _fly(self, outside: Outside) -> None:
         try:
-            result = Result(output=_done(outside, self._world(outside.key)))
+            result = Result(output=_done(outside, self._world(outside)))
         except Exception as failed:  # noqa: BLE001 - one of the five edges: a step that fails is recorded
             told = f"{type(failed).__name__}: {failed}"
             result = Result(failure=classify(failed), error=told)

@@ -49,7 +49,8 @@ class Failed:
 class Outside:
     """An action to be performed outside any transaction, then recorded at *path*.
 
-    undo: take it back instead. look: first look whether it happened. timeout: seconds.
+    undo: take it back instead. look: first look whether it happened. timeout: seconds. page: of
+    the console, about which it is.
     """
 
     path: str
@@ -58,6 +59,7 @@ class Outside:
     timeout: float
     undo: bool = False
     look: bool = False
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,10 @@ class Hands(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """All that runs work with. playbook, secret: find what has a name. evidence: a folder."""
+    """All that runs work with.
+
+    playbook, secret: find what has a name. evidence: a folder. console: where people open it.
+    """
 
     actions: Mapping[str, type[Action]]
     notifier: Notifier
@@ -91,6 +96,11 @@ class Means:
     search: Search | None = None
     evidence: Path | None = None
     secret: Callable[[str], Secret] = unread
+    console: str = ""
+
+    def linked(self, text: str, page: str) -> str:
+        """Return *text* with a link to *page* of the console, if it is known where that is."""
+        return f"{text}\n\n{self.console}{page}".lstrip() if self.console and page else text
 
 
 @dataclass(kw_only=True)
@@ -116,6 +126,12 @@ class Turn:
     def run(self) -> Run:
         """Return the run."""
         return self.journal.run
+
+    @property
+    def page(self) -> str:
+        """Return the page of the console that shows what this is about."""
+        run = self.run
+        return f"/incidents/INC-{run.incident}" if run.incident else f"/runs/RUN-{run.id}"
 
     @property
     def steps(self) -> Steps:

@@ -133,9 +133,10 @@ class OutsideWorld:
         now: datetime,
         http: Http | None = None,
         search: Search | None = None,
+        linked: Callable[[str], str] = str,
     ) -> None:
         self._key, self._notifier, self._now, self._http = key, notifier, now, http
-        self._search = search
+        self._search, self._linked = search, linked
 
     @property
     def key(self) -> str:
@@ -190,7 +191,7 @@ class OutsideWorld:
 
     def notify(self, to: tuple[str, ...], title: str, text: str) -> None:
         """Hand a message over."""
-        self._notifier.send(self._key, to, title, text, self._now)
+        self._notifier.send(self._key, to, title, self._linked(text), self._now)
 
 
 def key_of(run: Run, path: str) -> str:

@@ -40,7 +40,7 @@ class World:
         most: int = 1_000_000,
     ) -> Answer:
         self.did.append((method, url, dict(headers), body))
-        return Answer(200, {}, b'{"id": 1, "state": "open"}')
+        return Answer(200, {}, b'{"id": 1, "number": 7, "state": "open"}')
 
     def search(self, query: str, since: timedelta, limit: int) -> list[dict[str, object]]:
         self.did.append((query, since, limit))

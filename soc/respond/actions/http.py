@@ -79,28 +79,28 @@ class _Http(Action):
         self, world: World, method: str, more: Mapping[str, str], body: bytes | None = None
     ) -> Mapping[str, object]:
         """Send it; raises OSError unless the answer is a good one and holds what is kept."""
-        revealed: list[str] = []
-        headers = {name: _revealed(value, revealed) for name, value in self.headers.items()}
+        secrets: list[str] = []
+        headers = {name: revealed(value, secrets) for name, value in self.headers.items()}
         if wrong := [name for name, value in headers.items() if not _can_be_sent(value)]:
             raise OSError(f"header {wrong[0]}: what it holds cannot be sent")
         try:
             answer = world.http.request(
                 method, self.target, {**headers, **more}, body, seconds=self.seconds
             )
-            return self._kept(answer, revealed)
+            return self._kept(answer, secrets)
         except OSError as failed:
-            raise OSError(scrub(str(failed), revealed)) from None  # the cause may hold a secret
+            raise OSError(scrub(str(failed), secrets)) from None  # the cause may hold a secret
 
-    def _kept(self, answer: Answer, revealed: list[str]) -> dict[str, object]:
+    def _kept(self, answer: Answer, secrets: list[str]) -> dict[str, object]:
         is_good = answer.status in self.expect if self.expect else answer.status in GOOD
         if not is_good:
             told = f"{urlsplit(self.url).hostname} answered {answer.status}"
-            raise ActionFailed(_failure(answer.status), told)
+            raise ActionFailed(failure(answer.status), told)
         kept: dict[str, object] = {"status": answer.status}
         if self.keep:
-            found = _json(answer.body)
+            found = json_of(answer.body)
             kept |= {name: _at(found, path) for name, path in self.keep.items()}
-        return _scrubbed(kept, revealed)
+        return _scrubbed(kept, secrets)
 
 
 class HttpGet(_Http):
@@ -163,20 +163,20 @@ class HttpRequest(_Http):
         return self._send(world, self.method, typed, orjson.dumps(self.body))
 
 
-def _failure(status: int) -> str:
+def failure(status: int) -> str:
     """Return the name of what an answer of *status* means."""
     named = {401: "denied", 403: "denied", 408: "timeout", 429: "rate_limited"}
     return named.get(status) or ("invalid" if status < SERVERS else "unavailable")
 
 
-def _revealed(value: str | Secret | SecretText, revealed: list[str]) -> str:
-    """Return the text of a header; add the secrets in it to *revealed*."""
+def revealed(value: str | Secret | SecretText, secrets: list[str]) -> str:
+    """Return the text of a header; add the secrets in it to *secrets*."""
     if isinstance(value, str):
         return value
     parts = value.parts if isinstance(value, SecretText) else (value,)
     texts = [part if isinstance(part, str) else part.reveal() for part in parts]
     secret = [text for text, part in zip(texts, parts, strict=True) if not isinstance(part, str)]
-    revealed += secret
+    secrets += secret
     return "".join(texts)
 
 
@@ -184,11 +184,12 @@ def _can_be_sent(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _json(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+def json_of(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """Return *body* read as JSON; raises OSError if it is none."""
     try:
         return orjson.loads(body)
     except ValueError as wrong:
-        raise OSError("keep: the answer is not JSON") from wrong
+        raise OSError("the answer is not JSON") from wrong
 
 
 def _at(found: Any, path: str) -> object:  # noqa: ANN401 - any JSON
@@ -206,6 +207,6 @@ def _at(found: Any, path: str) -> object:  # noqa: ANN401 - any JSON
     return here
 
 
-def _scrubbed(kept: Mapping[str, object], revealed: list[str]) -> dict[str, object]:
-    clean: dict[str, object] = _json(scrub(orjson.dumps(kept).decode(), revealed).encode())
+def _scrubbed(kept: Mapping[str, object], secrets: list[str]) -> dict[str, object]:
+    clean: dict[str, object] = json_of(scrub(orjson.dumps(kept).decode(), secrets).encode())
     return clean

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from soc.respond.action import Action, Leaving, Repeat, Risk, World
 
 
-def _cut(longest: int) -> AfterValidator:
+def cut(longest: int) -> AfterValidator:
     """Shorten what is too long: names of attackers must not keep a message from being sent."""
     return AfterValidator(lambda s: s if len(s) <= longest else s[: longest - 1] + "…")
 
@@ -23,8 +23,8 @@ class Notify(Action):
     example = '{"to": ["role:admin"], "title": "Twelve wallets share a funder"}'
 
     to: Annotated[tuple[str, ...], Field(min_length=1, description="role:…, user:… or channel:…")]
-    title: Annotated[str, _cut(200), Field(min_length=1, description="one sentence")]
-    text: Annotated[str, _cut(4_000), Field(description="what to know before acting")] = ""
+    title: Annotated[str, cut(200), Field(min_length=1, description="one sentence")]
+    text: Annotated[str, cut(4_000), Field(description="what to know before acting")] = ""
 
     def run(self, world: World) -> Mapping[str, object]:
         """Hand the message over."""
@@ -52,8 +52,8 @@ class Page(Action):
             min_length=1, description="role:…; who of it is on call, or all where it has no rota"
         ),
     ]
-    title: Annotated[str, _cut(200), Field(min_length=1, description="one sentence")]
-    text: Annotated[str, _cut(4_000), Field(description="what to know before acting")] = ""
+    title: Annotated[str, cut(200), Field(min_length=1, description="one sentence")]
+    text: Annotated[str, cut(4_000), Field(description="what to know before acting")] = ""
 
     def run(self, world: World) -> Mapping[str, object]:
         """Hand the message over as urgent: no storm of others holds it up."""
@@ -75,7 +75,7 @@ class Note(Action):
     repeat = Repeat.LOCAL
     example = '{"text": "The indexer is behind."}'
 
-    text: Annotated[str, _cut(4_000), Field(min_length=1, description="what people will read")]
+    text: Annotated[str, cut(4_000), Field(min_length=1, description="what people will read")]
 
     def run(self, world: World) -> Mapping[str, object]:
         """Write the note."""
