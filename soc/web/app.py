@@ -32,9 +32,9 @@ def build(front: Front) -> Application:
     """Return the whole application."""
     app = Application(front)
     app.router.routes.extend([*bulk.routes(front), *otlp.routes(front), *hooks.routes(front)])
-    app.include_router(edges.router(front))
-    app.include_router(api.router(front))
-    app.include_router(search.router(front))
+    # Not include_router: that would make each route once more, at the first request.
+    for made in (edges.router(front), api.router(front), search.router(front)):
+        app.router.routes.extend(made.routes)
     site.install(app, front, _error)
 
     app.add_middleware(Secure)

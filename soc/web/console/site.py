@@ -52,8 +52,7 @@ def install(app: FastAPI, front: Front, plain: Answer) -> None:
     routes = APIRouter(include_in_schema=False)
     for part in PARTS:
         part.add(routes, console)
-    app.include_router(login.router(console))
-    app.include_router(routes)
+    app.router.routes.extend([*login.router(console).routes, *routes.routes])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(login.OwnPagesOnly, console=console)
     problems.install(app, console, plain)
