@@ -1,6 +1,6 @@
 """Say to which class of retention an event belongs, when it is taken in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -79,20 +79,12 @@ class Classifier:
     def of(self, columns: pa.Table) -> list[str]:
         """Return the class of every row of *columns*; what has a reason is a reject."""
         names = ("dataset", "action", "outcome")
-        outlines = zip(*(columns[name].to_pylist() for name in names), strict=True)
-        together = _text_of(columns["raw"])
-        idle = {test for test in self._tests if not test.is_mentioned(together)}
-        sure: dict[tuple[str | None, ...], str | None] = {}
-        classes = []
-        for row, outline in enumerate(outlines):
-            if outline not in sure:
-                left = [test for test in self._candidates(*outline) if test not in idle]
-                plain = not left or not left[0].fields
-                sure[outline] = self._among(left, b"") if plain else None
-            if (known := sure[outline]) is None:
-                raw = columns["raw"][row].as_py().encode()
-                known = self._among(self._candidates(*outline), raw)
-            classes.append(known)
+        outlines = list(zip(*(columns[name].to_pylist() for name in names), strict=True))
+        sure = self._sure(set(outlines), columns["raw"])
+        classes = [
+            sure[outline] or self._among(self._candidates(*outline), _bytes_of(columns, row))
+            for row, outline in enumerate(outlines)
+        ]
         if self._hints:
             parsers = columns["parser"].to_pylist()
             classes = list(map(self._hinted, classes, parsers))
@@ -100,6 +92,23 @@ class Classifier:
             reasons = columns["reason"].to_pylist()
             classes = [REJECTS if r else c for r, c in zip(reasons, classes, strict=True)]
         return classes
+
+    def _sure(
+        self, outlines: Iterable[tuple[str | None, ...]], raw: pa.ChunkedArray
+    ) -> dict[tuple[str | None, ...], str | None]:
+        """Return the class of all events of each outline; None where the text of each decides.
+
+        Fields that no event names are looked for in all of *raw* at once.
+        """
+        asked = {outline: self._candidates(*outline) for outline in outlines}
+        together = _text_of(raw)
+        tests = {test for some in asked.values() for test in some if test.fields}
+        idle = {test for test in tests if not test.is_mentioned(together)}
+        left = {key: [test for test in some if test not in idle] for key, some in asked.items()}
+        return {
+            outline: None if some and some[0].fields else self._among(some, b"")
+            for outline, some in left.items()
+        }
 
     def _among(self, tests: Sequence[_Test], raw: bytes) -> str:
         return next((test.name for test in tests if test.holds(raw)), self._last)
@@ -109,6 +118,11 @@ class Classifier:
 
     def _fitting(self, *outline: str | None) -> tuple[_Test, ...]:
         return tuple(test for test in self._tests if test.fits(*outline))
+
+
+def _bytes_of(columns: pa.Table, row: int) -> bytes:
+    text: str = columns["raw"][row].as_py()
+    return text.encode()
 
 
 def _text_of(column: pa.ChunkedArray) -> bytes:
