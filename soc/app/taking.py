@@ -123,7 +123,8 @@ def store_together(
     if len({lines.form for lines in many}) > 1:
         return [store_lines(suite, log, lines) for lines in many]
     texts, ids, sources = (
-        list(chain.from_iterable(columns)) for columns in zip(*(one[:3] for one in many), strict=True)
+        list(chain.from_iterable(columns))
+        for columns in zip(*(one[:3] for one in many), strict=True)
     )
     table = _table(suite, Lines(texts, ids, sources, many[0].form))
     is_reject = table["reason"].is_valid().to_pylist()

@@ -38,16 +38,19 @@ class Item(NamedTuple):
     """One action. line: its document, or None where the action itself is refused."""
 
     action: str
-    index: str
+    name: str
     id: str | None
     line: bytes | None
 
 
 class Asked(NamedTuple):
-    """What a body asks for, column by column: thousands of items need no object each."""
+    """What a body asks for, column by column: thousands of items need no object each.
+
+    names: of the indices.
+    """
 
     actions: Sequence[str]
-    indices: Sequence[str]
+    names: Sequence[str]
     ids: Sequence[str | None]
     lines: Sequence[bytes | None]
 
@@ -124,14 +127,14 @@ def _alike(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     size = len(documents)
-    indices, ids = list(map(index_of, given)), list(map(id_of, given))
-    if indices.count(None) == size:
-        indices = [index] * size
-    elif not index or not all(indices):
-        indices = [one or index for one in indices]
+    names, ids = list(map(index_of, given)), list(map(id_of, given))
+    if names.count(None) == size:
+        names = [index] * size
+    elif not index or not all(names):
+        names = [one or index for one in names]
     longest = max(map(len, filter(None, ids)), default=0)
-    is_plain = len(given) == size and all(indices) and longest <= MAX_ID
-    return Asked([name] * size, indices, ids, documents) if is_plain else None
+    is_plain = len(given) == size and all(names) and longest <= MAX_ID
+    return Asked([name] * size, names, ids, documents) if is_plain else None
 
 
 def _action(line: bytes, index: str, number: int) -> Item:
@@ -178,12 +181,12 @@ def answer(asked: Asked, new: Sequence[bool], took_ms: int) -> bytes:
 
 def _created(asked: Asked) -> bytes | None:
     """Return the replies to items that became events, if all are of one kind; else None."""
-    if len(set(asked.actions)) != 1 or len(set(asked.indices)) != 1:
+    if len(set(asked.actions)) != 1 or len(set(asked.names)) != 1:
         return None
     ids = orjson.dumps([one or "" for one in asked.ids])
     if b"\\" in ids:
         return None  # a quote in an id looks like the end of one
-    head = b'{"%b":{"_index":%b,"_id":"' % (asked.actions[0].encode(), _quoted(asked.indices[0]))
+    head = b'{"%b":{"_index":%b,"_id":"' % (asked.actions[0].encode(), _quoted(asked.names[0]))
     tail = b'",%b}}' % _CREATED
     return head + ids[2:-2].replace(b'","', tail + b"," + head) + tail
 

@@ -117,6 +117,8 @@ def enclosed(objects: Sequence[bytes]) -> bytes:
     pieces never make one object; several objects in one piece make too many elements. Raises
     Refused if a piece does not begin and end with braces.
     """
-    if not all(objects) or any(set(map(itemgetter(end), objects)) - {brace} for end, brace in BRACES):
+    if not all(objects) or any(
+        set(map(itemgetter(end), objects)) - {brace} for end, brace in BRACES
+    ):
         raise Refused("write a JSON object")
     return b"[" + BETWEEN.join(objects) + b"]"

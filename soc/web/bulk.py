@@ -138,11 +138,11 @@ class Bulk:
             what = bulk.parse(sent.body, sent.default)
             if len(what.ids) > self._front.suite.settings.web.max_items:
                 raise TooLarge(TOO_MANY)
-            for index in set(what.indices):
+            for index in set(what.names):
                 check_source(index)
             taken = what.taken()
             bound = sent.who.source
-            sources = [bound] * len(taken.ids) if bound else taken.indices
+            sources = [bound] * len(taken.ids) if bound else taken.names
             self._front.admit(Counter(sources))
         except SocError as refused:
             return refused

@@ -54,7 +54,10 @@ class Gathering(Generic[Given, Done]):
         group = self._take()
         given = [one for one, _ in group]
         self._reading, self._under_way = given, self._under_way + 1
-        was_read = partial(loop.call_soon_threadsafe, self._go_on, given)
+
+        def was_read() -> None:
+            loop.call_soon_threadsafe(self._go_on, given)
+
         begun = loop.run_in_executor(None, self._work, given, was_read)
         begun.add_done_callback(partial(self._end, given, [future for _, future in group]))
 
