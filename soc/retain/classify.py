@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
+import re2
 
 from soc.ingest.fields import text
 from soc.model.event import REJECTS, Row
+from soc.model.sought import Sought
 from soc.retain.policy import Policy, Selector
 
 OUTLINES = 4096
@@ -69,6 +71,8 @@ class Classifier:
         self._last = last.id
         self._hints = {parser: hint for parser, hint in hints.items() if hint in known}
         self._tests = list(_tests(policy))
+        needles = {needle for test in self._tests for needle in test.needles}
+        self._sought = {needle: Sought(re2.escape(needle)) for needle in needles}
         self._candidates = lru_cache(OUTLINES)(self._fitting)
 
     def __call__(self, row: Row) -> str:
@@ -101,14 +105,18 @@ class Classifier:
         Fields that no event names are looked for in all of *raw* at once.
         """
         asked = {outline: self._candidates(*outline) for outline in outlines}
-        together = _text_of(raw)
+        texts = _texts_of(raw)
         tests = {test for some in asked.values() for test in some if test.fields}
-        idle = {test for test in tests if not test.is_mentioned(together)}
+        idle = {test for test in tests if not self._is_mentioned(test, texts)}
         left = {key: [test for test in some if test not in idle] for key, some in asked.items()}
         return {
             outline: None if some and some[0].fields else self._among(some, b"")
             for outline, some in left.items()
         }
+
+    def _is_mentioned(self, test: _Test, texts: Sequence[memoryview]) -> bool:
+        """Return whether some of *texts* name the fields that *test* asks for."""
+        return all(any(self._sought[one].is_in(text) for text in texts) for one in test.needles)
 
     def _among(self, tests: Sequence[_Test], raw: bytes) -> str:
         return next((test.name for test in tests if test.holds(raw)), self._last)
@@ -125,9 +133,9 @@ def _bytes_of(columns: pa.Table, row: int) -> bytes:
     return text.encode()
 
 
-def _text_of(column: pa.ChunkedArray) -> bytes:
-    """Return at least all texts of *column*, one after another."""
-    return b"".join(chunk.buffers()[2] or b"" for chunk in column.chunks)
+def _texts_of(column: pa.ChunkedArray) -> list[memoryview]:
+    """Return at least all texts of *column*, many in each piece."""
+    return [memoryview(data) for chunk in column.chunks if (data := chunk.buffers()[2])]
 
 
 def _tests(policy: Policy) -> Iterator[_Test]:
