@@ -88,15 +88,47 @@ def await_(url: str) -> None:
 
 def front_of(parent: int) -> int:
     """Return the process number of the front door among the children of *parent*."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if (
-                int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
-                and b"front" in words
-            ):
-                return int(entry.name)
+    for process in children(parent):
+        if b"front" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
+            return process
     raise RuntimeError("there is no front door")
+
+
+def children(parent: int) -> list[int]:
+    """Return the process numbers of the children of *parent*."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int(stat(int(entry.name))[1]) == parent:
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+def stat(process: int) -> list[str]:
+    """Return what the kernel tells of *process*, from its state on."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_seconds(process: int) -> float:
+    """Return how long *process* has computed up to now."""
+    return sum(map(int, stat(process)[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def measured(
+    url: str, token: str, front: int, size: str, connections: str, events: int = EVENTS
+) -> dict[str, Any]:
+    """Return what ``load`` does, with the processor seconds for 100,000 events of each process."""
+    before = {one: cpu_seconds(one) for one in children(int(stat(front)[1]))}
+    found = load(url, token, size, connections, events)
+    spent = {one: cpu_seconds(one) - begun for one, begun in before.items()}
+    named = {
+        "front door": spent.pop(front),
+        "worker": sum(spent.values()),
+        "client": found["cpu_seconds"],
+    }
+    share = 100_000 / max(found["events"], 1)
+    found["cpu"] = ", ".join(f"{name} {used * share:.2f}" for name, used in named.items())
+    return found
 
 
 def load(url: str, token: str, size: str, connections: str, events: int = EVENTS) -> dict[str, Any]:
@@ -115,7 +147,8 @@ def peak_mb(process: int) -> int:
 def throughput(name: str, found: dict[str, Any], yard: int, must: float) -> Line:
     ratio = found["events_per_second"] / yard
     said = (
-        f"{found['events_per_second']:,} ev/s = {ratio:.2f} of {yard:,}, p99 {found['p99_ms']} ms"
+        f"{found['events_per_second']:,} ev/s = {ratio:.2f} of {yard:,}, p99 {found['p99_ms']} ms; "
+        f"CPU s for 100,000: {found['cpu']}"
     )
     holds = ratio >= must and found["p99_ms"] < 250 and not found["refused"]
     return Line(name, f"at least {must} of the yardstick, p99 < 250 ms", said, holds)
@@ -130,7 +163,7 @@ def front_door(folder: Path, rules: Path | None) -> Iterator[Line]:
             served(Path(place), "") as (url, token, front),
         ):
             events = 2_000_000 if size == "500" else EVENTS
-            found = load(url, token, size, connections, events)
+            found = measured(url, token, front, size, connections, events)
             yield throughput(f"durable _bulk, {name}", found, yard, 0.25)
             if size == "500":
                 peak = peak_mb(front)
@@ -145,12 +178,12 @@ def front_door(folder: Path, rules: Path | None) -> Iterator[Line]:
         yard = yardstick.measure(folder)
         with (
             tempfile.TemporaryDirectory(dir=folder) as place,
-            served(Path(place), settings) as (url, token, _),
+            served(Path(place), settings) as (url, token, front),
         ):
             time.sleep(30)  # thousands of rules load
             yield throughput(
                 "the same, 500 x 4, third-party rules detecting",
-                load(url, token, "500", "4"),
+                measured(url, token, front, "500", "4"),
                 yard,
                 0.12,
             )

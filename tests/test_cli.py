@@ -51,6 +51,13 @@ def run(
     return run
 
 
+def test_a_time_that_is_none_is_told_how_times_are_written(run: Run) -> None:
+    code, _, err = run("search", "*", "--since", "yesterday")
+
+    assert code == 2
+    assert "'--since': 'yesterday': write RFC 3339, as 2026-11-23T12:00:00Z" in err
+
+
 def event(n: int) -> str:
     return json.dumps({"@timestamp": T, "event": {"id": f"e{n}"}, "n": n})
 

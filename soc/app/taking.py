@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 from urllib.parse import urlencode
@@ -113,18 +113,22 @@ def store_lines(suite: Suite, log: OpenLog, lines: Lines) -> Appended:
     return log.append(_table(suite, lines))
 
 
-def store_together(suite: Suite, log: OpenLog, many: Sequence[Lines]) -> list[Appended]:
-    """Append what several callers sent as if it were one batch; return what became of each."""
+def store_together(
+    suite: Suite, log: OpenLog, many: Sequence[Lines], was_read: Callable[[], None] = lambda: None
+) -> list[Appended]:
+    """Append what several callers sent as if it were one batch; return what became of each.
+
+    was_read: is called when only the disk is waited for.
+    """
     if len({lines.form for lines in many}) > 1:
         return [store_lines(suite, log, lines) for lines in many]
-    whole = Lines(
-        [line for lines in many for line in lines.text],
-        [one for lines in many for one in lines.ids],
-        [source for lines in many for source in lines.sources],
-        many[0].form,
+    texts, ids, sources = (
+        list(chain.from_iterable(columns))
+        for columns in zip(*(one[:3] for one in many), strict=True)
     )
-    table = _table(suite, whole)
+    table = _table(suite, Lines(texts, ids, sources, many[0].form))
     is_reject = table["reason"].is_valid().to_pylist()
+    was_read()
     return log.append(table).split([len(lines.text) for lines in many], is_reject)
 
 

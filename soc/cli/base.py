@@ -66,7 +66,10 @@ def table(rows: Sequence[Mapping[str, Any]], *columns: str) -> list[str]:
 
 def moment(text: str) -> datetime:
     """Return the moment that *text* writes, RFC 3339; without a zone it is UTC."""
-    read = datetime.fromisoformat(text)
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise typer.BadParameter(f"{text!r}: write RFC 3339, as 2026-11-23T12:00:00Z") from wrong
     return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 

@@ -66,7 +66,7 @@ class Columns:
 
     def heard(self) -> Iterator[Heard]:
         """Yield what clocks want to know of every event."""
-        seqs, _, sources, *_ = self._read
+        seqs, sources = map(self._batch.column, ("seq", "source"))
         ats, arrived = (
             column.cast(pa.int64()).to_pylist()
             for column in (self._batch.believed, self._batch.table["ingested"])

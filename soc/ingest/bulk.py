@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -9,30 +11,67 @@ import orjson
 from soc.errors import Refused
 from soc.ingest.fields import enclosed
 
-TAKEN = frozenset({"create", "index"})
-KNOWN = TAKEN | {"delete", "update"}
+TAKEN = ("create", "index")
+KNOWN = frozenset({*TAKEN, "delete", "update"})
 MAX_ID = 512
 
 
-class _About(msgspec.Struct):
+class _About(msgspec.Struct, gc=False):
     index: str | None = msgspec.field(default=None, name="_index")
     id: str | None = msgspec.field(default=None, name="_id")
 
 
 _decode = msgspec.json.Decoder(dict[str, _About]).decode
-_decode_all = msgspec.json.Decoder(list[dict[str, _About]]).decode
 
 
-class Item(msgspec.Struct, frozen=True):
+def _all_of(action: str) -> tuple[str, Any, Any, Any]:
+    """Return *action*, what reads many of it at once, and what gets each index and id."""
+    kind = msgspec.defstruct("Action", [(action, _About)], forbid_unknown_fields=True, gc=False)
+    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]  # made above
+    return action, decode, attrgetter(f"{action}.index"), attrgetter(f"{action}.id")
+
+
+_ALIKE = tuple(map(_all_of, TAKEN))
+
+
+class Item(NamedTuple):
     """One action. line: its document, or None where the action itself is refused."""
 
     action: str
-    index: str
+    name: str
     id: str | None
     line: bytes | None
 
 
-def parse(body: bytes, index: str) -> list[Item]:
+class Asked(NamedTuple):
+    """What a body asks for, column by column: thousands of items need no object each.
+
+    names: of the indices.
+    """
+
+    actions: Sequence[str]
+    names: Sequence[str]
+    ids: Sequence[str | None]
+    lines: Sequence[bytes | None]
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> "Asked":
+        """Return *items* as columns."""
+        return cls(*(map(list, zip(*items, strict=True)) if items else ([], [], [], [])))
+
+    @property
+    def items(self) -> list[Item]:
+        """Return each item."""
+        return list(map(Item, *self))
+
+    def taken(self) -> "Asked":
+        """Return what has a document."""
+        if None not in self.lines:
+            return self
+        return Asked.of([item for item in self.items if item.line is not None])
+
+
+def parse(body: bytes, index: str) -> Asked:
     """Return what *body* asks for, with *index* where an action names none.
 
     Raises Refused, naming the line, for a body whose pairs do not fit: then nothing is stored.
@@ -41,7 +80,7 @@ def parse(body: bytes, index: str) -> list[Item]:
     return line_by_line(body, index) if together is None else together
 
 
-def line_by_line(body: bytes, index: str) -> list[Item]:
+def line_by_line(body: bytes, index: str) -> Asked:
     """Return what ``parse`` does, the plain way, which knows every mistake."""
     items: list[Item] = []
     action: Item | None = None
@@ -55,35 +94,47 @@ def line_by_line(body: bytes, index: str) -> list[Item]:
                 action = None
         else:
             if action.action in TAKEN:
-                action = Item(action.action, action.index, action.id, stripped)
+                action = action._replace(line=stripped)
             items.append(action)
             action = None
     if action is not None:
         raise Refused("the last action has no document: send pairs of lines")
-    return items
+    return Asked.of(items)
 
 
-def _together(body: bytes, index: str) -> list[Item] | None:
-    """Return what *body* asks for, if it is made of nothing but plain pairs; else None."""
+def _together(body: bytes, index: str) -> Asked | None:
+    """Return what *body* asks for, if it is nothing but plain pairs of one action; else None."""
     lines = body.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    actions, documents = lines[::2], [line.strip() for line in lines[1::2]]
-    if len(actions) != len(documents) or not all(documents):
+    actions, documents = lines[::2], list(map(bytes.strip, lines[1::2]))
+    if not actions or len(actions) != len(documents) or not all(documents):
         return None
     try:
-        given = _decode_all(enclosed(actions))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Refused):
+        text = enclosed(actions)
+    except Refused:
         return None
-    items = [
-        Item(name, about.index or index, about.id, document)
-        for action, document in zip(given, documents, strict=False)
-        for name, about in action.items()
-    ]
-    is_plain = len(given) == len(actions) == len(items) and all(
-        item.action in TAKEN and item.index and len(item.id or "") <= MAX_ID for item in items
-    )
-    return items if is_plain else None
+    return next((found for one in _ALIKE if (found := _alike(one, text, documents, index))), None)
+
+
+def _alike(
+    one: tuple[str, Any, Any, Any], text: bytes, documents: list[bytes], index: str
+) -> Asked | None:
+    """Return the actions in *text* with their *documents*, if all are as *one* reads them."""
+    name, decode, index_of, id_of = one
+    try:
+        given = decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    size = len(documents)
+    names, ids = list(map(index_of, given)), list(map(id_of, given))
+    if names.count(None) == size:
+        names = [index] * size
+    elif not index or not all(names):
+        names = [one or index for one in names]
+    longest = max(map(len, filter(None, ids)), default=0)
+    is_plain = len(given) == size and all(names) and longest <= MAX_ID
+    return Asked([name] * size, names, ids, documents) if is_plain else None
 
 
 def _action(line: bytes, index: str, number: int) -> Item:
@@ -117,25 +168,41 @@ def _mistake(line: bytes) -> str:
     return f"_id must be text of at most {MAX_ID} characters"
 
 
-def answer(items: Sequence[Item], known: Sequence[bool], took_ms: int) -> bytes:
+def answer(asked: Asked, new: Sequence[bool], took_ms: int) -> bytes:
     """Return the reply: keys in the order that shippers look for, a known ``_id`` as success.
 
-    *known* tells for each item with a document whether its id was stored before.
+    *new* tells for each item with a document whether its id was not stored before.
     """
-    seen = iter(known)
-    errors = any(item.line is None for item in items)
-    replies = [
+    errors = None in asked.lines
+    head = b'{"took":%d,"errors":%b,"items":[' % (took_ms, b"true" if errors else b"false")
+    replies = None if errors or not all(new) else _created(asked)
+    return head + (_each(asked, new) if replies is None else replies) + b"]}"
+
+
+def _created(asked: Asked) -> bytes | None:
+    """Return the replies to items that became events, if all are of one kind; else None."""
+    if len(set(asked.actions)) != 1 or len(set(asked.names)) != 1:
+        return None
+    ids = orjson.dumps([one or "" for one in asked.ids])
+    if b"\\" in ids:
+        return None  # a quote in an id looks like the end of one
+    head = b'{"%b":{"_index":%b,"_id":"' % (asked.actions[0].encode(), _quoted(asked.names[0]))
+    tail = b'",%b}}' % _CREATED
+    return head + ids[2:-2].replace(b'","', tail + b"," + head) + tail
+
+
+def _each(asked: Asked, new: Sequence[bool]) -> bytes:
+    seen = iter(new)
+    return b",".join(
         b'{"%b":{"_index":%b,"_id":%b,%b}}'
         % (
-            item.action.encode(),
-            _quoted(item.index),
-            orjson.dumps(item.id or ""),
-            _REFUSED if item.line is None else _KNOWN if next(seen) else _CREATED,
+            action.encode(),
+            _quoted(index),
+            orjson.dumps(one or ""),
+            _REFUSED if line is None else _CREATED if next(seen) else _KNOWN,
         )
-        for item in items
-    ]
-    head = b'{"took":%d,"errors":%b,"items":[' % (took_ms, b"true" if errors else b"false")
-    return head + b",".join(replies) + b"]}"
+        for action, index, one, line in zip(*asked, strict=True)
+    )
 
 
 _CREATED, _KNOWN = b'"status":201', b'"status":200,"result":"noop"'

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ BLANK = frozenset({"", "-"})
 """What says nothing."""
 BETWEEN = b",\n"
 MAX_DEPTH = 64
+BRACES = ((0, ord("{")), (-1, ord("}")))
 SHALLOW = 32
 """What has no more brackets than this is nested no deeper."""
 
@@ -115,6 +117,8 @@ def enclosed(objects: Sequence[bytes]) -> bytes:
     pieces never make one object; several objects in one piece make too many elements. Raises
     Refused if a piece does not begin and end with braces.
     """
-    if not all(one.startswith(b"{") and one.endswith(b"}") for one in objects):
+    if not all(objects) or any(
+        set(map(itemgetter(end), objects)) - {brace} for end, brace in BRACES
+    ):
         raise Refused("write a JSON object")
     return b"[" + BETWEEN.join(objects) + b"]"

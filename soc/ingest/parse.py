@@ -52,7 +52,7 @@ class Intake:
         """Return columns of SCHEMA, but seq, source and class, with a row for each line."""
         if self._quick is None or form not in {"auto", LAST}:
             return to_columns(self.read(zip(lines, ids, strict=True), form), ingested)
-        quick, taken = self._quick.read([line.strip() for line in lines])
+        quick, taken = self._quick.read(list(map(bytes.strip, lines)))
         known = [ids[number] or None for number in taken]
         if any(known):
             named = pa.array(known, pa.string())

@@ -12,16 +12,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import re2
 
 from soc.errors import Refused
 from soc.ingest import fields
-from soc.ingest.parsers.ecs import COLUMNS, TIME, Ecs
+from soc.ingest.parsers.ecs import COLUMNS, TIME, Ecs, Spelling
 from soc.model.event import MOMENT
+from soc.model.sought import Sought
+from soc.model.value import MAX_DIGITS
 
-DOUBTFUL = re2.compile(rb"[:,\[\s]-?[0-9]+(\.[0-9]*)?[eE]|[0-9]{64}")
+DOUBTFUL = Sought(rb"[:,\[\s]-?[0-9]+(\.[0-9]*)?[eE]", rb"[0-9]{64}")
 """What may be a number too great for the plain path; msgspec looks at no number that it skips."""
 
 NAMES = (TIME, *dict.fromkeys(name for _, names in COLUMNS.values() for name in names))
@@ -29,6 +31,7 @@ PLACES = {
     column: (spelling, [NAMES.index(name) - 1 for name in names])
     for column, (spelling, names) in COLUMNS.items()
 }
+ASCII = 128
 BLANK = pa.array(sorted(fields.BLANK))
 FIRST = -62_135_596_800_000_000
 """Microseconds from 1970 back to the first moment that Python knows."""
@@ -104,7 +107,7 @@ class Quick:
 
 def _is_plain(text: bytes, lines: Sequence[bytes]) -> bool:
     """Return whether all *lines*, which *text* encloses, are as ``_plain`` wants them."""
-    if DOUBTFUL.search(text) is not None:
+    if DOUBTFUL.is_in(text):
         return False
     ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + len(fields.BETWEEN))
     # Both opening brackets, and nothing else of ASCII, are 0x5B once this bit is away.
@@ -120,7 +123,7 @@ def _plain(lines: Sequence[bytes]) -> list[int]:
         for number, line in enumerate(lines)
         if line.count(b"{") + line.count(b"[") <= fields.SHALLOW
         and len(line) <= fields.MAX_LINE
-        and DOUBTFUL.search(line) is None
+        and not DOUBTFUL.is_in(line)
     ]
 
 
@@ -146,10 +149,31 @@ def _table(lines: Sequence[bytes], ts: pa.Array, said: Sequence[pa.Array]) -> pa
     for column, (spelling, places) in PLACES.items():
         words = [said[place] for place in places if said[place].null_count < size]
         one = pc.coalesce(*words) if len(words) > 1 else words[0] if words else said[places[0]]
-        if spelling and words:
-            one = pa.array([word and spelling(word) for word in one.to_pylist()], pa.string())
-        ready[column] = one
+        ready[column] = _spelt(spelling, one) if spelling and words else one
     return pa.table(ready)
+
+
+def _spelt(spelling: Spelling, words: pa.Array) -> pa.Array:
+    """Return each of *words* as *spelling* writes it; at once where they are usual."""
+    octets = _octets_of(words)
+    if spelling is fields.lowered and octets.max(initial=0) < ASCII:
+        return pc.ascii_lower(words)
+    if spelling is fields.digits and _is_digits(octets):
+        lengths = pc.min_max(pc.binary_length(words)).as_py()
+        if lengths["min"] and lengths["max"] <= MAX_DIGITS:
+            return words
+    return pa.array([word and spelling(word) for word in words.to_pylist()], pa.string())
+
+
+def _is_digits(octets: npt.NDArray[np.uint8]) -> bool:
+    return bool(len(octets)) and octets.min() >= ord("0") and octets.max() <= ord("9")
+
+
+def _octets_of(words: pa.Array) -> npt.NDArray[np.uint8]:
+    """Return the text of all *words*."""
+    _, offsets, data = words.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
+    return np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
 
 
 def _said(every: pa.Array) -> pa.Array:

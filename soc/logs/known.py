@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from soc.model.event import REJECTS
 
@@ -23,13 +24,22 @@ class Known:
 
     def sift(self, identities: Iterable[str | None], new: set[str]) -> tuple[bool, ...]:
         """Return which of *identities* are new, and add them to *new*, which counts as known."""
+        given = identities if isinstance(identities, list) else list(identities)
+        fresh = set(given)
+        if None not in fresh and len(fresh) == len(given) and self._knows_none(fresh, new):
+            new |= fresh
+            return (True,) * len(given)
         kept = []
-        for identity in identities:
+        for identity in given:
             is_new = identity is None or (identity not in new and identity not in self)
             kept.append(is_new)
             if identity is not None and is_new:
                 new.add(identity)
         return tuple(kept)
+
+    def _knows_none(self, fresh: set[str], new: set[str]) -> bool:
+        """Return whether nothing of *fresh* is known: all at once, as it nearly always is."""
+        return all(known.isdisjoint(fresh) for known in (new, self._newer, self._older))
 
     def add(self, identities: Iterable[str | None]) -> None:
         """Remember *identities*, in the order in which they were stored."""
@@ -43,11 +53,10 @@ def identities(table: pa.Table) -> list[str | None]:
 
     A reject is the same only as another reject: the document, mended, may come under its id.
     """
-    ids = table["event_id"]
+    source, ids, data_class = (table[name] for name in COLUMNS)
     if ids.null_count == len(ids):
         return [None] * len(ids)
-    columns = (table[name].to_pylist() for name in COLUMNS)
-    return [
-        f"{'r' if data_class == REJECTS else 'e'}{source}\0{event_id}" if event_id else None
-        for source, event_id, data_class in zip(*columns, strict=True)
-    ]
+    kinds = pc.if_else(pc.equal(data_class, REJECTS), "r", "e")
+    known = pc.if_else(pc.equal(ids, ""), None, ids)
+    whose = pc.binary_join_element_wise(kinds, source, "")
+    return pc.binary_join_element_wise(whose, known, "\0").to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped

@@ -90,6 +90,10 @@ def _ask(
 
     try:
         return certain(reader, view, ask)
+    except duckdb.CatalogException as wrong:
+        # What else it suggests are tables of its own.
+        said, _, _ = str(wrong).partition("\n")
+        raise QueryError(f"{said} Ask the view events, the only one there is") from wrong
     except duckdb.Error as wrong:
         raise QueryError(str(wrong)) from wrong
 

@@ -44,11 +44,9 @@ def encode(first: int, table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
-    payload = zstandard.ZstdCompressor(level=1).compress(sink.getvalue().to_pybytes())
-    head = struct.pack("<QII", first, table.num_rows, len(payload))
-    return (
-        HEAD.pack(MAGIC, first, table.num_rows, len(payload), zlib.crc32(head + payload)) + payload
-    )
+    payload = zstandard.ZstdCompressor(level=1).compress(sink.getvalue())
+    crc = _crc(first, table.num_rows, payload)
+    return HEAD.pack(MAGIC, first, table.num_rows, len(payload), crc) + payload
 
 
 def frames(data: bytes, start: int = 0) -> Iterator[Frame]:
@@ -79,11 +77,15 @@ def _frame(data: bytes, at: int) -> Frame | None:
     end = begin + length
     if magic != MAGIC or length > MAX_FRAME or len(data) < end:
         return None
-    payload = data[begin:end]
-    if zlib.crc32(struct.pack("<QII", first, rows, length) + payload) != crc:
+    payload = memoryview(data)[begin:end]
+    if _crc(first, rows, payload) != crc:
         return None
     stream = zstandard.ZstdDecompressor().decompress(payload)
     return Frame(first, pa.ipc.open_stream(stream).read_all(), end)
+
+
+def _crc(first: int, rows: int, payload: bytes | memoryview) -> int:
+    return zlib.crc32(payload, zlib.crc32(struct.pack("<QII", first, rows, len(payload))))
 
 
 class WalFile:

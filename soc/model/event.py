@@ -91,7 +91,9 @@ class Batch:
     def column(self, name: str) -> list[Any]:
         """Return one column as Python values; the same list to everybody who asks."""
         if name not in self._columns:
-            self._columns[name] = self.table.column(name).to_pylist()
+            column = self.table.column(name)
+            has_all_times = column.type == MOMENT and not column.null_count
+            self._columns[name] = _moments(column) if has_all_times else column.to_pylist()
         return self._columns[name]
 
     def only(self, column: str, values: Sequence[str]) -> "Batch":
@@ -112,8 +114,13 @@ class Batch:
     @cached_property
     def moments(self) -> list[datetime]:
         """Return what is ``believed`` as Python values."""
-        naive = self.believed.to_numpy(zero_copy_only=False).astype(object)
-        return [moment.replace(tzinfo=UTC) for moment in naive]
+        return _moments(self.believed)
+
+
+def _moments(column: pa.Array | pa.ChunkedArray) -> list[datetime]:
+    """Return moments as Python values, without asking for the zone of each, as Arrow does."""
+    naive = column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False).astype(object)
+    return [moment.replace(tzinfo=UTC) for moment in naive]
 
 
 def document_of(raw: str) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Say to which class of retention an event belongs, when it is taken in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
+import re2
 
 from soc.ingest.fields import text
 from soc.model.event import REJECTS, Row
+from soc.model.sought import Sought
 from soc.retain.policy import Policy, Selector
 
 OUTLINES = 4096
@@ -69,6 +71,8 @@ class Classifier:
         self._last = last.id
         self._hints = {parser: hint for parser, hint in hints.items() if hint in known}
         self._tests = list(_tests(policy))
+        needles = {needle for test in self._tests for needle in test.needles}
+        self._sought = {needle: Sought(re2.escape(needle)) for needle in needles}
         self._candidates = lru_cache(OUTLINES)(self._fitting)
 
     def __call__(self, row: Row) -> str:
@@ -79,20 +83,12 @@ class Classifier:
     def of(self, columns: pa.Table) -> list[str]:
         """Return the class of every row of *columns*; what has a reason is a reject."""
         names = ("dataset", "action", "outcome")
-        outlines = zip(*(columns[name].to_pylist() for name in names), strict=True)
-        together = _text_of(columns["raw"])
-        idle = {test for test in self._tests if not test.is_mentioned(together)}
-        sure: dict[tuple[str | None, ...], str | None] = {}
-        classes = []
-        for row, outline in enumerate(outlines):
-            if outline not in sure:
-                left = [test for test in self._candidates(*outline) if test not in idle]
-                plain = not left or not left[0].fields
-                sure[outline] = self._among(left, b"") if plain else None
-            if (known := sure[outline]) is None:
-                raw = columns["raw"][row].as_py().encode()
-                known = self._among(self._candidates(*outline), raw)
-            classes.append(known)
+        outlines = list(zip(*(columns[name].to_pylist() for name in names), strict=True))
+        sure = self._sure(set(outlines), columns["raw"])
+        classes = [
+            sure[outline] or self._among(self._candidates(*outline), _bytes_of(columns, row))
+            for row, outline in enumerate(outlines)
+        ]
         if self._hints:
             parsers = columns["parser"].to_pylist()
             classes = list(map(self._hinted, classes, parsers))
@@ -100,6 +96,27 @@ class Classifier:
             reasons = columns["reason"].to_pylist()
             classes = [REJECTS if r else c for r, c in zip(reasons, classes, strict=True)]
         return classes
+
+    def _sure(
+        self, outlines: Iterable[tuple[str | None, ...]], raw: pa.ChunkedArray
+    ) -> dict[tuple[str | None, ...], str | None]:
+        """Return the class of all events of each outline; None where the text of each decides.
+
+        Fields that no event names are looked for in all of *raw* at once.
+        """
+        asked = {outline: self._candidates(*outline) for outline in outlines}
+        texts = _texts_of(raw)
+        tests = {test for some in asked.values() for test in some if test.fields}
+        idle = {test for test in tests if not self._is_mentioned(test, texts)}
+        left = {key: [test for test in some if test not in idle] for key, some in asked.items()}
+        return {
+            outline: None if some and some[0].fields else self._among(some, b"")
+            for outline, some in left.items()
+        }
+
+    def _is_mentioned(self, test: _Test, texts: Sequence[memoryview]) -> bool:
+        """Return whether some of *texts* name the fields that *test* asks for."""
+        return all(any(self._sought[one].is_in(text) for text in texts) for one in test.needles)
 
     def _among(self, tests: Sequence[_Test], raw: bytes) -> str:
         return next((test.name for test in tests if test.holds(raw)), self._last)
@@ -111,9 +128,14 @@ class Classifier:
         return tuple(test for test in self._tests if test.fits(*outline))
 
 
-def _text_of(column: pa.ChunkedArray) -> bytes:
-    """Return at least all texts of *column*, one after another."""
-    return b"".join(chunk.buffers()[2] or b"" for chunk in column.chunks)
+def _bytes_of(columns: pa.Table, row: int) -> bytes:
+    text: str = columns["raw"][row].as_py()
+    return text.encode()
+
+
+def _texts_of(column: pa.ChunkedArray) -> list[memoryview]:
+    """Return at least all texts of *column*, many in each piece."""
+    return [memoryview(data) for chunk in column.chunks if (data := chunk.buffers()[2])]
 
 
 def _tests(policy: Policy) -> Iterator[_Test]:

@@ -38,6 +38,8 @@ MEMBERS = 1_000
 """Parts that a gzip body may be put together from: each costs a little, also an empty one."""
 TOGETHER = 1 << 20
 """Bytes of several requests that are read and written as one batch."""
+WORTH = 1 << 18
+"""Bytes that are worth a batch of their own while another one is written."""
 VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
 
 
@@ -57,7 +59,7 @@ class _Sent(NamedTuple):
 class _Asked(NamedTuple):
     """What a request asks for, and the events among it."""
 
-    items: Sequence[bulk.Item]
+    what: bulk.Asked
     lines: Lines
 
 
@@ -66,7 +68,7 @@ class Bulk:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER)
+        self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER, WORTH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -111,40 +113,45 @@ class Bulk:
         who.require(Permission.INGEST)
         return who
 
-    def _store(self, many: Sequence[_Sent]) -> list[Response | SocError]:
-        """Return the answer to each of *many*, when all that they brought is on the disk."""
+    def _store(
+        self, many: Sequence[_Sent], was_read: Callable[[], None]
+    ) -> list[Response | SocError]:
+        """Return the answer to each of *many*, when all that they brought is on the disk.
+
+        was_read: is called when only the disk is waited for.
+        """
         asked = [self._asked(sent) for sent in many]
         brought = [one.lines for one in asked if isinstance(one, _Asked) and one.lines.text]
         try:
-            stored = iter(self._front.store_together(brought))
+            stored = iter(self._front.store_together(brought, was_read))
         except SocError as failed:
             return [one if isinstance(one, SocError) else failed for one in asked]
         return [
             one
             if isinstance(one, SocError)
-            else _reply(sent, one.items, next(stored).kept if one.lines.text else ())
+            else _reply(sent, one.what, next(stored).kept if one.lines.text else ())
             for sent, one in zip(many, asked, strict=True)
         ]
 
     def _asked(self, sent: _Sent) -> _Asked | SocError:
         try:
-            items = bulk.parse(sent.body, sent.default)
-            if len(items) > self._front.suite.settings.web.max_items:
+            what = bulk.parse(sent.body, sent.default)
+            if len(what.ids) > self._front.suite.settings.web.max_items:
                 raise TooLarge(TOO_MANY)
-            for index in {item.index for item in items}:
+            for index in set(what.names):
                 check_source(index)
-            taken = [item for item in items if item.line is not None]
-            sources = [sent.who.source or item.index for item in taken]
+            taken = what.taken()
+            bound = sent.who.source
+            sources = [bound] * len(taken.ids) if bound else taken.names
             self._front.admit(Counter(sources))
         except SocError as refused:
             return refused
-        lines = Lines([item.line or b"" for item in taken], [item.id for item in taken], sources)
-        return _Asked(items, lines)
+        return _Asked(what, Lines([line or b"" for line in taken.lines], taken.ids, sources))
 
 
-def _reply(sent: _Sent, items: Sequence[bulk.Item], kept: Sequence[bool]) -> Response:
+def _reply(sent: _Sent, what: bulk.Asked, new: Sequence[bool]) -> Response:
     took = round((monotonic() - sent.started) * 1000)
-    said = bulk.answer(items, [not new for new in kept], took)
+    said = bulk.answer(what, new, took)
     return Response(said, media_type="application/json", headers=PRODUCT)
 
 

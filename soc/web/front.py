@@ -3,12 +3,13 @@
 import base64
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -188,12 +189,17 @@ class Front:
         """Append lines as the parsers read them; return when they are on the disk."""
         return self.store_together([lines])[0]
 
-    def store_together(self, many: Sequence[taking.Lines]) -> list[Appended]:
-        """Append what several requests brought as one batch; return what became of each."""
+    def store_together(
+        self, many: Sequence[taking.Lines], was_read: Callable[[], None] = lambda: None
+    ) -> list[Appended]:
+        """Append what several requests brought as one batch; return what became of each.
+
+        was_read: is called when only the disk is waited for.
+        """
         if not many:
             return []
-        stored = taking.store_together(self.suite, self.log, many)
-        self.sources.seen(Counter(source for lines in many for source in lines.sources))
+        stored = taking.store_together(self.suite, self.log, many, was_read)
+        self.sources.seen(Counter(chain.from_iterable(lines.sources for lines in many)))
         return stored
 
     def tell(

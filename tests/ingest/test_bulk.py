@@ -1,5 +1,6 @@
 """A ``_bulk`` body is read as shippers write it, or refused as a whole with its line."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -31,7 +32,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("body", "items"), TAKEN.values(), ids=TAKEN)
 def test_what_is_taken(body: bytes, items: list[Item]) -> None:
-    assert bulk.parse(body, "i") == items
+    assert bulk.parse(body, "i").items == items
 
 
 @pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED)
@@ -48,10 +49,23 @@ def test_an_index_must_be_named() -> None:
 def test_the_answer_has_the_keys_in_the_order_that_shippers_look_for() -> None:
     items = bulk.parse(b'{"create":{"_id":"a"}}\n{}\n{"create":{"_id":"b"}}\n{}\n', "i")
 
-    assert bulk.answer(items, [False, True], 3) == (
+    assert bulk.answer(items, [True, False], 3) == (
         b'{"took":3,"errors":false,"items":[{"create":{"_index":"i","_id":"a","status":201}},'
         b'{"create":{"_index":"i","_id":"b","status":200,"result":"noop"}}]}'
     )
+
+
+@given(
+    st.sampled_from(["create", "index"]),
+    st.lists(st.one_of(st.none(), st.text(alphabet='",:\\a\u00e9', max_size=4)), min_size=1),
+)
+def test_what_is_answered_together_is_json_of_each(action: str, ids: list[str | None]) -> None:
+    asked = bulk.Asked([action] * len(ids), ["i"] * len(ids), ids, [b"{}"] * len(ids))
+
+    said = json.loads(bulk.answer(asked, [True] * len(ids), 3))
+
+    expected = [{action: {"_index": "i", "_id": one or "", "status": 201}} for one in ids]
+    assert said == {"took": 3, "errors": False, "items": expected}
 
 
 PIECES = st.sampled_from(
@@ -69,9 +83,9 @@ def test_what_is_read_together_is_what_is_read_line_by_line(
 ) -> None:
     body = b"\n".join(pieces) + (b"\n" if ends else b"")
 
-    def read(way: Callable[[bytes, str], list[Item]]) -> object:
+    def read(way: Callable[[bytes, str], bulk.Asked]) -> object:
         try:
-            return way(body, index)
+            return way(body, index).items
         except Refused as refused:
             return refused.reason
 

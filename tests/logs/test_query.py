@@ -56,6 +56,11 @@ def test_what_is_not_one_select_on_events_is_refused(log: EmbeddedLog, text: str
     assert sorted(log.reader.root.rglob("*")) == before
 
 
+def test_who_asks_for_another_table_is_told_the_only_one(log: EmbeddedLog) -> None:
+    with pytest.raises(QueryError, match="nosuch does not exist! Ask the view events"):
+        query.sql(log.reader, "SELECT * FROM nosuch")
+
+
 @pytest.mark.parametrize(
     ("allowed", "text", "reason"),
     [
