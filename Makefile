@@ -29,7 +29,7 @@ check: setup
 	$(PY) -m pytest -q -n 2 tests/architecture
 
 test: setup
-	$(PY) -m pytest -q -n 2 -m 'not trial and not browser and not server'
+	$(PY) -m pytest -q -n 2 --dist worksteal -m 'not trial and not browser and not server'
 
 # Real servers: what a test needs and cannot have is a failure, unless tests/servers lists it.
 test-servers: setup

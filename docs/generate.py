@@ -21,7 +21,7 @@ from typing import Any, get_args
 import typer
 from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 import soc
 from soc import errors, plugins
@@ -454,12 +454,14 @@ def http() -> str:
     return page("HTTP routes", words, lines)
 
 
+CONSOLE = ("soc.web.console.", "soc.web.login")
+
+
 def _routes(routes: Iterable[object]) -> Iterator[tuple[str, str]]:
     for route in routes:
-        if isinstance(route, Mount):
-            continue
-        if isinstance(route, Route) and route.methods:
-            yield route.path, ", ".join(sorted(route.methods))
+        is_ours = isinstance(route, Route) and not route.endpoint.__module__.startswith(CONSOLE)
+        if is_ours and route.methods:
+            yield route.path_format, ", ".join(sorted(route.methods))
 
 
 def error_tree() -> str:

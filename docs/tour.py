@@ -21,7 +21,7 @@ DOCS = Path(__file__).parent
 SOC = Path(sys.executable).with_name("soc")
 PERSON, ROLES = "iris", ("admin", "analyst", "approver", "responder")
 WIDTH, HEIGHT = 1280, 800
-QUALITY = 72
+QUALITY = 66
 LARGEST, LARGEST_TOGETHER = 100_000, 600_000
 """Bytes of a picture, and of all."""
 
@@ -48,6 +48,14 @@ STOPS = (
     Stop("hunt", "/hunt?q=event.outcome%3Afailure&since=all"),
     Stop("attack", "/attack", theme="dark"),
     Stop("kpis", "/kpis?window=24h"),
+    Stop("intelligence", "/intelligence", place="#clusters"),
+)
+FLAT = ("unique_rounds", "hour_entropy", "amount_repeat")
+"""Features that are the same for all donors of a round that lasts two minutes."""
+LEARN = (
+    ("build",),
+    ("train", "--window", "12s", *(word for name in FLAT for word in ("--without", name))),
+    ("report", "--window", "1m"),
 )
 
 
@@ -57,6 +65,8 @@ def main() -> None:
         home = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "demo-home"
         if not home.exists():
             _soc("demo", "--home", str(home))
+        for words in LEARN:
+            _soc("intelligence", *words, "--home", str(home))
         with _served(home) as address:
             sizes = _look(address, _password(home))
     print("\n".join(f"{name}: {size:,} bytes" for name, size in sizes.items()))  # noqa: T201 - a result

@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from soc.contacts import Contacts, PersonTarget
 from soc.content.document import Document, did_you_mean
-from soc.content.kinds import Duration, keys_of
+from soc.content.kinds import Duration, keys_beside, keys_of
 from soc.errors import SettingsError
 from soc.inputs import SHORTEST_SECRET, Inputs, cluster_url
 from soc.model.listener import Listener, address_of, unsafe
@@ -404,18 +404,25 @@ def read(file: Path, environ: Mapping[str, str] | None = None) -> Settings:
         # Strict JSON lets text become a path, an enum or a span, and converts nothing else.
         settings = of(Groups.model_validate_json(json.dumps(plain)))
     except ValidationError as invalid:
-        keys = keys_of([Groups])
         for error in invalid.errors(include_url=False):
             place = ".".join(map(str, error["loc"]))
             where = variables.get(place) or _where(file, document, error["loc"])
-            hint = did_you_mean(str(error["loc"][-1]), keys)
-            unknown = error["type"] == "extra_forbidden"
-            said = error["msg"].removeprefix("Value error, ")
-            problems.append(f"{where}: {f'unknown setting: {hint}' if unknown else said}")
+            problems.append(f"{where}: {_said(error)}")
         raise SettingsError("\n".join(problems)) from invalid
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Return what is wrong, and what to write instead."""
+    key = str(error["loc"][-1]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        known = keys_beside(Groups, error["loc"]) or keys_of([Groups])
+        return f"unknown setting {key}: {did_you_mean(key, known)}"
+    if error["type"] == "missing":
+        return f"{key} is missing: write it"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _override(

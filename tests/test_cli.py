@@ -287,7 +287,7 @@ def test_a_broken_setting_is_told_by_place(run: Run, home: Path) -> None:
 
     assert (code, err.strip()) == (
         1,
-        f"{home}/settings.yml:2: unknown setting: did you mean 'port'?",
+        f"{home}/settings.yml:2: unknown setting prot: did you mean 'port'?",
     )
 
 

@@ -9,7 +9,9 @@ from soc.errors import SettingsError
 from soc.settings import Mode, Settings, read
 
 MISTAKES = {
-    "an unknown key": ("detect:\n  latenes: 3s\n", {}, "settings.yml:2: unknown setting: did you mean 'lateness'?"),
+    "an unknown key": ("detect:\n  latenes: 3s\n", {}, "settings.yml:2: unknown setting latenes: did you mean 'lateness'?"),
+    "an unknown key within a list": ("web:\n  listeners:\n  - {adress: x, bind: '127.0.0.1:0'}\n", {}, "settings.yml:3: unknown setting adress: known are bind, serve, tls"),
+    "a key that must be there": ("web:\n  listeners:\n  - {serve: [api]}\n", {}, "settings.yml:3: bind is missing: write it"),
     "a wrong kind": ("web:\n  port: many\n", {}, "settings.yml:2: Input should be a valid integer"),
     "a wrong word": ("respond: {mode: maybe}\n", {}, "settings.yml:1: Input should be 'plan', 'contain' or 'full'"),
     "no groups": ("- a\n", {}, "write a group and its keys"),

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
@@ -81,8 +82,35 @@ def schema_of(kind: type[BaseModel], name: str) -> str:
     return json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def keys_beside(model: type[BaseModel], place: Sequence[str | int]) -> set[str]:
+    """Return the keys that may stand where *place*, a path into *model*, ends."""
+    schema = _schema_of(model)
+    found = [schema]
+    for part in (*place[:-1], None):
+        found = [one for node in found for one in _choices(node, schema)]
+        if part is not None:
+            inner = [node.get("properties", {}).get(part) for node in found]
+            items = [node.get(key) for node in found for key in ("items", "additionalProperties")]
+            found = [one for one in (*inner, *items) if isinstance(one, dict)]
+    return {key for node in found for key in node.get("properties", {})}
+
+
+@lru_cache(maxsize=256)
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
+def _choices(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what *node* of *schema* may be, references followed."""
+    if "$ref" in node:
+        yield from _choices(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
+    for one in node.get("anyOf", node.get("oneOf", ())):
+        yield from _choices(one, schema)
+    yield dict(node)
+
+
 def keys_of(models: Iterable[type[BaseModel]]) -> set[str]:
     """Return every key that *models* know, at any depth."""
-    schemas = [model.model_json_schema() for model in models]
+    schemas = [_schema_of(model) for model in models]
     nested = [part for schema in schemas for part in schema.get("$defs", {}).values()]
     return {key for schema in [*schemas, *nested] for key in schema.get("properties", {})}

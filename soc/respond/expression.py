@@ -139,16 +139,20 @@ def problems(value: object) -> Iterator[str]:
 def references(value: object) -> Iterator[tuple[str, str]]:
     """Yield what the expressions in *value* read: a root and the name below it, if it has one."""
     for source in _sources(value):
-        if secret := SECRET.fullmatch(source):
-            yield "secrets", secret[1]
-            continue
-        tree = _environment().parse("{{ (" + source + ") }}")
-        below = {}
-        for node in tree.find_all(nodes.Expr):
-            if isinstance(node, nodes.Getattr | nodes.Getitem) and (name := _name_below(node)):
-                below[id(node.node)] = name
-        for node in tree.find_all(nodes.Name):
-            yield node.name, below.get(id(node), "")
+        yield from _read_by(source)
+
+
+@lru_cache(maxsize=1024)
+def _read_by(source: str) -> tuple[tuple[str, str], ...]:
+    """Return what one expression reads."""
+    if secret := SECRET.fullmatch(source):
+        return (("secrets", secret[1]),)
+    tree = _environment().parse("{{ (" + source + ") }}")
+    below = {}
+    for node in tree.find_all(nodes.Expr):
+        if isinstance(node, nodes.Getattr | nodes.Getitem) and (name := _name_below(node)):
+            below[id(node.node)] = name
+    return tuple((node.name, below.get(id(node), "")) for node in tree.find_all(nodes.Name))
 
 
 def _name_below(node: nodes.Getattr | nodes.Getitem) -> str:

@@ -48,9 +48,9 @@ def recommend(view: View, wallet: str, n: int, as_of: datetime) -> Suggested:
     """
     address = wallet.lower()
     if not ADDRESS.fullmatch(address):
-        raise Refused(f"--wallet {wallet}: write an address, 0x and 40 hexadecimal digits")
+        raise Refused(f"wallet {wallet}: write an address, 0x and 40 hexadecimal digits")
     if n < 1:
-        raise Refused(f"-n {n}: write a number from 1 on")
+        raise Refused(f"number {n}: write a number from 1 on")
     every = carts(view, as_of)
     is_asked = np.array([one == address for one in every.wallets], dtype=bool)
     kept = every.of(~every.suspected | is_asked)
