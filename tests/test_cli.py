@@ -234,7 +234,7 @@ def test_broken_content_is_told_by_place_and_stops_nothing_else(run: Run, home: 
 
     assert (code, strict, check) == (0, 2, 2)
     assert f"{rule}:4: " in err
-    assert f"{playbook}:1: title: Field required" in checked
+    assert f"{playbook}:1: title is missing: write it" in checked
     assert len(json.loads(out)["problems"]) > 1
 
 

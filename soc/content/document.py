@@ -48,6 +48,8 @@ class Document:
             message = f"{key}: {error['msg'].removeprefix('Value error, ')}"
             if error["type"] == "extra_forbidden":
                 message = f"unknown key {key!r}: {did_you_mean(key, words)}"
+            elif error["type"] == "missing":
+                message = f"{key} is missing: write it"
             yield Problem(self.path, self.line(place), message)
 
     def line(self, place: Place) -> int:

@@ -1,19 +1,15 @@
 """A request is what was written: data stays data, secrets stay secret, a repeat is known as one."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from pydantic import ValidationError
 
-from soc.clock import SettableClock
 from soc.errors import ActionFailed
 from soc.respond.actions.http import HttpGet, HttpRequest
-from soc.respond.notifier import Outbox
-from soc.respond.outward import Outward
 from soc.respond.secrets import Secret, SecretText
 from soc.respond.world import OutsideWorld
-from tests.servers.receiver import Receiver, receiving
+from tests.servers.receiver import Receiver
 
 TOKEN = Secret("TOKEN", lambda: "s3cret-9f8e7d")
 BEARER = SecretText(["Bearer ", TOKEN])
@@ -31,18 +27,6 @@ REFUSED = {
     "a long body": ({"url": "https://a.example/", "body": "x" * 65_536}, "over 65536 bytes"),
     "status kept": ({"url": "https://a.example/", "keep": {"status": "x"}}, "choose another name"),
 }  # fmt: skip
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def world(receiver: Receiver, tmp_path: object, clock: SettableClock) -> OutsideWorld:
-    http = Outward([f"127.0.0.1:{receiver.port}"])
-    return OutsideWorld("EF-1-ask-0", Outbox(tmp_path), clock.now(), http)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("given", "why"), REFUSED.values(), ids=REFUSED)

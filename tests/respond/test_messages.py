@@ -1,7 +1,6 @@
 """Each message reaches each channel once: after failures, crashes and in a storm."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,16 +17,10 @@ from soc.store.deliveries import SENDING
 from soc.store.session import Database, reading, session
 from soc.store.tables import Delivery
 from tests.conftest import NOON
-from tests.servers.receiver import Receiver, receiving
+from tests.servers.receiver import Receiver
 
 TOKEN = "tok-8f3b1c77"
 BROKEN = (500, {}, f"no {TOKEN}".encode())
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def contacts(receiver: Receiver, **more: object) -> Contacts:

@@ -4,7 +4,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,12 +53,6 @@ ATTACKS = {
     "brackets that do not close": "http://[::1/",
     "a backslash": "http://127.0.0.1:{port}\\@example.org/",
 }
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def opened(receiver: Receiver, *more: str) -> Outward:

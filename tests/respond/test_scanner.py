@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +18,7 @@ from soc.store.session import Database, reading
 from soc.store.tables import Run
 from soc.web import views
 from tests.respond.stage import Stage, playbook
-from tests.servers.receiver import Receiver, receiving
+from tests.servers.receiver import Receiver
 
 VALUE = "s3cr3t/+value with spaces"
 FORMS = {
@@ -31,12 +30,6 @@ FORMS = {
     json.dumps(VALUE)[1:-1],
 }
 HEADER = {"Authorization": "Bearer ${{ secrets.TOKEN }}"}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 def secret(name: str) -> Secret:

@@ -1,7 +1,6 @@
 """A ticket is opened once, also where nobody knows whether it was; who reads trackers sees no more."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from pydantic import ValidationError
@@ -10,10 +9,9 @@ from soc.clock import SettableClock
 from soc.errors import ActionFailed
 from soc.respond.actions.ticket import Create, Tracker
 from soc.respond.notifier import Outbox
-from soc.respond.outward import Outward
 from soc.respond.secrets import Secret, SecretText
 from soc.respond.world import OutsideWorld
-from tests.servers.receiver import Receiver, receiving
+from tests.servers.receiver import Receiver
 
 BEARER = SecretText(["Bearer ", Secret("TOKEN", lambda: "s3cret-9f8e7d")])
 PATHS = {
@@ -28,18 +26,6 @@ ISSUE = {
     "web_url": "https://tracker.example/qf/ops/issues/7",
 }
 TOLD = {"ticket": 7, "url": "https://tracker.example/qf/ops/issues/7"}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def world(receiver: Receiver, tmp_path: object, clock: SettableClock) -> OutsideWorld:
-    http = Outward([f"127.0.0.1:{receiver.port}"])
-    return OutsideWorld("EF-1-ask-0", Outbox(tmp_path), clock.now(), http)  # type: ignore[arg-type]
 
 
 def ticket(receiver: Receiver, tracker: Tracker, text: str = "Look at **them**.") -> Create:

@@ -205,7 +205,7 @@ def test_after_its_window_a_request_is_refused_by_its_age(
 
 MISTAKES = {
     "a short secret": ("{name: a, secret: short, source: s}", "at least 16 unguessable"),
-    "no secret": ("{name: a, source: s}", "Field required"),
+    "no secret": ("{name: a, source: s}", "secret is missing: write it"),
     "no body": (f'{{name: a, secret: {SECRET}, source: s, signed: "{{timestamp}}"}}', "write {body} once"),
     "a timestamp that is not signed": (f'{{name: a, secret: {SECRET}, source: s, signed: "{{body}}"}}', "what is not signed proves nothing"),
     "a nonce that is not signed": (f"{{name: a, secret: {SECRET}, source: s, nonce: X-Id}}", "what is not signed proves nothing"),

@@ -201,7 +201,7 @@ UNSAFE = {
     "all addresses in the clear": ('{bind: "0.0.0.0:80"}', "name the proxy before it in web.trusted_proxy"),
     "no port": ("{bind: localhost}", "write an address and a port"),
     "a name": ('{bind: "example.org:80"}', "write an address and a port"),
-    "no key": ('{bind: "192.0.2.1:80", tls: {cert: a}}', "Field required"),
+    "no key": ('{bind: "192.0.2.1:80", tls: {cert: a}}', "key is missing: write it"),
     "an unknown area": ('{bind: "127.0.0.1:80", serve: [all]}', "'ingest', 'authz', 'api', 'console' or 'public'"),
     "nothing": ('{bind: "127.0.0.1:80", serve: []}', "at least 1 item"),
     "twice": ('{bind: "127.0.0.1:80"}, {bind: "127.0.0.1:80"}', "127.0.0.1:80 is here twice"),
