@@ -12,16 +12,16 @@ A rule is for a log source if all that the rule says of it is true: a rule that 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from soc.detect.sigma.condition import And, FieldMatch, Node, Or
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
-from soc.detect.sigma.engine.resolver import MISSING, Resolver
+from soc.detect.sigma.engine.resolver import MISSING, Resolver, Shape
 from soc.detect.sigma.event import Event, Scalar, key_of
 from soc.detect.sigma.predicate import Equals, Number, Predicate
 from soc.detect.sigma.rule import LogSource, Rule
@@ -76,14 +76,6 @@ class Route:
         return Partition(self._places, self._ground())
 
 
-class Alike(NamedTuple):
-    """Events with the same keys that go the same way. places: where they are among those given."""
-
-    route: Route
-    shape: tuple[str, ...]
-    places: list[int]
-
-
 class Routes:
     """The rules for each origin of events; an origin's rules are found once."""
 
@@ -108,36 +100,13 @@ class Routes:
     def _ground(self) -> Ground:
         return Ground(self._every, self._databases)
 
-    def alike(self, documents: Sequence[Mapping[str, Any]]) -> Iterator[Alike]:
-        """Yield *documents* in groups of the same keys and of one route."""
-        shapes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-        for place, shape in enumerate(map(tuple, documents)):
-            shapes[shape].append(place)
-        for shape, places in shapes.items():
-            routes: defaultdict[Route, list[int]] = defaultdict(list)
-            for some in self._of_one_origin(shape, places, documents):
-                routes[self.route_of(Event(documents[some[0]]))] += some
-            for route, some in routes.items():
-                yield Alike(route, shape, some)
+    def keys(self, shape: Shape) -> Shape | None:
+        """Return the keys under which objects with the keys *shape* say where they are from.
 
-    def _of_one_origin(
-        self, shape: tuple[str, ...], places: list[int], documents: Sequence[Mapping[str, Any]]
-    ) -> Iterable[list[int]]:
-        """Return *places* in groups whose documents say the same of where they come from."""
+        Returns None if a field of ORIGIN may stand in more than one place.
+        """
         keys = self._resolver.keys(shape)
-        if keys is None:
-            return [[place] for place in places]
-        there = [key for key in keys if key is not None]
-        if not there:
-            return [places]
-        groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-        try:
-            for place in places:
-                origin = [documents[place][key] for key in there]
-                groups[*origin, *map(type, origin)].append(place)
-        except TypeError:  # a list or an object
-            return [[place] for place in places]
-        return groups.values()
+        return None if keys is None else tuple(key for key in keys if key is not None)
 
     def route_of(self, event: Event) -> Route:
         """Return where *event* goes: to the rules that it must be shown to, in their order."""

@@ -1,6 +1,6 @@
 """Rules together: show an event to those it is for, and collect what they say."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -8,7 +8,9 @@ import orjson
 
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import NOTHING, Decided
-from soc.detect.sigma.event import Event
+from soc.detect.sigma.engine.written import Written
+from soc.detect.sigma.event import Document, Event
+from soc.detect.sigma.lanes import Group, Lane, Lanes
 from soc.detect.sigma.logsource import Route, Routes
 from soc.detect.sigma.rule import Correlation, Failure, Hit, Rule
 from soc.errors import Problem
@@ -45,6 +47,7 @@ class Ruleset:
         self.failed = failed
         self.pipelines = pipelines
         self._routes = Routes(rules, databases)
+        self._lanes = Lanes(self._routes)
         self._places = {rule.name: place for place, rule in enumerate(rules)}
 
     @cached_property
@@ -85,33 +88,48 @@ class Ruleset:
         return self._outcome(event, decided)
 
     def match_all(
-        self, documents: Sequence[Mapping[str, Any]], texts: Sequence[bytes] | None = None
+        self, documents: Sequence[Document], texts: Sequence[bytes] | None = None
     ) -> list[Outcome]:
-        """Return what ``match`` does for each of *documents*: together they cost a third.
+        """Return what ``match`` does for each of *documents*: together they cost a tenth.
 
-        texts: what they were written as, in JSON, if that is known. All of them are held in
-        memory, so show some thousand at a time.
+        texts: what they were written as, in JSON, if that is known. Show some thousand at a time.
         """
-        outcomes = [SILENCE] * len(documents)
-        for route, shape, places in self._routes.alike(documents):
-            some = [documents[place] for place in places]
-            written = texts and [texts[place] for place in places]
-            try:
-                decided = route.partition.decide_all(shape, some, written)
-            except INDIGESTIBLE:
-                for place in places:
-                    outcomes[place] = self.match(documents[place])
+        return self.match_each(documents, texts, documents.__getitem__, len(documents))
+
+    def match_texts(self, texts: Sequence[bytes]) -> list[Outcome]:
+        """Return what ``match`` does for each of *texts*, events in JSON: no event is kept."""
+        events = map(orjson.loads, texts)
+        return self.match_each(events, texts, lambda place: orjson.loads(texts[place]), len(texts))
+
+    def match_each(
+        self,
+        documents: Iterable[Document | None],
+        texts: Sequence[bytes] | None,
+        read: Callable[[int], Document],
+        size: int,
+    ) -> list[Outcome]:
+        """Return what ``match`` does for each of so many *documents* as *size*.
+
+        read: gives one of them again. None stands for one that is not there: it is silent.
+        """
+        outcomes = [SILENCE] * size
+        odd: list[int] = []
+        for lane, group in self._lanes.sort(documents):
+            decided = _decided(lane, group, texts, read)
+            if decided is None:
+                odd += group.places
                 continue
-            for place, one in zip(places, decided, strict=True):
+            for place, one in zip(group.places, decided, strict=True):
                 if one is not NOTHING:
-                    outcomes[place] = self._outcome(Event(documents[place]), one)
+                    outcomes[place] = self._outcome(Event(read(place)), one)
+        for place in odd:
+            outcomes[place] = self.match(read(place))
         return outcomes
 
     def match_stored(self, raws: Sequence[str]) -> Iterator[Outcome]:
         """Yield what ``match`` does for each of *raws*, events as they are stored."""
         for begin in range(0, len(raws), TOGETHER):
-            texts = [raw.encode() for raw in raws[begin : begin + TOGETHER]]
-            yield from self.match_all(list(map(orjson.loads, texts)), texts)
+            yield from self.match_texts([raw.encode() for raw in raws[begin : begin + TOGETHER]])
 
     def _outcome(self, event: Event, decided: Decided) -> Outcome:
         rules, is_open = decided
@@ -140,3 +158,17 @@ class Ruleset:
             except INDIGESTIBLE as error:
                 errors.append(Failure(rule, f"{type(error).__name__}: {error}"))
         return Outcome(hits, errors)
+
+
+def _decided(
+    lane: Lane, group: Group, texts: Sequence[bytes] | None, read: Callable[[int], Document]
+) -> list[Decided] | None:
+    """Return what is decided about *group*, or None if each event must be asked by itself."""
+    values = lane.values(group.rows)
+    if lane.partition is None or values is None:
+        return None
+    some = texts and [texts[place] for place in group.places]
+    try:
+        return lane.partition.decide_all(values, Written(group.places, some, read))
+    except INDIGESTIBLE:
+        return None

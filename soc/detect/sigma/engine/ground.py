@@ -56,6 +56,7 @@ class Ground:
             for rule, tree in zip(rules, trees, strict=True)
         ]
         self._columns: dict[str, Column] = {}
+        self._keywords: dict[tuple[int, ...], Keywords] = {}
 
     def column(self, field: str) -> Column:
         """Return the classes of the values of *field*."""
@@ -82,8 +83,10 @@ class Ground:
     def keywords(self, numbers: Iterable[int]) -> Keywords | None:
         """Return the words of those of the questions that look anywhere in an event."""
         known = self._questions.keywords
-        asked = {number: known[number] for number in numbers if number in known}
-        return Keywords(asked) if asked else None
+        asked = {number: known[number] for number in sorted(numbers) if number in known}
+        if asked and tuple(asked) not in self._keywords:
+            self._keywords[tuple(asked)] = Keywords(asked, self._databases)
+        return self._keywords.get(tuple(asked))
 
     def references(self, numbers: Iterable[int]) -> References | None:
         """Return those of the questions that compare two fields."""

@@ -32,6 +32,7 @@ PATTERN = (
     if hyperscan
     else 0
 )
+ANYWHERE = LITERAL | hyperscan.HS_FLAG_CASELESS if hyperscan else 0
 BEGIN, END = "\x00", "\x01"
 """Stand around a text, so that what it begins and ends with is something that it contains."""
 AFTER = 3_000_000
@@ -116,13 +117,35 @@ class Scan:
     def found(self, octets: bytes) -> list[int]:
         """Return the numbers of the expressions found in *octets*."""
         seen: list[int] = []
-
-        def note(number: int, *_where: object) -> None:
-            seen.append(number)
-
         with self._lock:  # it has one scratch space
-            self._database.scan(octets, match_event_handler=note)
+            self._database.scan(octets, match_event_handler=_note, context=seen)
         return seen
+
+    def any_found(self, texts: Sequence[bytes]) -> list[int]:
+        """Return the places of those of *texts* in which an expression is found."""
+        places, seen, scan = list[int](), list[int](), self._database.scan
+        with self._lock:
+            for place, octets in enumerate(texts):
+                scan(octets, match_event_handler=_note, context=seen)
+                if seen:
+                    places.append(place)
+                    seen.clear()
+        return places
+
+
+def scan_of(expressions: Sequence[str], flags: int, databases: Databases) -> Scan | None:
+    """Return *expressions* in one database, or None if Hyperscan is not there or cannot."""
+    if hyperscan is None or not databases.is_there:
+        return None
+    try:
+        return Scan(expressions, flags, str.encode, databases)
+    except hyperscan.error as why:
+        logging.getLogger(__name__).info("expressions are looked for by RE2: %s", why)
+        return None
+
+
+def _note(number: int, _begin: int, _end: int, _flags: int, seen: list[int]) -> None:
+    seen.append(number)
 
 
 class Literals:

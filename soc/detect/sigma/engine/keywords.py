@@ -6,21 +6,21 @@ JSON escapes it. What is found may stand elsewhere, in a key for instance: then 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import re2
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from soc.detect.sigma.condition import Keyword
+from soc.detect.sigma.engine.doubt import Doubt
+from soc.detect.sigma.engine.hyper import Databases
+from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.predicate import Contains, EndsWith, Equals, Predicate, StartsWith
 from soc.model.text import fold
 
 NUMERIC = frozenset("0123456789e+-.")
 """A number may be spelt otherwise in JSON than rules see it."""
-NOT_ASCII = r"[\x80-\xff]"
-ESCAPED = r"(?:^|[^\\])(?:\\\\)*\\[u/]"
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character, which JSON cannot hold."""
 
@@ -28,7 +28,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 class Keywords:
     """Words of several questions, by number."""
 
-    def __init__(self, asked: Mapping[int, Keyword]) -> None:
+    def __init__(self, asked: Mapping[int, Keyword], databases: Databases) -> None:
         self._always: set[int] = set()
         needles: defaultdict[str, list[int]] = defaultdict(list)
         for number, keyword in asked.items():
@@ -39,26 +39,22 @@ class Keywords:
             for word in words:
                 needles[_escaped(fold(word))].append(number)
         self._askers = list(needles.values())
-        self._doubtful = _doubtful(needles)
+        self._doubt = Doubt(needles, databases) if needles else None
         self._automaton = (
             AhoCorasick(list(needles), implementation=Implementation.DFA) if needles else None
         )
 
-    def may_hold_each(
-        self, documents: Sequence[Mapping[str, Any]], texts: Sequence[bytes] | None
-    ) -> list[frozenset[int]]:
-        """Return what ``may_hold`` does for each of *documents*, written as *texts*."""
+    def may_hold_each(self, written: Written) -> list[frozenset[int]]:
+        """Return what ``may_hold`` does for each of the events that are *written*."""
         always = frozenset(self._always)
-        if self._automaton is None:
-            return [always] * len(documents)
-        if texts is None or self._doubtful is None:
-            return list(map(self.may_hold, documents))
-        if self._doubtful.search(b"\n".join(texts)) is None:
-            return [always] * len(documents)
-        return [
-            self.may_hold(document) if self._doubtful.search(text) else always
-            for document, text in zip(documents, texts, strict=True)
-        ]
+        found = [always] * len(written.places)
+        if self._doubt is None:
+            return found
+        if written.texts is None or not self._doubt.is_told:
+            return list(map(self.may_hold, written.documents()))
+        for index in self._doubt.among(written.texts):
+            found[index] = self.may_hold(written.document(index))
+        return found
 
     def may_hold(self, document: Mapping[str, Any]) -> frozenset[int]:
         """Return the questions that *document* may answer with yes; all others it does not."""
@@ -68,22 +64,6 @@ class Keywords:
         seen = self._automaton.find_matches_as_indexes(text, overlapping=True)
         found = (self._askers[which] for which in {one for one, _, _ in seen})
         return frozenset(self._always.union(*found))
-
-
-def _doubtful(needles: Iterable[str]) -> Any:  # noqa: ANN401 - re2 has no types
-    """Return what finds in a JSON text what may hold one of *needles*; None if they are too many.
-
-    Also doubtful is what is not ASCII, and an escape instead of which a character may stand.
-    """
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    options.encoding = re2.Options.Encoding.LATIN1
-    words = [re2.escape(needle) for needle in needles if needle.isascii()]
-    try:
-        return re2.compile("|".join([*words, NOT_ASCII, ESCAPED]).encode(), options)
-    except re2.error:
-        return None
 
 
 def _words(predicate: Predicate) -> tuple[str, ...]:

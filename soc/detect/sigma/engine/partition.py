@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +10,11 @@ import numpy.typing as npt
 
 from soc.detect.sigma.engine.column import Classes
 from soc.detect.sigma.engine.ground import Ground
-from soc.detect.sigma.engine.resolver import MISSING, Resolver
+from soc.detect.sigma.engine.references import Values
+from soc.detect.sigma.engine.resolver import MISSING, Resolver, Shape
 from soc.detect.sigma.engine.signatures import Signatures
 from soc.detect.sigma.engine.tree import Hits
+from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import Rule
 
@@ -56,6 +57,9 @@ class Partition:
         self._ground = ground
         ground.users.add(self)
         self._resolver = Resolver(enumerate(self.fields))
+        compared = self._references.fields if self._references else ()
+        self._read = tuple(dict.fromkeys((*self.fields, *compared)))
+        self._wide = Resolver(enumerate(self._read))
         self._blank = [MISSING] * len(self.fields)
         self._known: dict[tuple[int, ...], Decided] = {}
         self._anchored: defaultdict[int, list[int]] = defaultdict(list)
@@ -76,23 +80,26 @@ class Partition:
         known = self._known.get(signature)
         return self._learn(signature) if known is None else known
 
-    def decide_all(
-        self,
-        shape: tuple[str, ...],
-        documents: Sequence[Mapping[str, Any]],
-        texts: Sequence[bytes] | None,
-    ) -> list[Decided]:
-        """Return what ``decide`` says of each of *documents*, all with the keys *shape*.
+    def keys(self, shape: Shape) -> tuple[str | None, ...] | None:
+        """Return under which keys ``decide_all`` wants the values of events with the keys *shape*.
 
-        texts: what they were written as, if it is known: that makes looking for words quick.
+        None stands for a field that they do not have. Returns None altogether where a field may
+        stand in more than one place: then ``decide`` each.
         """
-        if not self.rules:
-            return [NOTHING] * len(documents)
+        return self._wide.keys(shape)
+
+    def decide_all(self, values: Sequence[Values | None], written: Written) -> list[Decided]:
+        """Return what ``decide`` says of each of the events that are *written*.
+
+        values: what stands in them under each of the ``keys``.
+        """
         self._ground.make_room()
-        keys = self._resolver.keys(shape)
-        if keys is None:
-            return list(map(self.decide, documents))
-        signatures = self._signatures(keys, documents, self._said_of(shape, documents, texts))
+        size = len(written.places)
+        codes = [
+            repeat(column.absent, size) if some is None else column.codes(some)
+            for column, some in zip(self._columns, values, strict=False)
+        ]
+        signatures = list(zip(*codes, self._said_of(values, written), strict=True))
         return [
             self._learn(signature) if known is None else known
             for signature, known in zip(signatures, map(self._known.get, signatures), strict=True)
@@ -118,37 +125,21 @@ class Partition:
         decided = [self._learn((*one, said)) is not NOTHING for one in rows.different()]
         return np.array(decided, np.bool_)[rows.which()]
 
-    def _signatures(
-        self,
-        keys: Sequence[str | None],
-        documents: Sequence[Mapping[str, Any]],
-        said: Iterable[int],
-    ) -> list[tuple[int, ...]]:
-        size = len(documents)
-        codes = [
-            repeat(column.absent, size)
-            if key is None
-            else column.codes(list(map(itemgetter(key), documents)))
-            for column, key in zip(self._columns, keys, strict=True)
-        ]
-        return list(zip(*codes, said, strict=True))
-
-    def _said_of(
-        self,
-        shape: tuple[str, ...],
-        documents: Sequence[Mapping[str, Any]],
-        texts: Sequence[bytes] | None,
-    ) -> Iterable[int]:
-        """Return the class of what each of *documents* may say besides its fields' values."""
-        parts: list[list[frozenset[int]]] = []
+    def _said_of(self, values: Sequence[Values | None], written: Written) -> Iterable[int]:
+        """Return the class of what each event may say besides its fields' values."""
+        size = len(written.places)
+        parts: list[list[Hits]] = []
         if self._keywords:
-            parts.append(self._keywords.may_hold_each(documents, texts))
+            parts.append(self._keywords.may_hold_each(written))
         if self._references:
-            parts.append(self._references.may_hold_each(shape, documents))
+            named = zip(self._read, values, strict=True)
+            there = {name: some for name, some in named if some is not None}
+            parts.append(self._references.may_hold_each(there, size))
         if not parts:
-            return repeat(self._said.number(NONE), len(documents))
-        whole = parts[0] if len(parts) == 1 else map(frozenset.union, *parts)
-        return list(map(self._said.number, whole))
+            return repeat(self._said.number(NONE), size)
+        whole = parts[0] if len(parts) == 1 else list(map(frozenset.union, *parts))
+        numbers = {hits: self._said.number(hits) for hits in set(whole)}
+        return map(numbers.__getitem__, whole)
 
     def _may_hold(self, document: Mapping[str, Any]) -> Hits:
         words = self._keywords.may_hold(document) if self._keywords else NONE

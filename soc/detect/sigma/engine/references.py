@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soc.detect.sigma.condition import FieldReference
-from soc.detect.sigma.engine.resolver import Resolver
 from soc.detect.sigma.event import Event, key_of
 from soc.model.text import fold
+
+Values = Sequence[Any]
+"""What stands under one name in several events."""
 
 
 class References:
@@ -15,37 +17,27 @@ class References:
     def __init__(self, asked: Mapping[int, FieldReference]) -> None:
         self._asked = asked
         fields = (key_of(name) for node in asked.values() for name in (node.field, node.other))
-        self._fields = tuple(dict.fromkeys(fields))
-        self._resolver = Resolver(enumerate(self._fields))
+        self.fields = tuple(dict.fromkeys(fields))
 
     def hold(self, event: Event) -> frozenset[int]:
         """Return the questions that *event* answers with yes."""
         return frozenset(number for number, node in self._asked.items() if node.holds(event))
 
-    def may_hold_each(
-        self, shape: tuple[str, ...], documents: Sequence[Mapping[str, Any]]
-    ) -> list[frozenset[int]]:
-        """Return the questions that each of *documents*, all with the keys *shape*, may answer."""
-        found = self._resolver.keys(shape)
-        if found is None:
-            return [self.hold(Event(document)) for document in documents]
-        keys = dict(zip(self._fields, found, strict=True))
-        pairs = (
-            (number, node, keys[key_of(node.field)], keys[key_of(node.other)])
-            for number, node in self._asked.items()
-        )
+    def may_hold_each(self, values: Mapping[str, Values], size: int) -> list[frozenset[int]]:
+        """Return the questions that each of so many events as *size* may answer with yes.
+
+        values: of those of ``fields`` that all the events have, by name.
+        """
         there = [
-            (number, node, one, two)
-            for number, node, one, two in pairs
-            if one is not None and two is not None
+            (number, node, values[key_of(node.field)], values[key_of(node.other)])
+            for number, node in self._asked.items()
+            if key_of(node.field) in values and key_of(node.other) in values
         ]
         return [
             frozenset(
-                number
-                for number, node, one, two in there
-                if _may_hold(node, document[one], document[two])
+                number for number, node, one, two in there if _may_hold(node, one[row], two[row])
             )
-            for document in documents
+            for row in range(size)
         ]
 
 

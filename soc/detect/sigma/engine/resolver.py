@@ -7,6 +7,8 @@ from soc.detect.sigma.event import key_of
 
 MISSING: Final = object()
 """What stands in the place of a field that an event does not have."""
+Shape = tuple[str, ...]
+"""The keys of an object, in their order."""
 MAX_SHAPES = 10_000
 """Combinations of keys that are remembered."""
 
@@ -27,10 +29,10 @@ class Resolver:
 
     def __init__(self, fields: Iterable[tuple[int, str]]) -> None:
         self._fields = tuple(fields)
-        self._shapes: dict[tuple[str, ...], tuple[_Step, ...]] = {}
+        self._shapes: dict[Shape, tuple[_Step, ...]] = {}
         self._below: dict[str, Resolver] = {}
 
-    def keys(self, shape: tuple[str, ...]) -> tuple[str | None, ...] | None:
+    def keys(self, shape: Shape) -> tuple[str | None, ...] | None:
         """Return the key of each field in objects with the keys *shape*; None for those without.
 
         Returns None altogether where a field may stand in more than one place: then ``read`` each.
@@ -62,11 +64,11 @@ class Resolver:
                 return False
         return True
 
-    def _steps(self, shape: tuple[str, ...]) -> tuple[_Step, ...]:
+    def _steps(self, shape: Shape) -> tuple[_Step, ...]:
         steps = self._shapes.get(shape)
         return self._learn(shape) if steps is None else steps
 
-    def _learn(self, shape: tuple[str, ...]) -> tuple[_Step, ...]:
+    def _learn(self, shape: Shape) -> tuple[_Step, ...]:
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
         places = {name: place for place, name in self._fields}

@@ -23,6 +23,7 @@ from soc.detect.sigma.condition import (
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
+from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.predicate import (
     Compare,
@@ -41,6 +42,9 @@ from soc.model.text import fold
 
 AT_ONCE = Databases(after=0)
 """One pass for all expressions, from the first value on."""
+SLOWLY = Databases()
+"""As where there is no Hyperscan."""
+SLOWLY.is_there = False
 FIELDS = ["f", "F", "g", "a", "a.b", "A.B", "a.b.c", "b.c", "EventID"]
 WORDS = [
     "a", "ab", "AB", "b", "", "\x00a", "a\x01", "\x00", "K", "\u212a", "ß", "İ", "a\nb", 'a"b',
@@ -138,10 +142,14 @@ def compare(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
     ruleset = Ruleset(rules)
     again = Ruleset(rules, databases=AT_ONCE)
+    by_words = Ruleset(rules, databases=SLOWLY)
     twice = [*events, *events]  # the second time everything is known
     check(rules, twice, [ruleset.match(document) for document in twice])
     for texts in (None, written(twice, ensure_ascii=True), written(twice, ensure_ascii=False)):
         check(rules, twice, again.match_all(twice, texts))
+        check(rules, twice, by_words.match_all(twice, texts))
+    if texts := written(twice, ensure_ascii=False):
+        check(rules, twice, again.match_texts(texts))
 
 
 def written(events: list[dict[str, Any]], *, ensure_ascii: bool) -> list[bytes] | None:
@@ -237,7 +245,9 @@ def test_a_flood_of_new_texts_is_not_remembered_and_is_answered_alike() -> None:
     spent = []
     for begin in range(0, len(flood), 1_000):
         before = ground.used
-        partition.decide_all(("f",), flood[begin : begin + 1_000], None)
+        some = flood[begin : begin + 1_000]
+        written = Written(range(1_000), None, some.__getitem__)
+        partition.decide_all([[one["f"] for one in some]], written)
         spent.append(ground.used - before)
 
     assert found == 400
