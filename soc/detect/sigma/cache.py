@@ -7,7 +7,7 @@ unless it was changed so shortly before that the clock could not tell.
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,8 @@ CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifi
 """The modules that decide what a rule is compiled to."""
 SURE_AFTER = 2_000_000_000
 """Nanoseconds after which a file that is changed again has another time."""
+PLACEHOLDER = b"expand"
+"""A file without this word needs no lists."""
 MOST = 16
 """Sets of rules that are kept; those used least lately go."""
 
@@ -31,10 +33,13 @@ Compiled = list[Draft | Filter | Mistake]
 
 
 class _File(msgspec.Struct, array_like=True):
+    """lists: the digest of those that it was compiled with; empty if it asks for none."""
+
     mtime_ns: int
     size: int
     inode: int
     digest: str
+    lists: str = ""
 
 
 class _Written(msgspec.Struct):
@@ -47,10 +52,15 @@ _decode = msgspec.msgpack.Decoder(_Written).decode
 
 
 class Kept:
-    """What is kept of one set of rules. Only what is asked for or added is kept on."""
+    """What is kept of one set of rules. Only what is asked for or added is kept on.
 
-    def __init__(self, written: _Written | None = None, place: Path | None = None) -> None:
-        self.place = place
+    lists: a digest of what placeholders stand for.
+    """
+
+    def __init__(
+        self, written: _Written | None = None, place: Path | None = None, lists: str = ""
+    ) -> None:
+        self.place, self._lists = place, lists
         self._old = written or _Written("", {}, {})
         self._at = place.stat().st_mtime_ns if written and place else 0
         self._files: dict[str, _File] = {}
@@ -65,19 +75,21 @@ class Kept:
             known is not None
             and (known.mtime_ns, known.size, known.inode) == file[1:]
             and file.mtime_ns + SURE_AFTER < self._at
+            and known.lists in ("", self._lists)
         )
-        digest = known.digest if known and is_same else _digest_of(file.path)
-        drafts = self._old.drafts.get(digest)
+        if known is None or not is_same:
+            known = self._read(file)
+        drafts = self._old.drafts.get(known.digest)
         if drafts is not None:
-            self._files[str(file.path)] = _File(*file[1:], digest)
-            self._drafts[digest] = drafts
+            self._files[str(file.path)] = known
+            self._drafts[known.digest] = drafts
         return drafts
 
     def add(self, file: RuleFile, drafts: Compiled) -> None:
         """Keep what *file* was compiled to just now."""
-        digest = _digest_of(file.path)
-        self._files[str(file.path)] = _File(*file[1:], digest)
-        self._drafts[digest] = drafts
+        read = self._read(file)
+        self._files[str(file.path)] = read
+        self._drafts[read.digest] = drafts
 
     def written(self) -> _Written | None:
         """Return what is to be written, or None if that is there already."""
@@ -87,6 +99,16 @@ class Kept:
             return None
         return _Written(_code(), self._files, self._drafts)
 
+    def _read(self, file: RuleFile) -> _File:
+        """Return what identifies what *file* is compiled to now."""
+        try:
+            octets = file.path.read_bytes()
+        except OSError:
+            return _File(*file[1:], "")
+        lists = self._lists if PLACEHOLDER in octets else ""
+        digest = hashlib.sha256(lists.encode() + octets).hexdigest()
+        return _File(*file[1:], digest, lists)
+
 
 class RuleCache:
     """Compiled rules in *folder*. What cannot be read or written there only costs time."""
@@ -95,8 +117,14 @@ class RuleCache:
         self.folder = folder
         self._known: dict[Path, _Written] = {}
 
-    def open(self, paths: Sequence[Path], pipelines: Sequence[str]) -> Kept:
-        """Return what is kept of the rules under *paths*, as *pipelines* make them."""
+    def open(
+        self, paths: Sequence[Path], pipelines: Sequence[str], lists: Mapping[str, Sequence[str]]
+    ) -> Kept:
+        """Return what is kept of the rules under *paths*, as *pipelines* make them.
+
+        lists: what placeholders stand for.
+        """
+        about = hashlib.sha256(msgspec.json.encode(sorted(lists.items()))).hexdigest()
         folders = {str((path if path.is_dir() else path.parent).resolve()) for path in paths}
         words = [*sorted(folders), "", *pipelines]
         name = hashlib.sha256("\n".join(words).encode("utf-8", "surrogateescape")).hexdigest()
@@ -104,9 +132,9 @@ class RuleCache:
         if place not in self._known and (written := _read(place)) is not None:
             self._known[place] = written
         try:
-            return Kept(self._known.get(place), place)
+            return Kept(self._known.get(place), place, about)
         except OSError:  # it was taken away meanwhile
-            return Kept(None, place)
+            return Kept(None, place, about)
 
     def close(self, kept: Kept) -> None:
         """Write what changed."""
@@ -145,13 +173,6 @@ def _code() -> str:
     for name in CODE:
         told.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return told.hexdigest()
-
-
-def _digest_of(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 def _age(path: Path) -> float:

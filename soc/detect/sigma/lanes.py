@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.references import Values
@@ -64,12 +64,11 @@ class Plan:
     lanes: dict[Row, Lane] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Group:
+class Group(NamedTuple):
     """The rows of a lane, and where their events are among all that were given."""
 
-    places: list[int] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    places: list[int]
+    rows: list[Row]
 
 
 ODD = Lane()
@@ -86,6 +85,7 @@ class Lanes:
     def sort(self, documents: Iterable[Document | None]) -> Iterator[tuple[Lane, Group]]:
         """Yield *documents* in groups; None stands for one that is not there."""
         groups: dict[Lane, Group] = {}
+        ways: dict[Lane, tuple[Callable[[int], None], Callable[[Row], None], Read]] = {}
         plans = self._plans
         for place, document in enumerate(documents):
             if document is None:
@@ -99,12 +99,15 @@ class Lanes:
                     lane = self._open(plan, shape, origin, document)
             except TypeError:  # the origin is a list or an object
                 lane = ODD
-            if lane.is_asked:
-                group = groups.get(lane)
-                if group is None:
-                    group = groups[lane] = Group()
-                group.places.append(place)
-                group.rows.append(lane.read(document))
+            way = ways.get(lane)
+            if way is None:
+                if not lane.is_asked:
+                    continue
+                places, rows = groups[lane] = Group([], [])
+                way = ways[lane] = places.append, rows.append, lane.read
+            note, add, read = way
+            note(place)
+            add(read(document))
         yield from groups.items()
 
     def _learn(self, shape: Shape) -> Plan:

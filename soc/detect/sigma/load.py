@@ -40,7 +40,7 @@ def load_rules(
     names = chosen(pipelines)
     filed, problems = _placeholders([*paths, *placeholders])
     values: Placeholders = {**lists, **filed}
-    kept = cache.open(paths, names) if cache else Kept()
+    kept = cache.open(paths, names, values) if cache else Kept()
     entries, wrong = _entries(paths, names, values, kept)
     problems += wrong
     if cache:
@@ -97,17 +97,9 @@ def _entries(
         entries += compiled
         problems += wrong
         made = [one.made for one in compiled if isinstance(one.made, Draft | Filter | Mistake)]
-        if not wrong and len(made) == len(compiled) and not _asks_lists(file):
+        if not wrong and len(made) == len(compiled):
             kept.add(file, made)
     return entries, problems
-
-
-def _asks_lists(file: RuleFile) -> bool:
-    """Return whether what *file* is compiled to may change while it stays as it is."""
-    try:
-        return b"expand" in file.path.read_bytes()
-    except OSError:
-        return True
 
 
 def _compiled(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -229,6 +229,7 @@ def _network(text: str) -> Network:
     return ip_network(text)
 
 
+@lru_cache(maxsize=8)  # one value is asked for many networks
 def _address(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
