@@ -16,6 +16,7 @@ import msgspec
 
 from soc.detect.sigma.draft import Draft, Filter, Mistake
 from soc.detect.sigma.files import RuleFile
+from soc.detect.sigma.rule import Rule
 
 CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifiers", "pipelines",
         "placeholders", "predicate", "rule", "selection", "source", "text", "values")  # fmt: skip
@@ -43,12 +44,28 @@ class _File(msgspec.Struct, array_like=True):
 
 
 class _Written(msgspec.Struct):
+    """drafts: by digest what a file was compiled to, itself written."""
+
     code: str
     files: dict[str, _File]
-    drafts: dict[str, Compiled]
+    drafts: dict[str, msgspec.Raw]
 
 
 _decode = msgspec.msgpack.Decoder(_Written).decode
+_read_drafts = msgspec.msgpack.Decoder(Compiled).decode
+
+
+class Known:
+    """What a process has of one set of rules: as it was written last, and as it was read.
+
+    rules: by path and slug, each with what it was made of. sure: files that need not be read.
+    """
+
+    def __init__(self, written: _Written, at: int) -> None:
+        self.written, self.at = written, at
+        self.read: dict[str, Compiled] = {}
+        self.rules: dict[tuple[Path, str], tuple[Draft, Rule]] = {}
+        self.sure: dict[RuleFile, tuple[_File, Compiled]] = {}
 
 
 class Kept:
@@ -58,46 +75,77 @@ class Kept:
     """
 
     def __init__(
-        self, written: _Written | None = None, place: Path | None = None, lists: str = ""
+        self, known: Known | None = None, place: Path | None = None, lists: str = ""
     ) -> None:
         self.place, self._lists = place, lists
-        self._old = written or _Written("", {}, {})
-        self._at = place.stat().st_mtime_ns if written and place else 0
+        self.known = known or Known(_Written("", {}, {}), 0)
+        self._old = self.known.written
+        self._rules, self.known.rules = self.known.rules, {}
         self._files: dict[str, _File] = {}
-        self._drafts: dict[str, Compiled] = {}
+        self._drafts: dict[str, msgspec.Raw] = {}
 
     def find(self, file: RuleFile) -> Compiled | None:
         """Return what *file* was compiled to, or None if that is not known."""
         if self.place is None:
             return None
+        if (sure := self.known.sure.get(file)) is not None:
+            known, drafts = sure
+            self._files[str(file.path)] = known
+            self._drafts[known.digest] = self._old.drafts[known.digest]
+            return drafts
+        return self._find(file)
+
+    def _find(self, file: RuleFile) -> Compiled | None:
         known = self._old.files.get(str(file.path))
         is_same = (
             known is not None
             and (known.mtime_ns, known.size, known.inode) == file[1:]
-            and file.mtime_ns + SURE_AFTER < self._at
+            and file.mtime_ns + SURE_AFTER < self.known.at
             and known.lists in ("", self._lists)
         )
         if known is None or not is_same:
             known = self._read(file)
-        drafts = self._old.drafts.get(known.digest)
+        drafts = self._drafts_of(known.digest)
         if drafts is not None:
             self._files[str(file.path)] = known
-            self._drafts[known.digest] = drafts
+            if is_same and not known.lists:
+                self.known.sure[file] = known, drafts
         return drafts
+
+    def rule(self, draft: Draft, path: Path, slug: str) -> Rule:
+        """Return the rule that *draft* is, called *slug*: the same as the last time, if it is."""
+        last = self._rules.get((path, slug))
+        if last is None or last[0] is not draft:
+            last = draft, draft.rule(path, slug)
+        self.known.rules[path, slug] = last
+        return last[1]
 
     def add(self, file: RuleFile, drafts: Compiled) -> None:
         """Keep what *file* was compiled to just now."""
         read = self._read(file)
         self._files[str(file.path)] = read
-        self._drafts[read.digest] = drafts
+        self.known.read[read.digest] = drafts
+        self._drafts[read.digest] = msgspec.Raw(msgspec.msgpack.encode(drafts))
 
     def written(self) -> _Written | None:
         """Return what is to be written, or None if that is there already."""
         if self._files == self._old.files and all(
-            one.mtime_ns + SURE_AFTER < self._at for one in self._files.values()
+            one.mtime_ns + SURE_AFTER < self.known.at for one in self._files.values()
         ):
             return None
         return _Written(_code(), self._files, self._drafts)
+
+    def _drafts_of(self, digest: str) -> Compiled | None:
+        raw, read = self._old.drafts.get(digest), self.known.read.get(digest)
+        if raw is None:
+            return None
+        if read is None:
+            try:
+                read = self.known.read[digest] = _read_drafts(raw)
+            except msgspec.DecodeError:
+                return None
+        self._drafts[digest] = raw
+        return read
 
     def _read(self, file: RuleFile) -> _File:
         """Return what identifies what *file* is compiled to now."""
@@ -115,7 +163,7 @@ class RuleCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[Path, _Written] = {}
+        self._known: dict[Path, Known] = {}
 
     def open(
         self, paths: Sequence[Path], pipelines: Sequence[str], lists: Mapping[str, Sequence[str]]
@@ -129,32 +177,34 @@ class RuleCache:
         words = [*sorted(folders), "", *pipelines]
         name = hashlib.sha256("\n".join(words).encode("utf-8", "surrogateescape")).hexdigest()
         place = self.folder / f"rules-{name[:16]}.msgpack"
-        if place not in self._known and (written := _read(place)) is not None:
-            self._known[place] = written
-        try:
-            return Kept(self._known.get(place), place, about)
-        except OSError:  # it was taken away meanwhile
-            return Kept(None, place, about)
+        if place not in self._known and (known := _read(place)) is not None:
+            self._known[place] = known
+        return Kept(self._known.get(place), place, about)
 
     def close(self, kept: Kept) -> None:
         """Write what changed."""
         written = kept.written()
         if written is None or kept.place is None:
             return
-        self._known[kept.place] = written
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = kept.place.with_suffix(f".{os.getpid()}")
             new.touch(0o600)
             new.write_bytes(msgspec.msgpack.encode(written))
             new.replace(kept.place)
+            known = self._known[kept.place] = kept.known
+            known.written, known.at = written, kept.place.stat().st_mtime_ns
+            known.read = {name: read for name, read in known.read.items() if name in written.drafts}
+            known.sure = {
+                file: sure for file, sure in known.sure.items() if str(file.path) in written.files
+            }
             for old in sorted(self.folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
                 old.unlink()
         except (OSError, OverflowError, UnicodeError) as why:
             logging.getLogger(__name__).info("compiled rules are not kept: %s", why)
 
 
-def _read(place: Path) -> _Written | None:
+def _read(place: Path) -> Known | None:
     """Return what is at *place*, if nobody else could write it and this code did."""
     try:
         about = place.stat()
@@ -163,7 +213,7 @@ def _read(place: Path) -> _Written | None:
         found = _decode(place.read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
-    return found if found.code == _code() else None
+    return Known(found, about.st_mtime_ns) if found.code == _code() else None
 
 
 @cache

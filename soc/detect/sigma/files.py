@@ -32,7 +32,11 @@ def find_files(paths: Sequence[Path]) -> Iterator[RuleFile | Problem]:
             yield Problem(path, 1, "there is no such file or folder")
             continue
         given, real = str(path), os.path.realpath(path)
-        found = sorted(_below(given)) if path.is_dir() else [(given, False)]
+        found = [(given, False)]
+        if path.is_dir():
+            found = []
+            _look(given, found)
+            found.sort()
         for name, is_link in found:
             same = os.path.realpath(name) if is_link else real + name[len(given) :]
             about = _about(name)
@@ -51,14 +55,14 @@ def _is_rule(name: str) -> bool:
     return lower.endswith(SUFFIXES) and not lower.endswith(SAMPLES) and name != PLACEHOLDERS
 
 
-def _below(folder: str) -> Iterator[tuple[str, bool]]:
-    """Yield the rule files in *folder* and its folders, and whether each is a link."""
+def _look(folder: str, found: list[tuple[str, bool]]) -> None:
+    """Add the rule files in *folder* and its folders to *found*, and whether each is a link."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _below(entry.path)
+                _look(entry.path, found)
             elif _is_rule(entry.name):
-                yield entry.path, entry.is_symlink()
+                found.append((entry.path, entry.is_symlink()))
 
 
 def _about(name: str) -> os.stat_result | None:

@@ -48,7 +48,7 @@ def load_rules(
     named, clashes = name_all(entries)
     problems += clashes
     rules = tuple(
-        one.made.rule(one.path, slug) for one, slug in named if isinstance(one.made, Draft)
+        kept.rule(one.made, one.path, slug) for one, slug in named if isinstance(one.made, Draft)
     )
     slugs = _references(named, rules)
     filters = [(one, slug) for one, slug in named if isinstance(one.made, Filter)]
@@ -132,7 +132,7 @@ def _correlations(
             return [*made, *(new for *_, new in read)]
         made += [new for _, new in done]
         for one, new in done:
-            slugs |= _words(one.place.name, new)
+            slugs |= dict.fromkeys(_words(one.place.name, new), new.name)
         waiting = [(one, slug) for one, slug, new in read if not isinstance(new, Correlation)]
     return made
 
@@ -143,10 +143,11 @@ def _references(named: Sequence[tuple[Entry, str]], rules: Sequence[Rule]) -> di
     references: dict[str, str] = {}
     for entry, slug in named:
         if slug in loaded:
-            references |= _words(entry.place.name, loaded[slug])
+            for word in _words(entry.place.name, loaded[slug]):
+                references[word] = slug
     return references
 
 
-def _words(written: str, about: About) -> dict[str, str]:
-    """Return the slug of a loaded rule by each word that may refer to it."""
-    return {word: about.name for word in (about.name, about.id, written) if word}
+def _words(written: str, about: About) -> list[str]:
+    """Return each word that may refer to a loaded rule."""
+    return [word for word in (about.name, about.id, written) if word]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Union
 
@@ -36,10 +37,12 @@ def name_all(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, str]], list[Pr
     taken: dict[str, Entry] = {}
     named: list[tuple[Entry, str]] = []
     clashes: list[Problem] = []
-    for entry in sorted(entries, key=lambda entry: not entry.place.name):
-        slug = _slug(entry)
-        if slug in taken and not entry.place.name:
-            slug = f"{slug[: MAX_SLUG - 9]}-{entry.place.digest[:8]}"
+    by_name = [entry for entry in entries if entry.made.place.name]
+    for entry in [*by_name, *(entry for entry in entries if not entry.made.place.name)]:
+        place = entry.made.place
+        slug = as_slug(place.name) if place.name else _slug_of(entry.path, place)
+        if slug in taken and not place.name:
+            slug = f"{slug[: MAX_SLUG - 9]}-{place.digest[:8]}"
         if slug in taken:
             other = taken[slug]
             reason = f"the rule {slug!r} is already in {other.path}:{other.place.line}"
@@ -47,14 +50,25 @@ def name_all(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, str]], list[Pr
         else:
             taken[slug] = entry
             named.append((entry, slug))
-    return sorted(named, key=lambda one: (one[0].path, one[0].place.index)), clashes
+    return sorted(named, key=_in_order), clashes
 
 
-def _slug(entry: Entry) -> str:
-    if entry.place.name:
-        return as_slug(entry.place.name)
-    suffix = "" if entry.place.alone else f"-{entry.place.index + 1}"
-    return as_slug(entry.path.stem)[: MAX_SLUG - len(suffix)] + suffix
+def _in_order(one: tuple[Entry, str]) -> tuple[str, int]:
+    """Return what puts rules in the order of their paths, folder by folder."""
+    entry, _ = one
+    return str(entry.path).replace("/", "\0"), entry.made.place.index
+
+
+def _slug_of(path: Path, place: Place) -> str:
+    if place.alone:
+        return _of_file(path)
+    suffix = f"-{place.index + 1}"
+    return _of_file(path)[: MAX_SLUG - len(suffix)] + suffix
+
+
+@lru_cache(maxsize=20_000)
+def _of_file(path: Path) -> str:
+    return as_slug(path.stem)
 
 
 def as_slug(text: str) -> str:

@@ -99,6 +99,31 @@ def test_a_file_of_just_now_is_read_though_its_time_and_size_are_the_same(
     assert load_rules([rules], cache=cache).match({"f": "two"}).hits
 
 
+def test_a_rule_that_asks_for_a_list_is_compiled_anew_when_that_changes(
+    rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
+) -> None:
+    write(rules / "all.yml", rule_of({"f|expand": "%servers%"}, name="all"))
+    cache = RuleCache(tmp_path / "c")
+
+    def hits(*servers: str) -> int:
+        ruleset = load_rules([rules], (), cache, lists={"servers": servers})
+        return len(ruleset.match({"f": "two"}).hits)
+
+    assert [hits("one"), hits("two"), hits("two"), hits("one")] == [0, 1, 1, 0]
+
+
+def test_a_rule_that_did_not_change_stays_the_same(
+    rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
+) -> None:
+    cache = RuleCache(tmp_path / "c")
+    load_rules([rules], cache=cache)
+    (before,) = load_rules([rules], cache=cache).rules
+
+    write(rules / "more.yml", rule_of({"f": "x"}, name="more"))
+
+    assert load_rules([rules], cache=cache).rules[0] is before
+
+
 def test_pipelines_are_kept_apart(
     rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
 ) -> None:
