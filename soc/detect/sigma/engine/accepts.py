@@ -1,5 +1,6 @@
 """Ask one value many questions at once: needles of all rules are looked for in a single pass."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -29,6 +30,8 @@ class Needles:
     def __init__(self) -> None:
         self._whole: defaultdict[str, list[int]] = defaultdict(list)
         self._parts: defaultdict[str, list[int]] = defaultdict(list)
+        self.always: list[int] = []
+        """Who asks for the empty text: every text contains it."""
 
     def add(self, who: int, predicate: Predicate) -> bool:
         """Take over what *predicate* asks; return whether that could be done."""
@@ -40,7 +43,9 @@ class Needles:
                 self._add_parts(who, [BEGIN + needle for needle in needles])
             case EndsWith(needles) if _are_plain(needles):
                 self._add_parts(who, [needle + END for needle in needles])
-            case Contains(needles) if all(needles) and _are_plain(needles):
+            case Contains(needles) if not all(needles):
+                self.always.append(who)
+            case Contains(needles) if _are_plain(needles):
                 self._add_parts(who, needles)
             case _:
                 return False
@@ -75,6 +80,29 @@ class Needles:
         return list(self._parts.values())
 
 
+class Evidence:
+    """What tells who gets a yes.
+
+    folded: numbers of the literals that were found. others: who gets a yes besides. askers: who
+    asks for each literal.
+    """
+
+    __slots__ = ("_askers", "_folded", "_others", "key")
+
+    def __init__(
+        self, folded: list[int], others: set[int], askers: Sequence[Sequence[int]]
+    ) -> None:
+        folded.sort()
+        self._folded, self._others, self._askers = folded, others, askers
+        told = [*folded, -1, *sorted(others)] if others else folded
+        self.key = array("i", told).tobytes()
+        """The same for all that tells the same."""
+
+    def yes(self) -> set[int]:
+        """Return who gets a yes."""
+        return self._others.union(*map(self._askers.__getitem__, self._folded))
+
+
 class Accepts:
     """The questions that are asked about one value of a field.
 
@@ -102,18 +130,37 @@ class Accepts:
 
     def of(self, value: Scalar) -> set[int]:
         """Return who gets a yes; raises what a predicate raises that cannot digest *value*."""
+        evidence = self.evidence(value)
+        return evidence.yes() if evidence else self._slowly(value)
+
+    def evidence(self, value: Scalar) -> Evidence | None:
+        """Return what tells who gets a yes, if one pass over *value* does; raises as ``of``."""
+        if BEGIN in value.text or END in value.text:
+            return None
+        if self._hyper is None:
+            self._hyper = self._hyper_for(value)
+            if self._hyper is None:
+                return None
+        others = self._besides(value)
+        others |= self._hyper.found(value)
+        folded = self._hyper.folded
+        return Evidence(folded.found(value.folded), others, folded.askers)
+
+    def _slowly(self, value: Scalar) -> set[int]:
         if BEGIN in value.text or END in value.text:
             return {who for who, predicate in self._asked if predicate.accepts(value)}
+        yes = self._besides(value)
+        yes.update(*self._folded.partly(value.folded), *self._cased.partly(value.text))
+        yes.update(who for who, pattern in self._patterns if pattern.accepts(value))
+        return yes
+
+    def _besides(self, value: Scalar) -> set[int]:
+        """Return who gets a yes that asks neither for a part of a text nor for a pattern."""
         yes = {who for who, predicate in self._others if predicate.accepts(value)}
+        yes.update(self._folded.always, self._cased.always)
         yes.update(self._folded.wholly(value.folded), self._cased.wholly(value.text))
         if self._numbers and value.number is not None:
             yes.update(self._numbers.get(value.number, ()))
-        if self._hyper is None:
-            self._hyper = self._hyper_for(value)
-        if self._hyper is not None:
-            return yes | self._hyper.found(value)
-        yes.update(*self._folded.partly(value.folded), *self._cased.partly(value.text))
-        yes.update(who for who, pattern in self._patterns if pattern.accepts(value))
         return yes
 
     def _hyper_for(self, value: Scalar) -> Hyper | None:

@@ -97,6 +97,7 @@ class Column:
         self._texts: dict[str, int] = {}
         self._whole: dict[int, int] = {}
         self._others: dict[tuple[Any, Any], int] = {}
+        self._evident: dict[bytes, int] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -104,6 +105,7 @@ class Column:
         self._texts.clear()
         self._whole.clear()
         self._others.clear()
+        self._evident.clear()
         self.classes = Classes(self._spend)
         self.absent = self.classes.reserve(self._hits_of(found_among([])))
         """The class of what is not there: known from what is there and hits nothing."""
@@ -169,7 +171,15 @@ class Column:
         return code
 
     def _class_of_text(self, text: str) -> int:
-        return self._class_of(Found((Scalar(text),), exists=True, is_null=False))
+        scalar = Scalar(text)
+        evidence = self._accepts.evidence(scalar)
+        if evidence is None:
+            return self._class_of(Found((scalar,), exists=True, is_null=False))
+        code = self._evident.get(evidence.key)
+        if code is None:
+            made = self.classes.number(frozenset(self._exists | evidence.yes()))
+            code = self._remember(self._evident, evidence.key, made, len(evidence.key))
+        return code
 
     def _class_of(self, found: Found) -> int:
         return self.classes.number(self._hits_of(found))

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -152,14 +152,16 @@ class Literals:
     """Literals, each with who asks for it, in one database."""
 
     def __init__(self, askers: Mapping[str, list[int]], databases: Databases) -> None:
-        self._askers = list(askers.values())
+        self.askers = list(askers.values())
         self._scan = Scan(list(askers), LITERAL, _literal, databases) if askers else None
 
-    def found(self, text: str) -> Iterator[list[int]]:
-        """Yield who asks for a literal that *text* has; raises UnicodeEncodeError."""
-        if self._scan:
-            for number in self._scan.found(f"{BEGIN}{text}{END}".encode()):
-                yield self._askers[number]
+    def found(self, text: str) -> list[int]:
+        """Return the numbers of the literals that *text* has; raises UnicodeEncodeError."""
+        return self._scan.found(f"{BEGIN}{text}{END}".encode()) if self._scan else []
+
+    def asking(self, numbers: Iterable[int]) -> Iterator[list[int]]:
+        """Yield who asks for each of the literals."""
+        return map(self.askers.__getitem__, numbers)
 
 
 class Hyper:
@@ -175,7 +177,7 @@ class Hyper:
         patterns: Sequence[tuple[int, Pattern]],
         databases: Databases,
     ) -> None:
-        self._folded, self._cased = Literals(folded, databases), Literals(cased, databases)
+        self.folded, self._cased = Literals(folded, databases), Literals(cased, databases)
         self._together = [one for one in patterns if _is_sure(one[1])]
         try:
             self._scan = _patterns(self._together, databases)
@@ -185,9 +187,12 @@ class Hyper:
         self._alone = [one for one in patterns if one not in self._together]
 
     def found(self, value: Scalar) -> set[int]:
-        """Return who gets a yes; raises UnicodeEncodeError for half characters."""
+        """Return who gets a yes besides those who ask for what is ``folded``.
+
+        Raises UnicodeEncodeError for half characters.
+        """
         yes: set[int] = set()
-        yes.update(*self._folded.found(value.folded), *self._cased.found(value.text))
+        yes.update(*self._cased.asking(self._cased.found(value.text)))
         patterns = self._alone
         if VERTICAL_TAB in value.text:
             patterns = [*self._alone, *self._together]
