@@ -50,7 +50,7 @@ class Ground:
         self._databases = databases or Databases()
         self.users: WeakSet[User] = WeakSet()
         self._questions = Questions()
-        trees = [self._questions.tree(rule.condition) for rule in rules]
+        trees = self._questions.trees([rule.condition for rule in rules])
         self.rules = [
             Judged(rule, tree, tuple(asked_by(tree)), tree.anchors(self._questions.uses))
             for rule, tree in zip(rules, trees, strict=True)

@@ -1,7 +1,7 @@
 """A condition over numbered questions: decided from the set of those that are answered with yes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,14 @@ from soc.detect.sigma.condition import (
     Or,
 )
 from soc.detect.sigma.event import key_of
+from soc.detect.sigma.predicate import Contains
+
+SHORT = 2
+"""Characters of a part that many texts have."""
+MANY = 1_000
+"""Texts that are asked for of one field, so that answers which say little cost much."""
+OFTEN = 100
+"""Rules that ask a question to which most events say yes, as that for the number of a kind."""
 
 Hits = frozenset[int]
 Uses = Mapping[int, int]
@@ -73,6 +81,21 @@ class Maybe:
     def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
         """Return the question itself."""
         return frozenset({self.atom})
+
+
+@dataclass(frozen=True, slots=True)
+class Vague:
+    """A question that is not asked of values: of too many that are long the answer would be yes."""
+
+    field: str
+
+    def holds(self, hits: Hits, *, told: bool | None = True) -> bool | None:  # noqa: ARG002 - the protocol's
+        """Return None: only the event decides."""
+        return None
+
+    def anchors(self, uses: Uses) -> Hits | None:  # noqa: ARG002 - as above
+        """Return None."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +181,9 @@ class Questions:
         self.keywords: dict[int, Keyword] = {}
         self.references: dict[int, FieldReference] = {}
         self.uses: Counter[int] = Counter()
+        self._is_short: set[int] = set()
+        self._short: list[int] = []
+        self._vague: set[int] = set()
         self._numbers: dict[tuple[object, ...], int] = {}
 
     def tree(self, node: Node) -> Tree:
@@ -174,7 +200,37 @@ class Questions:
         is_usual = isinstance(node, FieldIsNull) or (
             isinstance(node, FieldExists) and not node.expected
         )
-        return Leaf(self._number(node), key_of(node.field), is_usual)
+        number, name = self._number(node), key_of(node.field)
+        return Vague(name) if number in self._vague else Leaf(number, name, is_usual)
+
+    def trees(self, nodes: Sequence[Node]) -> list[Tree]:
+        """Return all *nodes* over numbered questions.
+
+        Not asked of values is who asks for a short part of a field of which very many texts are
+        asked, if the rest of each such condition rules out most events.
+        """
+        made, short = list[Tree](), dict[int, frozenset[int]]()
+        for place, node in enumerate(nodes):
+            made.append(self.tree(node))
+            if self._short:
+                short[place] = frozenset(self._short)
+                self._short.clear()
+        many = {name for name, asked in self.by_field.items() if _many(asked)}
+        self._vague = {
+            number for name in many for number in self.by_field[name] if number in self._is_short
+        }
+        for place, numbers in short.items():
+            if not self._vague.isdisjoint(numbers):
+                made[place] = self.tree(nodes[place])
+                anchors = made[place].anchors(self.uses)
+                if anchors is None or sum(map(self.uses.__getitem__, anchors)) > OFTEN:
+                    self._vague -= numbers
+        for place in short:
+            made[place] = self.tree(nodes[place])
+        for asked in self.by_field.values():
+            for number in self._vague & asked.keys():
+                del asked[number]
+        return made
 
     def _maybe(self, node: Keyword | FieldReference) -> Maybe:
         if isinstance(node, Keyword):
@@ -193,10 +249,16 @@ class Questions:
 
     def _number(self, node: Atom) -> int:
         name = key_of(node.field)
-        asked: object = node.predicates if isinstance(node, FieldMatch) else ()
+        wanted: object = node.predicates if isinstance(node, FieldMatch) else ()
         expected = isinstance(node, FieldExists) and node.expected
-        number = self._numbers.setdefault((type(node), name, asked, expected), len(self._numbers))
-        self.by_field.setdefault(name, {})[number] = node
+        count = len(self._numbers)
+        number = self._numbers.setdefault((type(node), name, wanted, expected), count)
+        if number == count:
+            self.by_field.setdefault(name, {})[number] = node
+            if _is_short(node):
+                self._is_short.add(number)
+        if number in self._is_short:
+            self._short.append(number)
         self.uses[number] += 1
         return number
 
@@ -209,10 +271,27 @@ def asked_by(tree: Tree) -> Iterator[str | int]:
                 yield from asked_by(part)
         case Nor():
             yield from asked_by(tree.part)
-        case Leaf():
+        case Leaf() | Vague():
             yield tree.field
         case Maybe():
             yield tree.atom
+
+
+def _is_short(node: Node) -> bool:
+    """Return whether *node* asks for a part of a text so short that many texts have it."""
+    return isinstance(node, FieldMatch) and any(
+        0 < len(needle) <= SHORT and needle.isascii()
+        for one in node.predicates
+        if isinstance(one, Contains)
+        for needle in one.needles
+    )
+
+
+def _many(asked: Mapping[int, Node]) -> bool:
+    """Return whether what is *asked* are very many texts."""
+    nodes = (node for node in asked.values() if isinstance(node, FieldMatch))
+    counts = (len(getattr(one, "needles", ())) for node in nodes for one in node.predicates)
+    return sum(counts) >= MANY
 
 
 def _union(sets: Iterable[Hits]) -> Hits:

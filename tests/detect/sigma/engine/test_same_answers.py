@@ -23,6 +23,7 @@ from soc.detect.sigma.condition import (
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
+from soc.detect.sigma.engine.tree import MANY
 from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.predicate import (
@@ -138,16 +139,24 @@ def allowed(node: Node, document: dict[str, Any]) -> set[bool | None]:
     return {found} if found is not None else {None, decided(node, document)}
 
 
+def many(field: str) -> Rule:
+    """Return a rule that makes questions about *field* so many that short parts are not asked."""
+    needles = tuple(f"never there {number}" for number in range(MANY))
+    return rule(f"many {field}", FieldMatch("s", field, (Contains(needles),), 1))
+
+
 def compare(conditions: list[Node], events: list[dict[str, Any]]) -> None:
     rules = tuple(rule(f"r{number}", one) for number, one in enumerate(conditions))
     ruleset = Ruleset(rules)
     again = Ruleset(rules, databases=AT_ONCE)
     by_words = Ruleset(rules, databases=SLOWLY)
+    vaguely = Ruleset((*rules, many("f")), databases=SLOWLY)
     twice = [*events, *events]  # the second time everything is known
     check(rules, twice, [ruleset.match(document) for document in twice])
     for texts in (None, written(twice, ensure_ascii=True), written(twice, ensure_ascii=False)):
         check(rules, twice, again.match_all(twice, texts))
         check(rules, twice, by_words.match_all(twice, texts))
+    check(rules, twice, vaguely.match_all(twice))
     if texts := written(twice, ensure_ascii=False):
         check(rules, twice, again.match_texts(texts))
 
@@ -253,6 +262,19 @@ def test_a_flood_of_new_texts_is_not_remembered_and_is_answered_alike() -> None:
     assert found == 400
     assert min(spent[:8]) > 100_000
     assert max(spent[10:]) < 10_000
+
+
+def test_short_parts_of_what_a_thousand_texts_are_asked_of_are_left_to_the_event() -> None:
+    rare = FieldMatch("s", "g", (Equals(frozenset({"x"})),), 1)
+    short = FieldMatch("s", "f", (Contains(("/c",)),), 1)
+    guarded, alone = rule("guarded", And((rare, short), 1)), rule("alone", short)
+
+    left = Partition([0, 1], Ground([guarded, many("f")]))
+    asked = Partition([0, 1, 2], Ground([guarded, alone, many("f")]))
+
+    assert left.decide({"f": "a /c", "g": "x"}) == ((), (guarded,))
+    assert left.decide({"f": "a /c"}) == ((), ())
+    assert asked.decide({"f": "a /c", "g": "x"}) == ((guarded, alone), ())
 
 
 def test_fields_that_are_compared_may_lie_within_others() -> None:
