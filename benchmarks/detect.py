@@ -24,6 +24,7 @@ from random import Random
 import orjson
 import zstandard
 
+from soc.cli.main import GARBAGE_AFTER
 from soc.detect.sigma.cache import RuleCache
 from soc.detect.sigma.correlate import correlate
 from soc.detect.sigma.event import Event
@@ -173,6 +174,7 @@ def rows(data: Path, folder: Path) -> Iterator[Row]:
 
 
 def main() -> int:
+    gc.set_threshold(GARBAGE_AFTER)  # as the program does
     data = Path(os.environ.get("TEST_DATA", "."))
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(data, Path(folder)))

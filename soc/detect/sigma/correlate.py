@@ -2,19 +2,20 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from operator import attrgetter
 
 import numpy as np
 import orjson
 
-from soc.detect.sigma.bulk import Bulk, Column
+from soc.detect.sigma.bulk import Bulk
 from soc.detect.sigma.clocks import Move
 from soc.detect.sigma.decide import Decided
 from soc.detect.sigma.gauge import gauge_of
 from soc.detect.sigma.memory import Counts, Hits, Kept, Memory
+from soc.detect.sigma.packed import pack
 from soc.detect.sigma.rule import Correlation, CountKind
 from soc.detect.sigma.threshold import Bounds, Measured
-from soc.detect.sigma.window import MAX_SEQS, Asked, Correlated, Seen, as_number, asked_of, told_of
+from soc.detect.sigma.window import Asked, Correlated, Seen, as_number, asked_of, told_of
 from soc.model.value import MICROSECOND
 
 MANY = 500
@@ -74,22 +75,24 @@ def _in_bulk(
 
     None if they did not, or were too many, so that each must be looked at.
     """
-    if any(map(itemgetter(8), hits)) or not isinstance(rule.condition, Bounds):
+    if not isinstance(rule.condition, Bounds):
         return None
-    ats, seqs, awaited = (
-        np.fromiter(map(itemgetter(field), hits), np.int64, len(hits)) for field in (0, 1, 7)
-    )
-    column = Column(ats, seqs, awaited, [hit.group for hit in hits])
-    bulk = Bulk(column, state, span, lag + span)
+    old = pack(state.groups)
+    if old is None or any(map(attrgetter("is_late"), hits)):
+        return None
+    bulk = Bulk(hits, old, span, lag + span)
     if not bulk.is_exact:
         return None
-    results = []
-    for place, first, last, counted, told in bulk.crowds(rule.condition.least, MAX_SEQS):
-        hit = hits[place]
-        came = hit.came or hit.seq
-        known = (hit.at, counted, told, came, hit.passed, hit.awaited, ())
-        results.append(Correlated(hit.group, first, last, *known))
-    return results, bulk.counts()
+    left = bulk.left()
+    known = set(left) if state.lost else frozenset[str]()
+    counts = Counts.model_construct(
+        groups=left,
+        lost={key: at for key, at in state.lost.items() if key in known},
+        passed=state.passed,
+        too_late=state.too_late,
+        left_out=state.left_out,
+    )
+    return bulk.crowds(rule.condition.least), counts
 
 
 def key_of(values: tuple[str, ...]) -> str:

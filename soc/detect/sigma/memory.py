@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, field_serializer
 
 from soc.detect.sigma.gauge import Gauge
 from soc.detect.sigma.threshold import Measured
@@ -54,6 +54,10 @@ class Counts(Value):
     passed: int = 0
     too_late: int = 0
     left_out: int = 0
+
+    @field_serializer("groups")
+    def _plain(self, groups: Mapping[str, tuple[Kept, ...]]) -> dict[str, tuple[Kept, ...]]:
+        return dict(groups)
 
 
 class Hits:

@@ -20,7 +20,6 @@ Sums are looked at at once although a negative number may come later: it takes n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
@@ -72,8 +71,7 @@ class Seen(NamedTuple):
     is_late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Correlated:
+class Correlated(NamedTuple):
     """A window that makes the rule true.
 
     first, last: of what is in it, or of what it follows. at: of the hit that completed it, or when
