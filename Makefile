@@ -82,7 +82,7 @@ trial-seeds: setup
 trial-sigma: setup
 	$(PY) -m pytest -q -m 'trial or not trial' tests/watch/test_scan.py tests/detect/sigma/engine
 
-# The Sigma engine on the same data: about a minute.
+# The Sigma engine on the same data: about five minutes.
 bench-detect: setup
 	$(PY) benchmarks/detect.py --write
 

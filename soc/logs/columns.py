@@ -36,7 +36,9 @@ def scan(reader: LogReader, after: int, limit: int, fields: Iterable[str]) -> Co
 
 
 def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Columns]:
-    """Yield *fields* of all events but rejects, many at a time, in no order, with seq and ts.
+    """Yield *fields* of all events but rejects, many at a time, in no order.
+
+    With them come seq, ts and source.
 
     Columns that are whole come as dictionaries, in which LONG stands for a very long value; a field
     that no event has may be missing. upto is that of the whole store.
@@ -46,7 +48,7 @@ def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Columns]:
         if segment.data_class == REJECTS:
             continue
         if reader.files.whole(segment).issuperset(wanted.fields):
-            names = ["seq", "ts", *_names(reader, segment, wanted)]
+            names = ["seq", "ts", "source", *_names(reader, segment, wanted)]
             for table in reader.files.coded(segment, names):
                 yield Columns(table, view.upto, 0)
         else:

@@ -20,6 +20,8 @@ from soc.logs.wal import WalReader
 from soc.model.event import REJECTS, Batch, empty
 
 TRIES = 20
+TEXTS = ["seq", "ts", "source", "raw"]
+"""Columns that say of an event when it happened, who sent it, and what it says."""
 
 Found = TypeVar("Found")
 
@@ -133,7 +135,11 @@ class LogReader:
 
     def events(self, seqs: list[int]) -> pa.Table:
         """Return the events with these numbers, as far as they are still stored."""
-        return self.looking(lambda view: self._events(view, seqs)) if seqs else empty()
+        return self.looking(lambda view: self._events(view, seqs, ())) if seqs else empty()
+
+    def texts(self, seqs: list[int]) -> pa.Table:
+        """Return of these events what TEXTS names."""
+        return self.looking(lambda view: self._events(view, seqs, TEXTS)).select(TEXTS)
 
     def looking(self, look: Callable[[View], Found]) -> Found:
         """Return what *look* finds; look again if a segment was dropped meanwhile."""
@@ -167,15 +173,16 @@ class LogReader:
         wanted = pc.and_(pc.equal(found["class"], REJECTS), pc.greater(found["seq"], after))
         return found.filter(wanted).sort_by("seq").slice(0, limit)
 
-    def _events(self, view: View, seqs: list[int]) -> pa.Table:
+    def _events(self, view: View, seqs: list[int], names: Sequence[str]) -> pa.Table:
+        """Return the events with these numbers; only the columns *names*, if there are any."""
         ordered, wanted = sorted(seqs), pa.array(seqs, pa.int64())
-        tables = [view.tail]
+        tables = [view.tail.select(names) if names else view.tail]
         for segment in view.segments:
             if bisect_left(ordered, segment.first) == bisect_right(ordered, segment.last):
                 continue
             for part in self.files.parts(segment):
                 if bisect_left(ordered, part.first) < bisect_right(ordered, part.last):
-                    table = self.files.read(part)
+                    table = self.files.pick(part, list(names)) if names else self.files.read(part)
                     tables.append(table.filter(pc.is_in(table["seq"], wanted)))
         rows = pa.concat_tables(tables)
         return rows.filter(pc.is_in(rows["seq"], wanted)).sort_by("seq")

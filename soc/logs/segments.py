@@ -160,7 +160,7 @@ class Files:
 
         Each table holds AT_ONCE row groups; only the last may hold fewer.
         """
-        coded = [name for name in columns if name.startswith(PREFIX)]
+        coded = [name for name in columns if name == "source" or name.startswith(PREFIX)]
         metadata = self._open(segment).metadata
         with self._reading(segment):
             file = pq.ParquetFile(

@@ -1,6 +1,6 @@
 """Ask a rule about everything that is stored: of most events only what their columns say is read.
 
-What columns cannot rule out is read as it was written and decided by the rule itself, so the answer
+What columns cannot decide is read as it was written and decided by the rule itself, so the answer
 is that of a detector that had been there all the time.
 """
 
@@ -17,15 +17,19 @@ import pyarrow.compute as pc
 
 from soc.detect.sigma.asked import fields_of
 from soc.detect.sigma.engine.resolver import MISSING
-from soc.detect.sigma.event import key_of
+from soc.detect.sigma.engine.signatures import Signatures
+from soc.detect.sigma.engine.stored import ABSENT, UNKNOWN, judge
+from soc.detect.sigma.event import Event, key_of
 from soc.detect.sigma.logsource import ORIGIN
-from soc.detect.sigma.rule import Hit
+from soc.detect.sigma.rule import Hit, Rule
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.logs import columns
 from soc.logs.promote import LONG, PREFIX
 from soc.logs.reader import LogReader
 from soc.watch.together import Together
 
+FEW = 20
+"""Values that are rather taken one by one."""
 READ = 2_000
 """Events that are read as they were written together."""
 
@@ -76,9 +80,10 @@ def hunt(
         told.from_text += min(found.from_text, table.num_rows)
         newest = pc.max(table["ts"]).as_py()
         told.newest = max(told.newest or newest, newest)
-        rows = np.flatnonzero(_possible(ruleset, table, fields))
-        if len(rows):
-            yield from _struck(reader, ruleset, table["seq"].take(pa.array(rows)).to_pylist(), told)
+        judged = _judged(ruleset, table, fields)
+        yield from judged.struck
+        if judged.unsure:
+            yield from _read(reader, ruleset, judged.unsure, told)
 
 
 def correlated(
@@ -102,42 +107,81 @@ def _between(table: pa.Table, since: datetime | None, until: datetime | None) ->
     return table if until is None else table.filter(pc.less(table["ts"], until))
 
 
-def _possible(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which rows of *table* a rule may hit."""
+class _Judged(NamedTuple):
+    """What columns say of events. unsure: numbers of those that must be read."""
+
+    struck: list[Struck]
+    unsure: list[int]
+
+
+def _judged(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> _Judged:
     size = table.num_rows
     values = {
         name: _coded(table[PREFIX + name]) if PREFIX + name in table.column_names else _absent(size)
         for name in fields
     }
-    possible = np.zeros(size, bool)
-    for rows in _of_one_origin(values, size):
-        first = int(rows[0])
-        origin = {name: values[key_of(name)].at(first) for name in ORIGIN}
-        there = {name: value for name, value in origin.items() if value is not MISSING}
-        partition = ruleset.route_of(there).partition
-        asked = {name: (values[name].values, values[name].codes[rows]) for name in partition.fields}
+    unsure, hits = np.zeros(size, bool), list[tuple[int, Sequence[Rule]]]()
+    origins = Signatures(size)
+    for name in ORIGIN:
+        origins.add(values[key_of(name)].codes - UNKNOWN)
+    for number, codes in enumerate(origins.different()):
+        there = _origin(values, codes)
+        partition = ruleset.route_of(there).partition if there is not None else None
+        if partition is not None and not partition.rules:
+            continue
+        rows = np.flatnonzero(origins.which() == number)
+        if partition is None:
+            unsure[rows] = True
+            continue
         try:
-            possible[rows] = partition.possible(asked, len(rows))
+            decided, which = judge(partition, values, rows)
         except INDIGESTIBLE:
-            possible[rows] = True
-        for name in partition.fields if partition.rules else ():
-            possible[rows] |= values[name].is_long[rows]
-    return possible
+            unsure[rows] = True
+            continue
+        unsure[rows] = np.array([bool(one.is_open) for one in decided])[which]
+        for place, one in enumerate(decided):
+            if one.holds and not one.is_open:
+                hits += [(row, one.holds) for row in rows[which == place].tolist()]
+    return _Judged(_struck(table, values, hits), _numbers(table, np.flatnonzero(unsure)))
+
+
+def _struck(
+    table: pa.Table, values: Mapping[str, "_Coded"], hits: Sequence[tuple[int, Sequence[Rule]]]
+) -> list[Struck]:
+    """Return *hits*, rows with their rules, as events that have what columns say of them."""
+    about = table.take(pa.array([row for row, _ in hits], pa.int64()))
+    told = zip(*(about[name].to_pylist() for name in ("seq", "ts", "source")), strict=True)
+    struck = []
+    for (row, rules), (seq, ts, source) in zip(hits, told, strict=True):
+        found = {name: one.at(row) for name, one in values.items()}
+        event = Event({name: value for name, value in found.items() if value is not MISSING})
+        struck += [Struck(seq, ts, source or "", Hit(rule, event)) for rule in rules]
+    return struck
+
+
+def _numbers(table: pa.Table, rows: Rows) -> list[int]:
+    return table["seq"].take(pa.array(rows)).to_pylist() if len(rows) else []
 
 
 class _Coded(NamedTuple):
-    """A column: its different values, and for each row which of them it has, or -1.
+    """A column: its different values, and for each row which of them it has.
 
-    is_long: rows whose value is too long for a column.
+    UNKNOWN stands for one that is too long for a column.
     """
 
-    values: list[Any]
+    values: pa.Array
     codes: Rows
-    is_long: npt.NDArray[np.bool_]
+
+    def some(self, which: Rows) -> list[Any]:
+        """Return the values with these codes."""
+        if len(which) < FEW:
+            return [orjson.loads(self.values[int(code)].as_py()) for code in which]
+        return [orjson.loads(text) for text in self.values.take(pa.array(which)).to_pylist()]
 
     def at(self, row: int) -> object:
         """Return the value of *row*, or MISSING."""
-        return self.values[self.codes[row]] if self.codes[row] >= 0 else MISSING
+        code = self.codes[row]
+        return orjson.loads(self.values[int(code)].as_py()) if code >= 0 else MISSING
 
 
 def _coded(column: pa.ChunkedArray) -> _Coded:
@@ -145,39 +189,31 @@ def _coded(column: pa.ChunkedArray) -> _Coded:
         return _absent(len(column))
     coded = column.unify_dictionaries().combine_chunks()
     coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
-    codes = coded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    texts = coded.dictionary.to_pylist()
-    is_long = np.zeros(len(codes), np.bool_)
-    if LONG in texts:
-        is_long = codes == texts.index(LONG)
-        codes, texts = (
-            np.where(is_long, -1, codes),
-            [one if one != LONG else "null" for one in texts],
-        )
-    return _Coded([orjson.loads(text) for text in texts], codes, is_long)
+    codes = coded.indices.cast(pa.int64()).fill_null(ABSENT).to_numpy(zero_copy_only=False)
+    long = pc.index(coded.dictionary, LONG).as_py()
+    if long >= 0:
+        codes = np.where(codes == long, UNKNOWN, codes)
+    return _Coded(coded.dictionary, codes)
 
 
 def _absent(size: int) -> _Coded:
-    return _Coded([], np.full(size, -1, np.int64), np.zeros(size, np.bool_))
+    return _Coded(pa.array([], pa.string()), np.full(size, ABSENT, np.int64))
 
 
-def _of_one_origin(values: Mapping[str, _Coded], size: int) -> Iterator[Rows]:
-    """Yield the rows in groups that say the same of where they come from."""
-    key = np.zeros(size, np.int64)
-    for name in ORIGIN:
-        one = values[key_of(name)]
-        key = key * (len(one.values) + 1) + one.codes + 1
-    if (key == key[0]).all():
-        yield np.arange(size)
-        return
-    order = np.argsort(key, kind="stable")
-    ends = np.flatnonzero(np.diff(key[order])) + 1
-    yield from np.split(order, ends)
+def _origin(values: Mapping[str, _Coded], codes: Sequence[int]) -> dict[str, Any] | None:
+    """Return where events with these *codes* come from; None if that is not known."""
+    found = {}
+    for name, code in zip(ORIGIN, codes, strict=True):
+        if code + UNKNOWN == UNKNOWN:
+            return None
+        if code + UNKNOWN != ABSENT:
+            (found[name],) = values[key_of(name)].some(np.array([code + UNKNOWN]))
+    return found
 
 
-def _struck(reader: LogReader, ruleset: Ruleset, seqs: list[int], told: Hunt) -> Iterator[Struck]:
+def _read(reader: LogReader, ruleset: Ruleset, seqs: list[int], told: Hunt) -> Iterator[Struck]:
     for begin in range(0, len(seqs), READ):
-        table = reader.events(seqs[begin : begin + READ])
+        table = reader.texts(seqs[begin : begin + READ])
         told.read += table.num_rows
         outcomes = ruleset.match_stored(table["raw"].to_pylist())
         about = zip(*(table[name].to_pylist() for name in ("seq", "ts", "source")), strict=True)

@@ -106,7 +106,11 @@ def test_columns_rule_out_what_need_not_be_read(suite: Suite, log: EmbeddedLog) 
 
     found = hunt_rule(suite, "equals", None, None, 100)
 
-    assert (found["from_text"], found["read"], len(found["rows"])) == (0, 40, 40)
+    assert (found["from_text"], found["read"], len(found["rows"])) == (0, 0, 40)
+    assert found["rows"][0]["source"] == "src"
+    assert found["rows"][0]["matched"] == [
+        {"selection": "s", "field": "event.action", "value": "pay"}
+    ]
 
 
 def test_a_file_that_is_not_loaded_can_be_tried(

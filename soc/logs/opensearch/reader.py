@@ -144,14 +144,15 @@ class OpenSearchReader(LogReader):
         keep = pc.and_(pc.greater(tail["seq"], after), pc.equal(tail["class"], REJECTS))
         return pa.concat_tables([stored, tail.filter(keep)]).slice(0, limit)
 
-    def _events(self, view: View, seqs: list[int]) -> pa.Table:
+    def _events(self, view: View, seqs: list[int], names: Sequence[str]) -> pa.Table:
         ordered = sorted(seqs)
         asked = ordered[: bisect_right(ordered, view.sealed)]
         tables = [view.tail.filter(pc.is_in(view.tail["seq"], pa.array(seqs, pa.int64())))]
         for begin in range(0, len(asked), PAGE):
             some = {"terms": {SEQ: asked[begin : begin + PAGE]}}
             tables.append(self._stored(view, 0, PAGE, some))
-        return pa.concat_tables(tables).sort_by("seq")
+        found = pa.concat_tables(tables).sort_by("seq")
+        return found.select(names) if names else found
 
     def _stored(self, view: View, after: int, limit: int, only: dict[str, Any]) -> pa.Table:
         """Return up to *limit* rows above number *after* that the cluster has."""

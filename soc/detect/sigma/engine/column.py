@@ -91,6 +91,7 @@ class Column:
                 case _:
                     self._missing.add(number)
         self._accepts = Accepts(asked, databases)
+        self._atoms = frozenset(atoms)
         self._spend = spend
         self._novelty = Novelty()
         self._key = nonce().encode()
@@ -109,6 +110,8 @@ class Column:
         self.classes = Classes(self._spend)
         self.absent = self.classes.reserve(self._hits_of(found_among([])))
         """The class of what is not there: known from what is there and hits nothing."""
+        self.unknown = self.classes.reserve(self._atoms)
+        """The class of what is there but is not known: its questions may have any answer."""
 
     def codes(self, values: Sequence[Any]) -> list[int]:
         """Return the class of each of *values*, at once where they are known and of one kind."""

@@ -5,15 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from soc.detect.sigma.engine.column import Classes
+from soc.detect.sigma.engine.column import Classes, Column
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.references import Values
 from soc.detect.sigma.engine.resolver import MISSING, Resolver, Shape
-from soc.detect.sigma.engine.signatures import Signatures
-from soc.detect.sigma.engine.tree import Hits
+from soc.detect.sigma.engine.tree import Hits, may_hold
 from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.rule import Rule
@@ -105,25 +101,24 @@ class Partition:
             for signature, known in zip(signatures, map(self._known.get, signatures), strict=True)
         ]
 
-    def possible(
-        self, columns: Mapping[str, tuple[Sequence[Any], npt.NDArray[np.int64]]], size: int
-    ) -> npt.NDArray[np.bool_]:
-        """Return which of *size* events a rule may hit, judged by what *columns* say.
+    @property
+    def columns(self) -> list[tuple[str, Column]]:
+        """Return each field with its column."""
+        return list(zip(self.fields, self._columns, strict=True))
 
-        columns: for each of ``fields`` its different values, and which of them each event has; -1
-        where it has none. Raises what a predicate cannot digest.
-        """
-        if not self.rules:
-            return np.zeros(size, np.bool_)
+    def make_room(self) -> None:
+        """Forget what is known, if it is too much: numbers of classes mean nothing then."""
         self._ground.make_room()
-        rows = Signatures(size)
-        for name, column in zip(self.fields, self._columns, strict=True):
-            values, places = columns[name]
-            classes = np.array([*column.codes(values), column.absent], np.int64)
-            rows.add(classes[places])
-        said = self._said.number(self._open)
-        decided = [self._learn((*one, said)) is not NOTHING for one in rows.different()]
-        return np.array(decided, np.bool_)[rows.which()]
+
+    def decide_known(self, classes: Mapping[str, int]) -> Decided:
+        """Return what can be said of an event whose fields have these *classes*.
+
+        Of all other fields, and of what stands anywhere in the event, nothing is known.
+        """
+        codes = (classes.get(name, column.unknown) for name, column in self.columns)
+        signature = (*codes, self._said.number(self._open))
+        known = self._known.get(signature)
+        return self._learn(signature) if known is None else known
 
     def _said_of(self, values: Sequence[Values | None], written: Written) -> Iterable[int]:
         """Return the class of what each event may say besides its fields' values."""
@@ -159,7 +154,7 @@ class Partition:
         told = self._told
         for place, (name, column) in enumerate(zip(self.fields, self._columns, strict=True)):
             codes = {signature[place] for signature in self._known}
-            told.ever.update(*(column.classes.hits[code] for code in codes))
+            told.ever.update(*(column.classes.hits[code] for code in codes - {column.unknown}))
             if codes - {column.absent}:
                 told.fields.add(name)
         codes = {signature[-1] for signature in self._known}
@@ -173,13 +168,14 @@ class Partition:
         self._said = Classes(self._ground.spend)
 
     def _learn(self, signature: tuple[int, ...]) -> Decided:
-        classes = [*(column.classes for column in self._columns), self._said]
-        hits: Hits = frozenset().union(
-            *(one.hits[code] for one, code in zip(classes, signature, strict=False))
-        )
-        candidates = {number for atom in hits for number in self._anchored.get(atom, ())}
+        hits, unknown = self._answers(signature)
+        asked = hits | unknown if unknown else hits
+        candidates = {number for atom in asked for number in self._anchored.get(atom, ())}
         answers = [
-            (one.rule, one.tree.holds(hits))
+            (
+                one.rule,
+                may_hold(one.tree, hits, unknown) if unknown else one.tree.holds(hits),
+            )
             for one in (self.rules[number] for number in sorted({*candidates, *self._always}))
         ]
         self._ground.spend(SIGNATURE)
@@ -189,3 +185,11 @@ class Partition:
         )
         known = self._known[signature] = NOTHING if decided == NOTHING else decided
         return known
+
+    def _answers(self, signature: tuple[int, ...]) -> tuple[Hits, Hits]:
+        """Return the questions that *signature* answers with yes, and those it does not answer."""
+        pairs = list(zip(self._columns, signature, strict=False))
+        said = self._said.hits[signature[-1]]
+        known = (column.classes.hits[code] for column, code in pairs if code != column.unknown)
+        unknown = [column.classes.hits[code] for column, code in pairs if code == column.unknown]
+        return said.union(*known), NONE.union(*unknown)

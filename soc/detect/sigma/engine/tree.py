@@ -263,6 +263,21 @@ class Questions:
         return number
 
 
+def may_hold(tree: Tree, hits: Hits, unknown: Hits) -> bool | None:
+    """Return what ``holds`` does if the answers to *unknown* questions are not known."""
+    match tree:
+        case Leaf():
+            return None if tree.atom in unknown else tree.atom in hits
+        case Nor():
+            found = may_hold(tree.part, hits, unknown)
+            return None if found is None else not found
+        case All() | Any():
+            answers = {may_hold(part, hits, unknown) for part in tree.parts}
+            ends = isinstance(tree, Any)
+            return ends if ends in answers else None if None in answers else not ends
+    return tree.holds(hits)
+
+
 def asked_by(tree: Tree) -> Iterator[str | int]:
     """Yield the fields that *tree* asks about, and the numbers of its questions about any."""
     match tree:
