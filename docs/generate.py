@@ -35,6 +35,7 @@ from soc.detect.detector import Mode as RuleMode
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.logsource import DATASETS
 from soc.detect.sigma.rule import Rule
+from soc.detect.sigma.shippers import LINUX, SYSTEM, WINDOWS
 from soc.incidents.kpis import definitions
 from soc.ingest.parse import Intake
 from soc.ingest.sources.model import Source
@@ -324,6 +325,20 @@ def detectors() -> str:
     lines += ["## Log sources", "", "A dataset `shop.audit` is also product `shop`,"]
     lines += ["service `audit`; a dataset `windows.*` is product `windows`.", ""]
     lines += table(("event.dataset", "log sources it counts as"), sources)
+    lines += ["", "## Fields as shippers call them", ""]
+    lines += [
+        "With the pipeline `winlogbeat`, what a rule for Windows asks of a field may also stand"
+    ]
+    lines += [
+        "under these names, and with `auditd`, what one for Linux asks. Other fields of Windows are"
+    ]
+    lines += ["those of `winlog.event_data`, of Linux those of `auditd.log` and `auditd.data`.", ""]
+    called = [
+        (code(field), name, ", ".join(map(code, names)))
+        for name, known in (("winlogbeat", {**SYSTEM, **WINDOWS}), ("auditd", LINUX))
+        for field, names in sorted(known.items())
+    ]
+    lines += table(("field", "pipeline", "names"), called)
     words = (
         "What looks at events, and the slugs that its findings carry. How each decides and what it "
         "cannot see: [detection](../explanation/detection.md)."

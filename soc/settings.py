@@ -146,7 +146,9 @@ class Detect(Value):
     """Detection.
 
     every: how often windows are due. window: events a window takes at most. lateness: how late an
-    event may be and still count. tuning: per rule or detector.
+    event may be and still count. tuning: per rule or detector. pipelines: what rules mean by a log
+    source and its fields, instead of the usual ones: ``sysmon``, ``windows-logsources``,
+    ``winlogbeat``, ``auditd``, ``source-names``.
     """
 
     every: Annotated[float, Field(gt=0)] = 5.0
@@ -154,6 +156,7 @@ class Detect(Value):
     lateness: Duration = timedelta(minutes=10)
     bucket: Duration = timedelta(hours=1)
     tuning: Mapping[str, Tuning] = {}
+    pipelines: tuple[str, ...] | None = None
 
 
 class Respond(Value):

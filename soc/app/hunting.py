@@ -47,7 +47,7 @@ def rows_of(
 def _ruleset(suite: Suite, rule: str) -> Ruleset:
     path = Path(rule)
     if path.suffix in {".yml", ".yaml"}:
-        ruleset = load_rules([path], lists=suite.lists())
+        ruleset = load_rules([path], suite.settings.detect.pipelines, lists=suite.lists())
         if ruleset.failed:
             raise Refused(str(ruleset.failed[0]))
         return ruleset

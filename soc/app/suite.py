@@ -179,9 +179,9 @@ class Suite:
 
         every = content.every_rule_file(self.settings, self.home)
         lists = [self.home.content("placeholders.yml")]
-        kept, held = self._compiled, self.lists()
-        ruleset = load_rules(every, cache=kept, placeholders=lists, lists=held)
-        return Rules(ruleset, self.settings.detect)
+        kept, held, detect = self._compiled, self.lists(), self.settings.detect
+        ruleset = load_rules(every, detect.pipelines, kept, placeholders=lists, lists=held)
+        return Rules(ruleset, detect)
 
     def lists(self) -> Mapping[str, tuple[str, ...]]:
         """Return the values that imported lists hold now: placeholders of rules."""

@@ -20,7 +20,6 @@ from soc.detect.sigma.engine.resolver import MISSING
 from soc.detect.sigma.engine.signatures import Signatures
 from soc.detect.sigma.engine.stored import ABSENT, UNKNOWN, judge
 from soc.detect.sigma.event import Event, key_of
-from soc.detect.sigma.logsource import ORIGIN
 from soc.detect.sigma.rule import Hit, Rule
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.logs import columns
@@ -122,10 +121,10 @@ def _judged(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> _Judged
     }
     unsure, hits = np.zeros(size, bool), list[tuple[int, Sequence[Rule]]]()
     origins = Signatures(size)
-    for name in ORIGIN:
+    for name in ruleset.origin:
         origins.add(values[key_of(name)].codes - UNKNOWN)
     for number, codes in enumerate(origins.different()):
-        there = _origin(values, codes)
+        there = _origin(ruleset.origin, values, codes)
         partition = ruleset.route_of(there).partition if there is not None else None
         if partition is not None and not partition.rules:
             continue
@@ -200,10 +199,12 @@ def _absent(size: int) -> _Coded:
     return _Coded(pa.array([], pa.string()), np.full(size, ABSENT, np.int64))
 
 
-def _origin(values: Mapping[str, _Coded], codes: Sequence[int]) -> dict[str, Any] | None:
+def _origin(
+    names: Sequence[str], values: Mapping[str, _Coded], codes: Sequence[int]
+) -> dict[str, Any] | None:
     """Return where events with these *codes* come from; None if that is not known."""
     found = {}
-    for name, code in zip(ORIGIN, codes, strict=True):
+    for name, code in zip(names, codes, strict=True):
         if code + UNKNOWN == UNKNOWN:
             return None
         if code + UNKNOWN != ABSENT:

@@ -18,7 +18,6 @@ from soc.content.kinds import load
 from soc.detect.rules import Rules
 from soc.detect.sigma.asked import fields_of
 from soc.detect.sigma.load import load_rules
-from soc.detect.sigma.logsource import ORIGIN
 from soc.ingest.parse import Intake
 from soc.respond import rehearsal
 from soc.respond.expression import references
@@ -82,7 +81,7 @@ def test_every_rule_of_the_funding_pack_is_about_events_of_the_published_format(
         if isinstance(event.event, dict)
     }
 
-    assert fields_of(pack) - set(ORIGIN) <= set(_names(schema, schema["$defs"]))
+    assert fields_of(pack) - set(pack.origin) <= set(_names(schema, schema["$defs"]))
     assert hit <= known
 
 

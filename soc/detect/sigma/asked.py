@@ -12,7 +12,6 @@ from soc.detect.sigma.condition import (
     Not,
     Or,
 )
-from soc.detect.sigma.logsource import ORIGIN
 from soc.detect.sigma.rule import Correlation
 from soc.detect.sigma.ruleset import Ruleset
 
@@ -23,7 +22,7 @@ def fields_of(ruleset: Ruleset) -> frozenset[str]:
     Those that say where an event comes from are always among them.
     """
     asked = {name for rule in ruleset.rules for name in _asked(rule.condition)}
-    asked.update(ORIGIN)
+    asked.update(ruleset.origin)
     for correlation in ruleset.correlations:
         asked.update(_grouped(correlation))
     return frozenset(asked)

@@ -19,7 +19,8 @@ from soc.detect.sigma.files import RuleFile
 from soc.detect.sigma.rule import Rule
 
 CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifiers", "pipelines",
-        "placeholders", "predicate", "rule", "selection", "source", "text", "values")  # fmt: skip
+        "placeholders", "predicate", "rule", "selection", "shippers", "source", "text",
+        "values")  # fmt: skip
 """The modules that decide what a rule is compiled to."""
 SURE_AFTER = 2_000_000_000
 """Nanoseconds after which a file that is changed again has another time."""

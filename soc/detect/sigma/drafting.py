@@ -12,7 +12,7 @@ from sigma.exceptions import (
 from sigma.rule import SigmaLogSource
 
 from soc.detect.sigma.about import problem_of, read_about
-from soc.detect.sigma.combine import all_of, match_field
+from soc.detect.sigma.combine import all_of, any_of, match_field
 from soc.detect.sigma.compile import compile_detection
 from soc.detect.sigma.condition import Node
 from soc.detect.sigma.correlation import is_correlation, read_correlation
@@ -96,13 +96,16 @@ def _draft(source: Source, place: Place, means: Means) -> Draft | Mistake:
     errors: list[Exception] = []
     about = _try(lambda: _about(source), errors)
     logsource = _try(lambda: _logsource(source), errors)
-    reader = _reader(source, means)
+    reader = _reader(source, means, logsource)
     detection = _try(lambda: _detection(source, reader), errors)
     if about is None or logsource is None or detection is None:
         wrong = problem_of(errors, source)
         return Mistake(place, wrong.line, wrong.message)
     needs = [
-        match_field("", field, [_is(value) for value in values])
+        any_of(
+            match_field("", name, [_is(value) for value in values])
+            for name in names_of(field, logsource, means.pipelines)
+        )
         for field, values in needs_of(logsource, means.pipelines)
     ]
     selections = tuple(name for name in source.plain["detection"] if name != "condition")
@@ -113,8 +116,11 @@ def _draft(source: Source, place: Place, means: Means) -> Draft | Mistake:
     )
 
 
-def _reader(source: Source, means: Means) -> Reader:
-    return Reader(source.locate, lambda field: names_of(field, means.pipelines), means.placeholders)
+def _reader(source: Source, means: Means, logsource: LogSource | None) -> Reader:
+    def names(field: str) -> tuple[str, ...]:
+        return names_of(field, logsource or LogSource(), means.pipelines)
+
+    return Reader(source.locate, names, means.placeholders)
 
 
 def _filter(source: Source, place: Place, means: Means) -> Filter | Mistake:
@@ -122,7 +128,7 @@ def _filter(source: Source, place: Place, means: Means) -> Filter | Mistake:
     about = _try(lambda: _about(source), errors)
     logsource = _try(lambda: _logsource(source), errors)
     rules = _try(lambda: _filtered(source), errors)
-    reader = _reader(source, means)
+    reader = _reader(source, means, logsource)
     condition = _try(lambda: _left_over(source, reader), errors)
     if about is None or logsource is None or rules is None or condition is None:
         wrong = problem_of(errors, source)

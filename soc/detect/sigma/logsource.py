@@ -14,6 +14,7 @@ A rule is for a log source if all that the rule says of it is true: a rule that 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -23,10 +24,16 @@ from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.resolver import MISSING, Resolver, Shape
 from soc.detect.sigma.event import Event, Scalar, key_of
+from soc.detect.sigma.pipelines import origin_of
 from soc.detect.sigma.predicate import Equals, Number, Predicate
 from soc.detect.sigma.rule import LogSource, Rule
+from soc.detect.sigma.shippers import ACTIONS
 from soc.model.text import fold
 
+AUDITED = (
+    LogSource(product="linux", service="auditd"),
+    *(LogSource(category, "linux") for category in ACTIONS),
+)
 DATASETS: Mapping[str, tuple[LogSource, ...]] = MappingProxyType(
     {
         "funding.donation": (LogSource(product="funding", service="api"),),
@@ -46,16 +53,13 @@ DATASETS: Mapping[str, tuple[LogSource, ...]] = MappingProxyType(
         "system.auth": (LogSource(product="linux", service="auth"),),
         "syslog": (LogSource(product="linux", service="syslog"),),
         "system.syslog": (LogSource(product="linux", service="syslog"),),
-        "auditd.log": (LogSource(product="linux", service="auditd"),),
-        "auditd_manager.auditd": (LogSource(product="linux", service="auditd"),),
+        "auditd.log": AUDITED,
+        "auditd_manager.auditd": AUDITED,
     }
 )
 
 Keys = frozenset[str | float]
 """Values as an index knows them: folded text, and the number that it is."""
-
-ORIGIN = ("Channel", "EventID", "event.dataset")
-"""The fields that say where an event comes from."""
 
 MAX_ROUTES = 4096
 """Origins remembered; a stream that invents more is only slower."""
@@ -79,9 +83,17 @@ class Route:
 class Routes:
     """The rules for each origin of events; an origin's rules are found once."""
 
-    def __init__(self, rules: Sequence[Rule], databases: Databases | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        databases: Databases | None = None,
+        pipelines: Sequence[str] = (),
+    ) -> None:
         self._every, self._databases = tuple(rules), databases
-        self._resolver = Resolver(enumerate(map(key_of, ORIGIN)))
+        self._origin = origin_of(pipelines)
+        self.origin = tuple(name for names in self._origin for name in names)
+        """The fields that say where an event comes from."""
+        self._resolver = Resolver(enumerate(map(key_of, self.origin)))
         self._known: dict[tuple[Keys, ...], Route] = {}
         self._quick: dict[tuple[object, ...], Route] = {}
         self._shared: dict[tuple[int, ...], Route] = {}
@@ -92,7 +104,8 @@ class Routes:
         wanted: defaultdict[tuple[LogSource, Keys | None, Keys | None], list[int]]
         wanted = defaultdict(list)
         for place, rule in enumerate(self._every):
-            key = (rule.logsource, _required(rule, "Channel"), _required(rule, "EventID"))
+            channel, event_id, _ = (_required(rule, names) for names in self._origin)
+            key = (rule.logsource, channel, event_id)
             wanted[key].append(place)
         return wanted
 
@@ -103,14 +116,14 @@ class Routes:
     def keys(self, shape: Shape) -> Shape | None:
         """Return the keys under which objects with the keys *shape* say where they are from.
 
-        Returns None if a field of ORIGIN may stand in more than one place.
+        Returns None if one of these fields may stand in more than one place.
         """
         keys = self._resolver.keys(shape)
         return None if keys is None else tuple(key for key in keys if key is not None)
 
     def route_of(self, event: Event) -> Route:
         """Return where *event* goes: to the rules that it must be shown to, in their order."""
-        values: list[Any] = [MISSING] * len(ORIGIN)
+        values: list[Any] = [MISSING] * len(self.origin)
         if not self._resolver.read(event.document, values):
             return self._route(event)
         origin = (*map(type, values), *values)
@@ -125,7 +138,7 @@ class Routes:
         return route
 
     def _route(self, event: Event) -> Route:
-        origin = tuple(_keys(event.scalars(name)) for name in ORIGIN)
+        origin = tuple(_keys(chain.from_iterable(map(event.scalars, n))) for n in self._origin)
         route = self._known.get(origin)
         if route is None:
             if len(self._known) >= MAX_ROUTES:
@@ -164,21 +177,24 @@ def _comes_from(source: LogSource, channels: Keys, datasets: Keys) -> bool:
     return any(is_for(source, name) for name in names)
 
 
-def _required(rule: Rule, field: str) -> Keys | None:
-    return required(rule.condition, key_of(field))
+def _required(rule: Rule, names: Iterable[str]) -> Keys | None:
+    return required(rule.condition, frozenset(map(key_of, names)))
 
 
-def required(node: Node, key: str) -> Keys | None:
-    """Return values of which the field *key* must have one if *node* is to hold; None: any."""
+def required(node: Node, keys_of: frozenset[str]) -> Keys | None:
+    """Return values of which a field that is called so must have one if *node* is to hold.
+
+    None: it may have any, or none.
+    """
     match node:
-        case FieldMatch() if key_of(node.field) == key:
+        case FieldMatch() if key_of(node.field) in keys_of:
             return _wanted(node.predicates)
         case And():
-            known = [keys for part in node.parts if (keys := required(part, key)) is not None]
+            known = [keys for part in node.parts if (keys := required(part, keys_of)) is not None]
             # Only one of them: with a list of values, each part may mean another element.
             return min(known, key=len, default=None)
         case Or():
-            each = [required(part, key) for part in node.parts]
+            each = [required(part, keys_of) for part in node.parts]
             return frozenset().union(*(keys for keys in each if keys)) if all(each) else None
     return None
 

@@ -2,19 +2,21 @@
 
 The conditions are those of pySigma's pipelines ``sysmon`` and ``windows-logsources``. Rules of
 other products pass through unchanged. ``source-names`` is for events whose shipper calls the
-provider ``SourceName``, as NXLog does: each of the two names then stands for both.
+provider ``SourceName``, as NXLog does: each of the two names then stands for both. ``winlogbeat``
+and ``auditd`` let fields also stand where these put them, see ``shippers``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from soc.detect.sigma.rule import LogSource
+from soc.detect.sigma.shippers import ACTIONS, auditd, winlogbeat
 from soc.errors import Refused
 
 Needs = tuple[tuple[str, tuple[str | int, ...]], ...]
 """Fields, each with the values of which one must be there."""
 
-SOURCE_NAMES = "source-names"
+SOURCE_NAMES, WINLOGBEAT, AUDITD = "source-names", "winlogbeat", "auditd"
 PROVIDERS = ("Provider_Name", "SourceName")
 
 DEFAULT = ("sysmon", "windows-logsources")
@@ -83,11 +85,23 @@ def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name for name in names if name != "none")
 
 
-def names_of(field: str, pipelines: Sequence[str]) -> tuple[str, ...]:
-    """Return what events may call *field*, the name that a rule uses first."""
+def names_of(field: str, source: LogSource, pipelines: Sequence[str]) -> tuple[str, ...]:
+    """Return what events of *source* may call *field*, the name that a rule uses first."""
+    names = [field]
     if SOURCE_NAMES in pipelines and field in PROVIDERS:
-        return (field, *(name for name in PROVIDERS if name != field))
-    return (field,)
+        names += PROVIDERS
+    if WINLOGBEAT in pipelines and source.product == "windows":
+        names += [other for name in tuple(names) for other in winlogbeat(name)]
+    if AUDITD in pipelines and source.product == "linux":
+        names += auditd(field)
+    return tuple(dict.fromkeys(names))
+
+
+def origin_of(pipelines: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the fields that say where an event comes from, each with all of its names."""
+    windows = LogSource(product="windows")
+    known = (names_of(name, windows, pipelines) for name in ("Channel", "EventID"))
+    return (*known, ("event.dataset",))
 
 
 def _sysmon(source: LogSource) -> tuple[LogSource, Needs]:
@@ -117,6 +131,17 @@ def _windows(source: LogSource) -> tuple[LogSource, Needs]:
     return source, needs
 
 
+def _auditd(source: LogSource) -> tuple[LogSource, Needs]:
+    actions = ACTIONS.get(source.category) if source.product == "linux" else None
+    return source, ((("event.action", actions),) if actions else ())
+
+
 PIPELINES: Mapping[str, Callable[[LogSource], tuple[LogSource, Needs]]] = MappingProxyType(
-    {"sysmon": _sysmon, "windows-logsources": _windows, SOURCE_NAMES: _unchanged}
+    {
+        "sysmon": _sysmon,
+        "windows-logsources": _windows,
+        SOURCE_NAMES: _unchanged,
+        WINLOGBEAT: _unchanged,
+        AUDITD: _auditd,
+    }
 )

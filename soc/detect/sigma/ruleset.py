@@ -46,7 +46,8 @@ class Ruleset:
         self.correlations = correlations
         self.failed = failed
         self.pipelines = pipelines
-        self._routes = Routes(rules, databases)
+        self._routes = Routes(rules, databases, pipelines)
+        self.origin = self._routes.origin
         self._lanes = Lanes(self._routes)
         self._places = {rule.name: place for place, rule in enumerate(rules)}
 

@@ -80,9 +80,7 @@ class Reader:
             node = all_of(_keywords(selection, group, at) for group in groups)
         else:
             names = self.names(item.field)
-            node = all_of(
-                any_of(_field(selection, name, group, at) for name in names) for group in groups
-            )
+            node = all_of(_named(selection, names, group, at) for group in groups)
         return Not(node) if item.negated else node
 
     def _networks(self, value: object, at: SigmaRuleLocation) -> list[str]:
@@ -103,6 +101,27 @@ class Reader:
             else:
                 done.append(value)
         return done
+
+
+def _named(
+    selection: str, names: Sequence[str], values: Sequence[SigmaType], at: SigmaRuleLocation
+) -> Node:
+    """Return what is asked of a field that may have several *names*: one of them is enough.
+
+    That it is not there, or null, must be so under each of them.
+    """
+    if len(names) == 1:
+        return _field(selection, names[0], values, at)
+    missing = [value for value in _expanded(values) if _is_missing(value)]
+    others = [value for value in _expanded(values) if not _is_missing(value)]
+    nodes = [all_of(_field(selection, name, [value], at) for name in names) for value in missing]
+    if others:
+        nodes += [_field(selection, name, others, at) for name in names]
+    return any_of(nodes)
+
+
+def _is_missing(value: SigmaType) -> bool:
+    return isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
 
 
 def _field(selection: str, field: str, values: Sequence[SigmaType], at: SigmaRuleLocation) -> Node:

@@ -192,5 +192,8 @@ def test_a_name_that_is_taken_is_a_mistake(load: Load) -> None:
 
 
 def test_an_unknown_pipeline_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="known are none, source-names, sysmon, windows-logsources"):
+    with pytest.raises(
+        Refused,
+        match="known are auditd, none, source-names, sysmon, windows-logsources, winlogbeat",
+    ):
         load_rules([tmp_path], ["sysmom"])

@@ -270,7 +270,7 @@ def may_hold(tree: Tree, hits: Hits, unknown: Hits) -> bool | None:
             return None if tree.atom in unknown else tree.atom in hits
         case Nor():
             found = may_hold(tree.part, hits, unknown)
-            return None if found is None else not found
+            return found if found is None else not found
         case All() | Any():
             answers = {may_hold(part, hits, unknown) for part in tree.parts}
             ends = isinstance(tree, Any)
