@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-import pyarrow as pa
-
 BROKEN = (OSError, EOFError, zlib.error)
 """What reading a damaged file raises."""
 
@@ -19,6 +17,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """Give the bytes in *path*, unpacked if its name ends in .gz or .zst."""
     with path.open("rb") as raw:
         if path.suffix.lower() == ".zst":
+            import pyarrow as pa  # heavy, and most files are not packed so
+
             # Unlike others, this one tells of a file that ends too early, and reads every frame.
             yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), "zstd"), 1 << 20)
         elif path.suffix.lower() == ".gz":

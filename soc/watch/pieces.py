@@ -12,9 +12,9 @@ import orjson
 from soc.detect.sigma.event import Document
 from soc.detect.sigma.ruleset import TOGETHER
 from soc.errors import Refused
+from soc.ingest.eventlog import flatten, is_nested
 from soc.ingest.packed import BROKEN, opened
 from soc.ingest.parsers.evtx import read_evtx
-from soc.ingest.parsers.windows import flatten, is_nested
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024

@@ -5,19 +5,21 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soc import clock
 from soc.detect.sigma.cache import RuleCache
 from soc.detect.sigma.event import Document, field
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.rule import Hit
-from soc.detect.sigma.ruleset import Outcome
+from soc.detect.sigma.ruleset import Outcome, Ruleset
 from soc.errors import Refused
-from soc.ingest.parsers.windows import TIMES, time_of
+from soc.ingest.eventlog import TIMES, time_of
 from soc.model.value import rfc3339
 from soc.watch.pieces import Piece, pieces
-from soc.watch.together import Together
+
+if TYPE_CHECKING:
+    from soc.watch.together import Together
 
 MAX_REPORTED = 100
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".evtx")
@@ -44,7 +46,7 @@ class Scan(Iterator[dict[str, Any]]):
         self._failed: list[dict[str, Any]] = []
         self._failures = 0
         self._broken: list[dict[str, Any]] = []
-        self._together = Together(self._ruleset)
+        self._together = _together(self._ruleset)
         self._stream = self._scan()
 
     def __next__(self) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Scan(Iterator[dict[str, Any]]):
             ],
             "pipelines": list(self._ruleset.pipelines),
             "hits": self._hits,
-            "hits_left_out": self._together.left_out,
+            "hits_left_out": self._together.left_out if self._together else 0,
             "rules_hit": len(self._rules_hit),
             "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
             "wall_seconds": round(clock.monotonic() - self._began, 3),
@@ -79,17 +81,17 @@ class Scan(Iterator[dict[str, Any]]):
     def _scan(self) -> Iterator[dict[str, Any]]:
         for piece in chain.from_iterable(map(pieces, self._files)):
             yield from self._match(piece)
-        for name, line in self._together.results():
+        for name, line in self._together.results() if self._together else ():
             self._note(name)
             yield line
 
     def _match(self, piece: Piece) -> Iterator[dict[str, Any]]:
         documents: Iterable[Document | None] = self._events_of(piece)
         if self._together:  # it wants the time of every event
-            documents = kept = list(documents)
+            documents = list(documents)
         outcomes = self._ruleset.match_each(documents, piece.texts, piece.event, len(piece))
         if self._together:
-            self._correlate(piece, kept, outcomes)
+            self._correlate(self._together, piece, zip(documents, outcomes, strict=True))
         for index, (hits, errors) in enumerate(outcomes):
             for hit in hits:
                 if hit.rule.name not in self._ruleset.silent:
@@ -116,23 +118,26 @@ class Scan(Iterator[dict[str, Any]]):
         self._rules_hit.add(rule)
 
     def _correlate(
-        self, piece: Piece, documents: Sequence[Document | None], outcomes: Sequence[Outcome]
+        self,
+        together: "Together",
+        piece: Piece,
+        matched: Iterable[tuple[Document | None, Outcome]],
     ) -> None:
         """Keep hits for those that count them; an event without a time is a failure."""
-        for index, (document, (hits, _)) in enumerate(zip(documents, outcomes, strict=True)):
+        for index, (document, (hits, _)) in enumerate(matched):
             if document is None:
                 continue
-            counted = [hit for hit in hits if self._together.counts(hit)]
+            counted = [hit for hit in hits if together.counts(hit)]
             try:
                 moment = time_of(document)
             except Refused as timeless:
                 if counted:
                     self._fail(piece, index, f"it cannot be correlated: {timeless.reason}")
                 continue
-            self._together.hear(moment)
+            together.hear(moment)
             if counted:
                 place = (piece.file, piece.numbers[index])
-                for reason in self._together.take(counted, moment, *place):
+                for reason in together.take(counted, moment, *place):
                     self._fail(piece, index, reason)
 
     def _fail(self, piece: Piece, index: int, reason: str) -> None:
@@ -156,6 +161,15 @@ def scan(
     found again. Raises Refused for a pipeline or a path that does not exist.
     """
     return Scan(rules, events, pipelines, cache)
+
+
+def _together(ruleset: Ruleset) -> "Together | None":
+    """Return what correlates hits, if a rule does."""
+    if not ruleset.correlations:
+        return None
+    from soc.watch.together import Together  # NumPy and pydantic's models
+
+    return Together(ruleset)
 
 
 def _told(hit: Hit, file: str, line: int, document: Document) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.ruleset import Outcome, Ruleset
-from soc.ingest.parsers.windows import time_of
+from soc.ingest.eventlog import time_of
 from soc.watch.together import Together
 from tests.conformance.vectors import Hit, Vector, read
 

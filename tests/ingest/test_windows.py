@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from soc.errors import Refused
-from soc.ingest.parsers.windows import Windows, flatten
+from soc.ingest.eventlog import flatten
+from soc.ingest.parsers.windows import Windows
 from soc.model.event import Row
 
 FLAT = {

@@ -8,7 +8,7 @@ import orjson
 from evtx import PyEvtxParser
 
 from soc.errors import Refused
-from soc.ingest.parsers.windows import flatten
+from soc.ingest.eventlog import flatten
 
 
 def read_evtx(path: Path) -> Iterator[tuple[int, dict[str, Any] | Refused]]:

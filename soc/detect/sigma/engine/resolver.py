@@ -1,6 +1,6 @@
 """Find the values of many fields in one event at once, as ``Event`` finds each of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from soc.detect.sigma.event import key_of
@@ -31,6 +31,8 @@ class Resolver:
         self._fields = tuple(fields)
         self._shapes: dict[Shape, tuple[_Step, ...]] = {}
         self._below: dict[str, Resolver] = {}
+        self._places = {name: place for place, name in self._fields}
+        self._heads = frozenset(head for _, name in self._fields for head in _heads(name))
 
     def keys(self, shape: Shape) -> tuple[str | None, ...] | None:
         """Return the key of each field in objects with the keys *shape*; None for those without.
@@ -71,22 +73,28 @@ class Resolver:
     def _learn(self, shape: Shape) -> tuple[_Step, ...]:
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
-        places = {name: place for place, name in self._fields}
         steps = []
         for key in shape:
             folded = key_of(key)
-            step = _Step(key, places.get(folded, -1), self._inner(folded))
+            step = _Step(key, self._places.get(folded, -1), self._inner(folded))
             if step.place >= 0 or step.inner:
                 steps.append(step)
         self._shapes[shape] = tuple(steps)
         return self._shapes[shape]
 
     def _inner(self, key: str) -> "Resolver | None":
-        if key in self._below:
-            return self._below[key]
-        head = f"{key}."
-        below = [(n, name.removeprefix(head)) for n, name in self._fields if name.startswith(head)]
-        if not below:
+        if key not in self._heads:
             return None
-        made = self._below[key] = Resolver(below)
-        return made
+        if key not in self._below:
+            head = f"{key}."
+            below = [(n, name) for n, name in self._fields if name.startswith(head)]
+            self._below[key] = Resolver((n, name.removeprefix(head)) for n, name in below)
+        return self._below[key]
+
+
+def _heads(name: str) -> Iterator[str]:
+    """Yield what stands before each dot in *name*."""
+    dot = name.find(".")
+    while dot != -1:
+        yield name[:dot]
+        dot = name.find(".", dot + 1)
