@@ -38,6 +38,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def busy() -> float:
+    """Return the CPU seconds that this thread has used: for measurements, never for decisions."""
+    return time.thread_time()
+
+
 def nonce(size: int = 32) -> str:
     """Return *size* unguessable bytes as text that is safe in a URL."""
     return secrets.token_urlsafe(size)

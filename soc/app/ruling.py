@@ -4,16 +4,25 @@ from typing import Any
 
 import orjson
 
+from soc import clock
 from soc.app.suite import Suite
 from soc.detect.sigma.health import Examiner, Health
+from soc.detect.sigma.weigh import Scales
 from soc.model.value import rfc3339
+
+WEIGHED = 100
+"""Events on which it is measured what rules cost."""
 
 
 def rule_health(suite: Suite, events: int) -> list[dict[str, Any]]:
-    """Return how each rule fared on the newest *events*; rules that failed to load among them."""
+    """Return how each rule fared on the newest *events*; rules that failed to load among them.
+
+    cost_share: of what all rules took that were asked one by one about a hundred of these events.
+    """
     ruleset = suite.read_rules().ruleset
-    examiner, upto = Examiner(ruleset), suite.reader.view().upto
+    upto = suite.reader.view().upto
     after = max(0, upto - events)
+    examiner = Examiner(ruleset, Scales(clock.busy, (upto - after) // WEIGHED))
     while after < upto:
         batch = suite.reader.scan(after, min(suite.settings.detect.window, upto - after))
         if batch.upto <= after:
@@ -22,7 +31,8 @@ def rule_health(suite: Suite, events: int) -> list[dict[str, Any]]:
             examiner.see(orjson.loads(raw), ts)
         after = batch.upto
     found = [_told(one) for one in examiner.report()]
-    blank = {"state": "failed", "events": 0, "hits": 0, "errors": 0, "last_hit": None}
+    blank = {"state": "failed", "events": 0, "hits": 0, "hits_a_day": 0.0, "errors": 0}
+    blank |= {"last_hit": None, "cost_share": None}
     failed = [{"rule": p.path.stem, **blank, "why": [str(p)]} for p in ruleset.failed]
     return [*found, *failed]
 
@@ -33,7 +43,9 @@ def _told(one: Health) -> dict[str, Any]:
         "state": str(one.state),
         "events": one.events,
         "hits": one.hits,
+        "hits_a_day": round(one.a_day, 2),
         "errors": one.errors,
         "last_hit": rfc3339(one.last_hit) if one.last_hit else None,
+        "cost_share": None if one.share is None else round(one.share, 4),
         "why": list(one.why),
     }

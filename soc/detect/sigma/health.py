@@ -7,15 +7,19 @@ events have, it could not: it is no use to anybody, and nobody would notice.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from soc.detect.sigma.engine.tree import All, Hits, Leaf, Maybe, Nor, Tree
 from soc.detect.sigma.engine.tree import Any as AnyOf
+from soc.detect.sigma.event import Event
 from soc.detect.sigma.logsource import Route
 from soc.detect.sigma.rule import About, Correlation
 from soc.detect.sigma.ruleset import Ruleset
+from soc.detect.sigma.weigh import Scales
+
+DAY = timedelta(days=1)
 
 
 class State(StrEnum):
@@ -27,7 +31,12 @@ class State(StrEnum):
 
 
 class Health(NamedTuple):
-    """What events showed of one rule. events: those of its log source. why: it cannot hit."""
+    """What events showed of one rule.
+
+    events: those of its log source. why: it cannot hit. a_day: hits a day, over the time of all
+    events that were shown, of at least one day. share: of what all rules cost, as ``weigh`` has it;
+    None if that was not measured.
+    """
 
     about: About
     state: State
@@ -36,6 +45,8 @@ class Health(NamedTuple):
     errors: int
     last_hit: datetime | None
     why: tuple[str, ...]
+    a_day: float = 0.0
+    share: float | None = None
 
 
 @dataclass(slots=True)
@@ -49,10 +60,14 @@ class _Seen:
 
 
 class Examiner:
-    """Shows events to rules, and then says what that showed of the rules."""
+    """Shows events to rules, and then says what that showed of the rules.
 
-    def __init__(self, ruleset: Ruleset) -> None:
-        self._ruleset = ruleset
+    scales: weigh the rules meanwhile.
+    """
+
+    def __init__(self, ruleset: Ruleset, scales: Scales | None = None) -> None:
+        self._ruleset, self._scales = ruleset, scales
+        self._oldest = self._newest = datetime.min.replace(tzinfo=UTC)
         self._routes: Counter[Route] = Counter()
         self._hits: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
@@ -60,8 +75,12 @@ class Examiner:
 
     def see(self, document: Mapping[str, Any], ts: datetime) -> None:
         """Show one event, which happened at *ts*."""
-        outcome = self._ruleset.match(document)
-        self._routes[self._ruleset.route_of(document)] += 1
+        outcome, route = self._ruleset.match(document), self._ruleset.route_of(document)
+        self._oldest = min(self._oldest, ts) if self._routes else ts
+        self._newest = max(self._newest, ts)
+        self._routes[route] += 1
+        if self._scales:
+            self._scales.see(route.rules, Event(document))
         self._errors.update(failure.rule.name for failure in outcome.errors)
         for hit in outcome.hits:
             name = hit.rule.name
@@ -70,8 +89,11 @@ class Examiner:
 
     def report(self) -> list[Health]:
         """Return what was seen of every rule, and of every correlation by the rules it counts."""
-        seen = self._seen()
-        rules = [self._of(rule, seen.get(rule.name, _Seen())) for rule in self._ruleset.rules]
+        seen, shares = self._seen(), self._scales.shares() if self._scales else {}
+        rules = [
+            self._of(rule, seen.get(rule.name, _Seen()))._replace(share=shares.get(rule.name))
+            for rule in self._ruleset.rules
+        ]
         states = {one.about.name: one.state for one in rules}
         counting: list[Health] = []
         for one in self._ruleset.correlations:
@@ -102,7 +124,9 @@ class Examiner:
             state = State.DEAD
             why = tuple(sorted(set(_reasons(seen.tree, frozenset(seen.ever), seen.fields))))
         hits, errors = self._hits[name], self._errors[name]
-        return Health(about, state, seen.events, hits, errors, self._last.get(name), why)
+        days = max((self._newest - self._oldest) / DAY, 1.0)
+        last = self._last.get(name)
+        return Health(about, state, seen.events, hits, errors, last, why, hits / days)
 
 
 def _counting(one: Correlation, states: Mapping[str, State]) -> Health:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from soc.cli.main import app
 from soc.detect.sigma.health import Examiner, Health, State
 from soc.detect.sigma.ruleset import Ruleset
+from soc.detect.sigma.weigh import Scales
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 Load = Callable[..., Ruleset]
@@ -59,6 +60,32 @@ def test_hits_are_counted_and_the_last_is_told(load: Load, rule_of: RuleOf) -> N
     found = examined(ruleset, {"f": "x"}, {"f": "x"}, {"f": "y"})["a"]
 
     assert (found.hits, found.last_hit) == (2, NOON + timedelta(minutes=1))
+
+
+def test_hits_a_day_are_of_the_time_that_events_span(load: Load, rule_of: RuleOf) -> None:
+    examiner = Examiner(load({"a.yml": rule_of({"f": "x"})}))
+    for hour in (0, 1, 48):
+        examiner.see(AUDIT | {"f": "x"}, NOON + timedelta(hours=hour))
+
+    (found,) = examiner.report()
+
+    assert (found.hits, found.a_day, found.share) == (3, 1.5, None)
+
+
+def test_hits_of_an_hour_are_those_of_a_day(load: Load, rule_of: RuleOf) -> None:
+    found = examined(load({"a.yml": rule_of({"f": "x"})}), {"f": "x"}, {"f": "x"})["a"]
+
+    assert found.a_day == 2
+
+
+def test_a_share_is_what_a_rule_took_of_what_all_took(load: Load, rule_of: RuleOf) -> None:
+    ticks = iter([0, 1, 10, 13, 100, 101, 110, 113])
+    files = {"a.yml": rule_of({"f": "x"}), "b.yml": rule_of({"f|contains": "y"})}
+    examiner = Examiner(load(files), Scales(lambda: next(ticks), every=2))
+    for _ in range(4):  # of which the first and the third are weighed
+        examiner.see(AUDIT | {"f": "z"}, NOON)
+
+    assert [one.share for one in examiner.report()] == [0.25, 0.75]
 
 
 def test_a_rule_that_excludes_what_is_always_there_is_dead(load: Load, rule_of: RuleOf) -> None:
@@ -115,8 +142,11 @@ def test_the_command_looks_at_the_newest_events(tmp_path: Path) -> None:
     assert "active" in states.values()
     assert found["linux-root-ssh-login"]["why"] == ["no event of its log source"]
     assert states["linux-root-ssh-login"] == "dead"
+    shares = [one["cost_share"] for one in found.values() if one["cost_share"] is not None]
+    assert sum(shares) == pytest.approx(1, abs=0.01)
     assert any(
-        one["hits"] == 3 and one["last_hit"] == "2026-11-20T12:00:00Z" for one in found.values()
+        one["hits"] == one["hits_a_day"] == 3 and one["last_hit"] == "2026-11-20T12:00:00Z"
+        for one in found.values()
     )
     shown = run(app, ["rules", "health", *home]).stdout
     assert "no event of its log source" in shown
