@@ -160,10 +160,11 @@ def scan(
     found = start(rules, events, pipeline, RuleCache(cache_folder()))
     # Thousands of rules stay: looking for garbage among them again and again only costs time.
     gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER)
+    gc.set_threshold(10 * GARBAGE_AFTER)
+    if summary:
+        found.count()
     for hit in found:
-        if not summary:
-            sys.stdout.buffer.write(orjson.dumps(hit) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(hit) + b"\n")
     figures: dict[str, Any] = found.summary()
     if summary:
         show(figures, as_json=True)

@@ -47,10 +47,17 @@ class Scan(Iterator[dict[str, Any]]):
         self._failures = 0
         self._broken: list[dict[str, Any]] = []
         self._together = _together(self._ruleset)
+        self._is_told = True
         self._stream = self._scan()
 
     def __next__(self) -> dict[str, Any]:
         return next(self._stream)
+
+    def count(self) -> None:
+        """Read all that is left, and only count the hits: telling why each is one takes a while."""
+        self._is_told = False
+        for _ in self._stream:
+            pass
 
     def summary(self) -> dict[str, Any]:
         """Return what was read and found up to now.
@@ -96,7 +103,8 @@ class Scan(Iterator[dict[str, Any]]):
             for hit in hits:
                 if hit.rule.name not in self._ruleset.silent:
                     self._note(hit.rule.name)
-                    yield _told(hit, piece.file, piece.numbers[index], hit.event.document)
+                    if self._is_told:
+                        yield _told(hit, piece.file, piece.numbers[index], hit.event.document)
             for failure in errors:
                 self._fail(piece, index, f"rule {failure.rule.name}: {failure.reason}")
 

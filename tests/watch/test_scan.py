@@ -86,6 +86,17 @@ def test_the_summary_counts_everything(rules: Path, tmp_path: Path) -> None:
     assert summary["peak_rss_mb"] > 1
 
 
+def test_hits_that_are_not_told_are_counted_all_the_same(rules: Path, tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(lines(EVENT, EVENT, {"f": 1}))
+    scanned = scan([rules], [events])
+
+    scanned.count()
+
+    assert list(scanned) == []
+    assert (scanned.summary()["hits"], scanned.summary()["rules_hit"]) == (2, 1)
+
+
 def as_zst(octets: bytes) -> bytes:
     """Return two frames, as of two files that were joined."""
     half = octets.index(b"\n") + 1

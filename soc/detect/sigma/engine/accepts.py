@@ -3,6 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 from ahocorasick_rs import AhoCorasick
@@ -52,6 +53,11 @@ class Needles:
         return True
 
     @property
+    def asks_whole(self) -> bool:
+        """Return whether somebody asks for a text itself."""
+        return bool(self._whole)
+
+    @property
     def parts(self) -> Mapping[str, list[int]]:
         """Who asks for each literal that a text between BEGIN and END may contain."""
         return self._parts
@@ -90,7 +96,7 @@ class Evidence:
     __slots__ = ("_askers", "_folded", "_others", "key")
 
     def __init__(
-        self, folded: list[int], others: set[int], askers: Sequence[Sequence[int]]
+        self, folded: list[int], others: AbstractSet[int], askers: Sequence[Sequence[int]]
     ) -> None:
         folded.sort()
         self._folded, self._others, self._askers = folded, others, askers
@@ -100,7 +106,7 @@ class Evidence:
 
     def yes(self) -> set[int]:
         """Return who gets a yes."""
-        return self._others.union(*map(self._askers.__getitem__, self._folded))
+        return set(self._others).union(*map(self._askers.__getitem__, self._folded))
 
 
 class Accepts:
@@ -123,6 +129,8 @@ class Accepts:
                 self._patterns.append((who, predicate))
             elif not needles.add(who, predicate):
                 self._others.append((who, predicate))
+        alone = (*self._others, *self._folded.always, *self._cased.always)
+        self._is_simple = not (alone or self._numbers or self._cased.asks_whole)
         self._databases = databases
         self._hyper: Hyper | None = None
         self._many = len(self._folded.parts) + len(self._cased.parts) + len(self._patterns)
@@ -141,8 +149,13 @@ class Accepts:
             self._hyper = self._hyper_for(value)
             if self._hyper is None:
                 return None
-        others = self._besides(value)
-        others |= self._hyper.found(value)
+        others: AbstractSet[int]
+        if self._is_simple:
+            others = frozenset(self._folded.wholly(value.folded))
+        else:
+            others = self._besides(value)
+        if self._hyper.has_more:
+            others |= self._hyper.found(value)
         folded = self._hyper.folded
         return Evidence(folded.found(value.folded), others, folded.askers)
 

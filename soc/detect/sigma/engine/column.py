@@ -115,12 +115,14 @@ class Column:
 
     def codes(self, values: Sequence[Any]) -> list[int]:
         """Return the class of each of *values*, at once where they are known and of one kind."""
-        kinds = set(map(type, values))
-        if kinds == {str}:
-            known = list(map(self._texts.get, values))
-        elif kinds == {int}:
-            known = list(map(self._whole.get, values))
-        else:
+        try:
+            if type(values[0]) is str:
+                known = list(map(self._texts.get, values))
+            elif set(map(type, values)) == {int}:
+                known = list(map(self._whole.get, values))
+            else:
+                return list(map(self.code, values))
+        except TypeError:  # a list or an object is among them
             return list(map(self.code, values))
         if None not in known:
             self._novelty.note(len(values), 0)

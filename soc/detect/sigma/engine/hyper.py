@@ -185,6 +185,8 @@ class Hyper:
             self._together = [one for one in self._together if _can_be(one)]
             self._scan = _patterns(self._together, databases)
         self._alone = [one for one in patterns if one not in self._together]
+        self.has_more = bool(cased or patterns)
+        """Whether somebody asks for what is not ``folded``."""
 
     def found(self, value: Scalar) -> set[int]:
         """Return who gets a yes besides those who ask for what is ``folded``.
