@@ -157,10 +157,10 @@ def scan(
     from soc.detect.sigma.cache import RuleCache
     from soc.watch.scan import scan as start
 
-    found = start(rules, events, pipeline, RuleCache(cache_folder()))
     # Thousands of rules stay: looking for garbage among them again and again only costs time.
-    gc.freeze()
     gc.set_threshold(10 * GARBAGE_AFTER)
+    found = start(rules, events, pipeline, RuleCache(cache_folder()))
+    gc.freeze()
     if summary:
         found.count()
     for hit in found:

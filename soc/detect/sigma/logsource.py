@@ -104,7 +104,7 @@ class Routes:
         wanted: defaultdict[tuple[LogSource, Keys | None, Keys | None], list[int]]
         wanted = defaultdict(list)
         for place, rule in enumerate(self._every):
-            channel, event_id, _ = (_required(rule, names) for names in self._origin)
+            channel, event_id = (_required(rule, names) for names in self._origin[:2])
             key = (rule.logsource, channel, event_id)
             wanted[key].append(place)
         return wanted

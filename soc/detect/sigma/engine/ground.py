@@ -8,7 +8,7 @@ from soc.detect.sigma.engine.column import Column
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.keywords import Keywords
 from soc.detect.sigma.engine.references import References
-from soc.detect.sigma.engine.tree import Hits, Questions, Tree, asked_by
+from soc.detect.sigma.engine.tree import Asked, Hits, Questions, Tree
 from soc.detect.sigma.rule import Rule
 
 MOST_BYTES = 128 << 20
@@ -16,14 +16,11 @@ MOST_BYTES = 128 << 20
 
 
 class Judged(NamedTuple):
-    """A rule, and what decides it.
-
-    asked: fields, by name, and questions about any field, by number. anchors: as Tree has them.
-    """
+    """A rule, what decides it, and what that asks. anchors: as Tree has them."""
 
     rule: Rule
     tree: Tree
-    asked: tuple[str | int, ...]
+    asked: Asked
     anchors: Hits | None
 
 
@@ -52,8 +49,8 @@ class Ground:
         self._questions = Questions()
         trees = self._questions.trees([rule.condition for rule in rules])
         self.rules = [
-            Judged(rule, tree, tuple(asked_by(tree)), tree.anchors(self._questions.uses))
-            for rule, tree in zip(rules, trees, strict=True)
+            Judged(rule, tree, asked, tree.anchors(self._questions.uses))
+            for rule, (tree, asked) in zip(rules, trees, strict=True)
         ]
         self._columns: dict[str, Column] = {}
         self._keywords: dict[tuple[int, ...], Keywords] = {}

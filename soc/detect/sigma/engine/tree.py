@@ -1,7 +1,7 @@
 """A condition over numbered questions: decided from the set of those that are answered with yes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,8 @@ OFTEN = 100
 
 Hits = frozenset[int]
 Uses = Mapping[int, int]
+Asked = tuple[str | int, ...]
+"""Fields, by name, and questions about any field, by number."""
 Atom = FieldMatch | FieldIsNull | FieldExists
 
 
@@ -182,6 +184,7 @@ class Questions:
         self.references: dict[int, FieldReference] = {}
         self.uses: Counter[int] = Counter()
         self._is_short: set[int] = set()
+        self._asked: list[str | int] = []
         self._short: list[int] = []
         self._vague: set[int] = set()
         self._numbers: dict[tuple[object, ...], int] = {}
@@ -201,17 +204,20 @@ class Questions:
             isinstance(node, FieldExists) and not node.expected
         )
         number, name = self._number(node), key_of(node.field)
+        self._asked.append(name)
         return Vague(name) if number in self._vague else Leaf(number, name, is_usual)
 
-    def trees(self, nodes: Sequence[Node]) -> list[Tree]:
-        """Return all *nodes* over numbered questions.
+    def trees(self, nodes: Sequence[Node]) -> list[tuple[Tree, Asked]]:
+        """Return all *nodes* over numbered questions, and what each asks.
 
         Not asked of values is who asks for a short part of a field of which very many texts are
         asked, if the rest of each such condition rules out most events.
         """
-        made, short = list[Tree](), dict[int, frozenset[int]]()
+        made, asked, short = list[Tree](), list[Asked](), dict[int, frozenset[int]]()
         for place, node in enumerate(nodes):
             made.append(self.tree(node))
+            asked.append(tuple(dict.fromkeys(self._asked)))
+            self._asked.clear()
             if self._short:
                 short[place] = frozenset(self._short)
                 self._short.clear()
@@ -227,10 +233,10 @@ class Questions:
                     self._vague -= numbers
         for place in short:
             made[place] = self.tree(nodes[place])
-        for asked in self.by_field.values():
-            for number in self._vague & asked.keys():
-                del asked[number]
-        return made
+        for known in self.by_field.values():
+            for number in self._vague & known.keys():
+                del known[number]
+        return list(zip(made, asked, strict=True))
 
     def _maybe(self, node: Keyword | FieldReference) -> Maybe:
         if isinstance(node, Keyword):
@@ -244,6 +250,7 @@ class Questions:
 
     def _open(self, asked: tuple[object, ...]) -> int:
         number = self._numbers.setdefault(asked, len(self._numbers))
+        self._asked.append(number)
         self.uses[number] += 1
         return number
 
@@ -276,20 +283,6 @@ def may_hold(tree: Tree, hits: Hits, unknown: Hits) -> bool | None:
             ends = isinstance(tree, Any)
             return ends if ends in answers else None if None in answers else not ends
     return tree.holds(hits)
-
-
-def asked_by(tree: Tree) -> Iterator[str | int]:
-    """Yield the fields that *tree* asks about, and the numbers of its questions about any."""
-    match tree:
-        case All() | Any():
-            for part in tree.parts:
-                yield from asked_by(part)
-        case Nor():
-            yield from asked_by(tree.part)
-        case Leaf() | Vague():
-            yield tree.field
-        case Maybe():
-            yield tree.atom
 
 
 def _is_short(node: Node) -> bool:
