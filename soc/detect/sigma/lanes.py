@@ -9,7 +9,7 @@ from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.references import Values
 from soc.detect.sigma.engine.resolver import MAX_SHAPES, Shape
 from soc.detect.sigma.event import Event
-from soc.detect.sigma.logsource import MAX_ROUTES, Routes
+from soc.detect.sigma.logsource import Routes
 
 Document = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -25,6 +25,10 @@ def _reader(keys: Iterable[str]) -> Read:
         (name,) = names
         return lambda document: (document[name],)
     return lambda _: ()
+
+
+MAX_LANES = 20_000
+"""Lanes remembered; a stream that invents more is only slower."""
 
 
 class Lane:
@@ -81,6 +85,7 @@ class Lanes:
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
         self._plans: dict[Shape, Plan] = {}
+        self._opened = 0
 
     def sort(self, documents: Iterable[Document | None]) -> Iterator[tuple[Lane, Group]]:
         """Yield *documents* in groups; None stands for one that is not there."""
@@ -120,8 +125,10 @@ class Lanes:
 
     def _open(self, plan: Plan, shape: Shape, origin: Row, document: Document) -> Lane:
         """Return the lane of *document*, which is the first of its kind."""
-        if len(plan.lanes) >= MAX_ROUTES:
-            plan.lanes.clear()
+        self._opened += 1
+        if self._opened > MAX_LANES:
+            self._opened = 0
+            self._plans.clear()
         partition = self._routes.route_of(Event(document)).partition
         keys = partition.keys(shape)
         made = ODD

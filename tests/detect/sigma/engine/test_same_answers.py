@@ -277,6 +277,16 @@ def test_short_parts_of_what_a_thousand_texts_are_asked_of_are_left_to_the_event
     assert asked.decide({"f": "a /c", "g": "x"}) == ((guarded, alone), ())
 
 
+def test_events_of_ever_new_kinds_are_forgotten_and_answered_alike() -> None:
+    (one,) = rules = (rule("r", FieldMatch("s", "f", (Contains(("needle",)),), 1)),)
+    ruleset = Ruleset(rules)
+    kinds = [{"f": "a needle", "EventID": number, f"k{number % 7}": 1} for number in range(25_000)]
+
+    found = [outcome.hits[0].rule for outcome in ruleset.match_all([*kinds, *kinds[:10]])]
+
+    assert found == [one] * 25_010
+
+
 def test_fields_that_are_compared_may_lie_within_others() -> None:
     (one,) = rules = (rule("r", FieldReference("s", "a.b", "c", starts=False, ends=False)),)
     events: list[dict[str, Any]] = [
