@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -42,6 +43,9 @@ FEW = 32
 UNSURE = re.compile(r"(?<!\\)(?:\\\\)*\\[pPxCvhHRXNKGQEZ]|\(\?[a-zA-Z-]*[mxU]|\[:|\{,")
 """What the two may understand otherwise, or Hyperscan might rule out wrongly."""
 FOLDS = re.compile(r"\(\?[a-zA-Z-]*i")
+REPEATS = re.compile(r"(?<!\\)(?:\\\\)*\{\d+,(\d+)\}")
+SHORT, LONG = 16, 256
+"""Repeats up to a few do not count; what comes to LONG takes a second to compile, and RE2 none."""
 VERTICAL_TAB = "\x0b"
 """A space to Hyperscan, and none to RE2. Its ``$`` also stands before a line break at the end."""
 
@@ -178,7 +182,7 @@ class Hyper:
         databases: Databases,
     ) -> None:
         self.folded, self._cased = Literals(folded, databases), Literals(cased, databases)
-        self._together = [one for one in patterns if _is_sure(one[1])]
+        self._together = [one for one in patterns if _is_sure(one[1]) and not _is_slow(one[1])]
         try:
             self._scan = _patterns(self._together, databases)
         except hyperscan.error:  # type: ignore[union-attr]  # it is there
@@ -249,6 +253,12 @@ def _is_sure(pattern: Pattern) -> bool:
     """Return whether Hyperscan finds *pattern* at least wherever RE2 does."""
     may_fold_otherwise = not pattern.source.isascii() and FOLDS.search(pattern.source)
     return not may_fold_otherwise and UNSURE.search(pattern.source) is None
+
+
+def _is_slow(pattern: Pattern) -> bool:
+    """Return whether Hyperscan compiles *pattern* slowly: long repeats that have an end."""
+    ends = (int(end) for end in REPEATS.findall(pattern.source))
+    return prod(end for end in ends if end > SHORT) >= LONG
 
 
 def _can_be(asked: tuple[int, Pattern]) -> bool:
