@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import count, repeat
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from soc.detect.sigma.memory import MAX_ALL, MAX_KEPT
 from soc.detect.sigma.packed import Group, Ints, Packed
@@ -40,7 +42,7 @@ class Bulk:
         self._codes = np.concatenate([before, np.fromiter(codes, np.int64, len(hits))])
         self._ats = np.concatenate([old.ats, self._new])
         self._seqs = np.concatenate([old.seqs, new])
-        self._order = np.argsort(self._codes, kind="stable")
+        self._order = np.argsort(_small(self._codes, len(self._numbers)), kind="stable")
         width = int(self._ats.max() - self._ats.min()) + kept + span + 2
         self.is_exact = self._is_exact(awaited - kept, width)
         self._places = self._codes[self._order] * width + self._ats[self._order]
@@ -89,9 +91,11 @@ class Bulk:
     def left(self) -> Packed:
         """Return what to remember."""
         live = self._order[self._ats[self._order] >= self._before]
-        codes, sizes = np.unique(self._codes[live], return_counts=True)
+        codes = self._codes[live]
+        ends = np.flatnonzero(np.diff(codes, append=-1)) + 1
+        sizes = np.diff(ends, prepend=0)
         names = list(self._numbers)
-        left = [names[code] for code in codes.tolist()]
+        left = [names[code] for code in codes[ends - 1].tolist()]
         return Packed(left, sizes, self._ats[live], self._seqs[live])
 
 
@@ -100,6 +104,11 @@ def _told(seqs: list[int], start: int, end: int) -> list[int]:
     if end - start <= MAX_SEQS:
         return seqs[start:end]
     return seqs[start : start + half] + seqs[end - half : end]
+
+
+def _small(codes: Ints, count: int) -> npt.NDArray[np.integer[Any]]:
+    """Return *codes* below *count* in two octets if they fit: these are sorted quickly."""
+    return codes.astype(np.uint16) if count <= 1 << 16 else codes
 
 
 def _column(hits: Sequence[Seen], field: str) -> Ints:

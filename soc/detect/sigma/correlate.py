@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
+from operator import itemgetter
 
 import numpy as np
 import orjson
@@ -20,6 +20,7 @@ from soc.model.value import MICROSECOND
 
 MANY = 500
 """Of fewer hits, each is looked at."""
+IS_LATE = Seen._fields.index("is_late")
 Window = tuple[int, int]
 """Of the hits of a group, the first that is in it, and the first after it."""
 
@@ -78,7 +79,7 @@ def _in_bulk(
     if not isinstance(rule.condition, Bounds):
         return None
     old = pack(state.groups)
-    if old is None or any(map(attrgetter("is_late"), hits)):
+    if old is None or any(map(itemgetter(IS_LATE), hits)):
         return None
     bulk = Bulk(hits, old, span, lag + span)
     if not bulk.is_exact:
