@@ -13,8 +13,8 @@ A rule is for a log source if all that the rule says of it is true: a rule that 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
-from itertools import chain
+from functools import cached_property, lru_cache
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -61,6 +61,9 @@ DATASETS: Mapping[str, tuple[LogSource, ...]] = MappingProxyType(
 Keys = frozenset[str | float]
 """Values as an index knows them: folded text, and the number that it is."""
 
+NO_KEYS: Keys = frozenset()
+PLAIN = frozenset({str, int, type(MISSING)})
+"""What most origins are told by."""
 MAX_ROUTES = 4096
 """Origins remembered; a stream that invents more is only slower."""
 
@@ -134,11 +137,16 @@ class Routes:
         if route is None:
             if len(self._quick) >= MAX_ROUTES:
                 self._quick.clear()
-            route = self._quick[origin] = self._route(event)
+            route = self._quick[origin] = self._route(event, values)
         return route
 
-    def _route(self, event: Event) -> Route:
-        origin = tuple(_keys(chain.from_iterable(map(event.scalars, n))) for n in self._origin)
+    def _route(self, event: Event, values: Sequence[Any] = ()) -> Route:
+        """Return where *event* goes; values: what it has under each name of its origin."""
+        if values and PLAIN.issuperset(map(type, values)):
+            each = (_keys_of(value) if value is not MISSING else NO_KEYS for value in values)
+            origin = tuple(NO_KEYS.union(*islice(each, len(names))) for names in self._origin)
+        else:
+            origin = tuple(_keys(chain.from_iterable(map(event.scalars, n))) for n in self._origin)
         route = self._known.get(origin)
         if route is None:
             if len(self._known) >= MAX_ROUTES:
@@ -219,6 +227,11 @@ def _keys(scalars: Iterable[Scalar]) -> Keys:
         if scalar.number is not None:
             keys.add(scalar.number)
     return frozenset(keys)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _keys_of(value: str | int) -> Keys:
+    return _keys([Scalar(value)])
 
 
 def _admits(wanted: Keys | None, given: Keys) -> bool:

@@ -51,10 +51,14 @@ VERTICAL_TAB = "\x0b"
 
 
 class Databases:
-    """Compiled databases, kept in *folder* if there is one. after: as AFTER."""
+    """Compiled databases, kept in *folder* if there is one.
 
-    def __init__(self, folder: Path | None = None, after: int = AFTER) -> None:
-        self.after, self._folder = after, folder
+    after: as AFTER; later by default where nothing is kept, and so only this process has it.
+    """
+
+    def __init__(self, folder: Path | None = None, after: int | None = None) -> None:
+        default = AFTER if folder else 10 * AFTER
+        self.after, self._folder = default if after is None else after, folder
         self.is_there = hyperscan is not None
 
     def is_kept(self, name: str) -> bool:

@@ -88,15 +88,23 @@ def _cheapest_first(
     partition: Partition, columns: Mapping[str, Coded], rows: Ints
 ) -> Iterator[tuple[int, tuple[str, Column]]]:
     """Yield the columns of *partition*, those with few different values in *rows* first."""
-    counts = [len(np.unique(columns[name].codes[rows])) for name, _ in partition.columns]
+    counts = [len(_different(columns[name].codes[rows])) for name, _ in partition.columns]
     order = sorted(range(len(counts)), key=counts.__getitem__)
     yield from ((counts[place], partition.columns[place]) for place in order)
 
 
 def _classes(column: Column, coded: Coded, rows: Ints) -> Ints:
     codes = coded.codes[rows]
-    different, places = np.unique(codes, return_inverse=True)
-    there = different >= 0
-    classes = np.where(different == UNKNOWN, column.unknown, column.absent)
-    classes[there] = column.codes(coded.some(different[there])) if there.any() else []
-    return classes.astype(np.int64)[places]
+    different = _different(codes)
+    there = different[different >= 0]
+    classes = np.full(int(codes.max(initial=0)) + 1 - UNKNOWN, column.absent, np.int64)
+    classes[0] = column.unknown
+    if len(there):
+        classes[there - UNKNOWN] = column.codes(coded.some(there))
+    found: Ints = classes[codes - UNKNOWN]
+    return found
+
+
+def _different(codes: Ints) -> Ints:
+    """Return each code once, in their order."""
+    return np.flatnonzero(np.bincount(codes - UNKNOWN)) + UNKNOWN
