@@ -84,6 +84,7 @@ class Kept:
         self._rules, self.known.rules = self.known.rules, {}
         self._files: dict[str, _File] = {}
         self._drafts: dict[str, msgspec.Raw] = {}
+        self._added: dict[RuleFile, tuple[_File, Compiled]] = {}
 
     def find(self, file: RuleFile) -> Compiled | None:
         """Return what *file* was compiled to, or None if that is not known."""
@@ -126,7 +127,19 @@ class Kept:
         read = self._read(file)
         self._files[str(file.path)] = read
         self.known.read[read.digest] = drafts
+        self._added[file] = read, drafts
         self._drafts[read.digest] = msgspec.Raw(msgspec.msgpack.encode(drafts))
+
+    def settle(self, written: _Written, at: int) -> Known:
+        """Note that *written* was written *at* that time; return what the process has now."""
+        known, paths = self.known, written.files
+        known.written, known.at = written, at
+        known.read = {name: read for name, read in known.read.items() if name in written.drafts}
+        known.sure = {file: sure for file, sure in known.sure.items() if str(file.path) in paths}
+        for file, sure in self._added.items():
+            if file.mtime_ns + SURE_AFTER < at and not sure[0].lists:
+                known.sure[file] = sure
+        return known
 
     def written(self) -> _Written | None:
         """Return what is to be written, or None if that is there already."""
@@ -193,12 +206,8 @@ class RuleCache:
             new.touch(0o600)
             new.write_bytes(msgspec.msgpack.encode(written))
             new.replace(kept.place)
-            known = self._known[kept.place] = kept.known
-            known.written, known.at = written, kept.place.stat().st_mtime_ns
-            known.read = {name: read for name, read in known.read.items() if name in written.drafts}
-            known.sure = {
-                file: sure for file, sure in known.sure.items() if str(file.path) in written.files
-            }
+            at = kept.place.stat().st_mtime_ns
+            self._known[kept.place] = kept.settle(written, at)
             for old in sorted(self.folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
                 old.unlink()
         except (OSError, OverflowError, UnicodeError) as why:
