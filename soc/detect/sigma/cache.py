@@ -59,13 +59,13 @@ _read_drafts = msgspec.msgpack.Decoder(Compiled).decode
 class Known:
     """What a process has of one set of rules: as it was written last, and as it was read.
 
-    rules: by path and slug, each with what it was made of. sure: files that need not be read.
+    rules: by slug, each with what it was made of. sure: files that need not be read.
     """
 
     def __init__(self, written: _Written, at: int) -> None:
         self.written, self.at = written, at
         self.read: dict[str, Compiled] = {}
-        self.rules: dict[tuple[Path, str], tuple[Draft, Rule]] = {}
+        self.rules: dict[str, tuple[Draft, Rule]] = {}
         self.sure: dict[RuleFile, tuple[_File, Compiled]] = {}
 
 
@@ -92,13 +92,13 @@ class Kept:
             return None
         if (sure := self.known.sure.get(file)) is not None:
             known, drafts = sure
-            self._files[str(file.path)] = known
+            self._files[file.name] = known
             self._drafts[known.digest] = self._old.drafts[known.digest]
             return drafts
         return self._find(file)
 
     def _find(self, file: RuleFile) -> Compiled | None:
-        known = self._old.files.get(str(file.path))
+        known = self._old.files.get(file.name)
         is_same = (
             known is not None
             and (known.mtime_ns, known.size, known.inode) == file[1:]
@@ -109,23 +109,23 @@ class Kept:
             known = self._read(file)
         drafts = self._drafts_of(known.digest)
         if drafts is not None:
-            self._files[str(file.path)] = known
+            self._files[file.name] = known
             if is_same and not known.lists:
                 self.known.sure[file] = known, drafts
         return drafts
 
     def rule(self, draft: Draft, path: Path, slug: str) -> Rule:
         """Return the rule that *draft* is, called *slug*: the same as the last time, if it is."""
-        last = self._rules.get((path, slug))
-        if last is None or last[0] is not draft:
+        last = self._rules.get(slug)
+        if last is None or last[0] is not draft or last[1].path is not path:
             last = draft, draft.rule(path, slug)
-        self.known.rules[path, slug] = last
+        self.known.rules[slug] = last
         return last[1]
 
     def add(self, file: RuleFile, drafts: Compiled) -> None:
         """Keep what *file* was compiled to just now."""
         read = self._read(file)
-        self._files[str(file.path)] = read
+        self._files[file.name] = read
         self.known.read[read.digest] = drafts
         self._added[file] = read, drafts
         self._drafts[read.digest] = msgspec.Raw(msgspec.msgpack.encode(drafts))
@@ -135,7 +135,10 @@ class Kept:
         known, paths = self.known, written.files
         known.written, known.at = written, at
         known.read = {name: read for name, read in known.read.items() if name in written.drafts}
-        known.sure = {file: sure for file, sure in known.sure.items() if str(file.path) in paths}
+        if len(known.sure) > len(paths):
+            known.sure = {
+                file: sure for file, sure in known.sure.items() if paths.get(file.name) == sure[0]
+            }
         for file, sure in self._added.items():
             if file.mtime_ns + SURE_AFTER < at and not sure[0].lists:
                 known.sure[file] = sure

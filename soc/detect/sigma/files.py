@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,10 +19,15 @@ SAMPLES = (".test.yml", ".test.yaml")
 class RuleFile(NamedTuple):
     """A file, and by what one sees that it was changed: time in ns, size in bytes, inode."""
 
-    path: Path
+    name: str
     mtime_ns: int
     size: int
     inode: int
+
+    @property
+    def path(self) -> Path:
+        """Return where it is: the same object each time."""
+        return _path(self.name)
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[RuleFile | Problem]:
@@ -32,17 +38,17 @@ def find_files(paths: Sequence[Path]) -> Iterator[RuleFile | Problem]:
             yield Problem(path, 1, "there is no such file or folder")
             continue
         given, real = str(path), os.path.realpath(path)
-        found = [(given, False)]
+        found: dict[str, tuple[bool, os.stat_result]] = {}
         if path.is_dir():
-            found = []
             _look(given, found)
-            found.sort()
-        for name, is_link in found:
+        else:
+            found[given] = False, path.stat()
+        for name in sorted(found):
+            is_link, about = found[name]
             same = os.path.realpath(name) if is_link else real + name[len(given) :]
-            about = _about(name)
-            if same not in seen and about is not None:
+            if same not in seen and stat.S_ISREG(about.st_mode):
                 seen.add(same)
-                yield RuleFile(_path(name), about.st_mtime_ns, about.st_size, about.st_ino)
+                yield RuleFile(name, about.st_mtime_ns, about.st_size, about.st_ino)
 
 
 def is_rule_file(path: Path) -> bool:
@@ -55,23 +61,15 @@ def _is_rule(name: str) -> bool:
     return lower.endswith(SUFFIXES) and not lower.endswith(SAMPLES) and name != PLACEHOLDERS
 
 
-def _look(folder: str, found: list[tuple[str, bool]]) -> None:
-    """Add the rule files in *folder* and its folders to *found*, and whether each is a link."""
+def _look(folder: str, found: dict[str, tuple[bool, os.stat_result]]) -> None:
+    """Add what is named as a rule below *folder*: whether it is a link, and what it leads to."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 _look(entry.path, found)
             elif _is_rule(entry.name):
-                found.append((entry.path, entry.is_symlink()))
-
-
-def _about(name: str) -> os.stat_result | None:
-    """Return what the file system knows of a file; None for what is none."""
-    try:
-        about = os.stat(name)  # noqa: PTH116 - of thousands of files: Path takes twice as long
-    except OSError:
-        return None
-    return about if stat.S_ISREG(about.st_mode) else None
+                with suppress(OSError):  # a link to nothing
+                    found[entry.path] = entry.is_symlink(), entry.stat()
 
 
 @lru_cache(maxsize=100_000)
