@@ -229,7 +229,7 @@ class Engine:
             run = claiming.session.get_one(Run, claimed["id"])
             finish(claiming.session, run, "needs_human", f"{CLAIMS} workers died on it", now)
             return None
-        return Claim(claimed["id"], claimed["fence"], claimed)
+        return Claim(claimed["id"], claimed["fence"], {**claimed})
 
     def _advanced(self, turn: Turn, results: list[tuple[str, Result]]) -> bool:
         if turn.run.kind == "undo":

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection, Row, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from soc.store.engine import POSTGRESQL, SQLITE
+from soc.store.engine import POSTGRESQL
 from soc.store.prepared import Prepared
 from soc.store.tables import Run, Step
 
@@ -30,7 +30,6 @@ _STEPS: Table = Step.__table__  # type: ignore[attr-defined]
 _OF_RUN = select(_STEPS).where(_STEPS.c.run == bindparam("of_run")).order_by(_STEPS.c.order)
 _KEYS = ("run", "path")
 _FIXED = (*_KEYS, "order", "use", "started")
-_INSERTS = {SQLITE: sqlite.insert, POSTGRESQL: postgresql.insert}
 
 
 @cache
@@ -43,7 +42,8 @@ def _writing(database: str, entries: int) -> Prepared:
         }
         for number in range(entries)
     ]
-    new = _INSERTS[database](_STEPS).values(rows)
+    insert = postgresql.insert(_STEPS) if database == POSTGRESQL else sqlite.insert(_STEPS)
+    new = insert.values(rows)
     changing = {c.name: new.excluded[c.name] for c in _STEPS.c if c.name not in _FIXED}
     return Prepared(new.on_conflict_do_update(index_elements=_KEYS, set_=changing))
 

@@ -79,7 +79,7 @@ class Transaction:
 
 @contextmanager
 def transaction(database: Database) -> Iterator[Transaction]:
-    """Give one transaction as *session* does, to those for whom opening a session costs too much."""
+    """Give one transaction as *session* does, to whom opening a session would cost too much."""
     with told(database), database.begin() as connection:
         opened = Transaction(connection)
         with closing(opened):
