@@ -14,19 +14,23 @@ Spelled = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """A statement as one database takes it. given: name, fixed value and spelling of each value."""
+    """A statement as one database takes it. spelled: how each value is, in its order."""
 
     text: str
-    given: tuple[tuple[str, object, Spelled | None], ...]
+    fixed: Mapping[str, Any]
+    spelled: tuple[tuple[str, Spelled | None], ...]
     is_positional: bool
 
     def values(self, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - what drivers take
-        """Return *given* as the driver takes it."""
-        spelled = (
-            (name, spell(given.get(name, fixed)) if spell else given.get(name, fixed))
-            for name, fixed, spell in self.given
-        )
-        return tuple(value for _, value in spelled) if self.is_positional else dict(spelled)
+        """Return *given* as the driver takes it; raises KeyError for what is missing."""
+        all_of = {**self.fixed, **given}
+        if self.is_positional:
+            return tuple(
+                spell(all_of[name]) if spell else all_of[name] for name, spell in self.spelled
+            )
+        return {
+            name: spell(all_of[name]) if spell else all_of[name] for name, spell in self.spelled
+        }
 
 
 class Prepared:
@@ -49,9 +53,12 @@ def _worded(statement: UpdateBase, dialect: Dialect) -> _Words:
     compiled = statement.compile(dialect=dialect)
     if not isinstance(compiled, SQLCompiler):
         raise Illegal(f"{statement} gives no SQL")
-    binds, order = compiled.binds, compiled.positiontup
-    given = tuple(
-        (name, binds[name].value, binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-        for name in (binds if order is None else order)
+    binds = {name: bind for bind, name in compiled.bind_names.items()}
+    names = binds if compiled.positiontup is None else compiled.positiontup
+    types = {name: bind.type.dialect_impl(dialect) for name, bind in binds.items()}
+    return _Words(
+        compiled.string,
+        {name: bind.value for name, bind in binds.items() if not bind.required},
+        tuple((name, types[name].bind_processor(dialect)) for name in names),
+        compiled.positiontup is not None,
     )
-    return _Words(compiled.string, given, order is not None)
