@@ -21,9 +21,13 @@ from soc.store.prepared import Prepared
 from soc.store.tables import Effect, LedgerVersion, Run
 
 _LEDGER: Table = LedgerVersion.__table__  # type: ignore[attr-defined]
-_MOVED = update(_LEDGER).values(version=_LEDGER.c.version + 1).returning(_LEDGER.c.version)
+_MOVED = Prepared(
+    update(_LEDGER).values(version=_LEDGER.c.version + 1).returning(_LEDGER.c.version)
+)
 _EFFECTS: Table = Effect.__table__  # type: ignore[attr-defined]
-_IS_KNOWN = select(_EFFECTS.c.id).where(_EFFECTS.c.id == bindparam("effect_")).with_for_update()
+_IS_KNOWN = Prepared(
+    select(_EFFECTS.c.id).where(_EFFECTS.c.id == bindparam("effect_")).with_for_update()
+)
 _NEW = Prepared(insert(_EFFECTS).values({c.name: bindparam(c.name) for c in _EFFECTS.c}))
 FOLLOWED = ("active", "lifting")
 """States in which an effect is in force."""
@@ -207,17 +211,17 @@ def effect_of(
 
 def _known(session: Session, effect_id: str) -> Effect | None:
     """Return an effect, locked; most are new, and to ask for no object costs least."""
-    found = session.connection().execute(_IS_KNOWN, {"effect_": effect_id}).first()
+    found = _IS_KNOWN.run(session.connection(), {"effect_": effect_id}).first()
     return session.get(Effect, effect_id, with_for_update=True) if found else None
 
 
 def _next(session: Session) -> int:
     """Return the next version; its row is locked until the commit: they show in their order."""
     asking = session.connection()
-    moved: int | None = asking.execute(_MOVED).scalar()
+    moved: int | None = _MOVED.run(asking, {}).scalar()
     if moved is None:
         alone(session, "ledger")
-        moved = asking.execute(_MOVED).scalar()
+        moved = _MOVED.run(asking, {}).scalar()
     if moved is None:
         session.add(LedgerVersion(id=1, version=1))
         session.flush()

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, UpdateBase
+from sqlalchemy import Connection, CursorResult, Dialect, Select, UpdateBase
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from soc.errors import Illegal
 
 Spelled = Callable[[Any], Any]
+Statement = UpdateBase | Select[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,12 @@ class _Words:
 
 
 class Prepared:
-    """A statement that gives no rows, put into words once for each kind of database."""
+    """A statement that is put into words once for each kind of database.
 
-    def __init__(self, statement: UpdateBase) -> None:
+    What it gives comes as the driver gives it: not for moments, which SQLite keeps as text.
+    """
+
+    def __init__(self, statement: Statement) -> None:
         self._statement = statement
         self._words: dict[str, _Words] = {}
 
@@ -49,7 +53,7 @@ class Prepared:
         return connection.exec_driver_sql(words.text, words.values(given))
 
 
-def _worded(statement: UpdateBase, dialect: Dialect) -> _Words:
+def _worded(statement: Statement, dialect: Dialect) -> _Words:
     compiled = statement.compile(dialect=dialect)
     if not isinstance(compiled, SQLCompiler):
         raise Illegal(f"{statement} gives no SQL")
