@@ -10,15 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import insert
+from sqlalchemy import Table, bindparam, insert
 from sqlmodel import Session, col, func, select
 
 from soc.content.digest import canonical
 from soc.model.value import Utc, Value, rfc3339
 from soc.store.locks import alone
+from soc.store.prepared import Prepared
 from soc.store.tables import AuditRow
 
-_NEW = insert(AuditRow.__table__)  # type: ignore[attr-defined]
+_ROWS: Table = AuditRow.__table__  # type: ignore[attr-defined]
+_SAID = ("at", "actor", "action", "object", "outcome", "record", "hash")
+_NEW = Prepared(insert(_ROWS).values({name: bindparam(name) for name in _SAID}).inline())
 
 
 class Act(Value):
@@ -49,7 +52,7 @@ def record(session: Session, act: Act) -> None:
         "record": text.decode(),
         "hash": hashlib.sha256(b"\x00" + text).hexdigest(),
     }
-    session.connection().execute(_NEW, row)
+    _NEW.run(session.connection(), row)
 
 
 def number(session: Session) -> int:

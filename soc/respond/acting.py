@@ -22,6 +22,7 @@ from soc.respond.step import Failure, Step
 from soc.respond.turn import Failed, Outcome, Outside, Result, Turn
 from soc.respond.withheld import fit_to_leave
 from soc.respond.world import key_of
+from soc.store.prepared import Prepared
 from soc.store.tables import Effect
 
 DEADLINE = timedelta(seconds=60)
@@ -29,8 +30,10 @@ DEADLINE = timedelta(seconds=60)
 
 
 _EFFECTS: Table = Effect.__table__  # type: ignore[attr-defined]
-_HELD = select(_EFFECTS.c.subject).where(
-    _EFFECTS.c.run == bindparam("of_run"), _EFFECTS.c.state == "active"
+_HELD = Prepared(
+    select(_EFFECTS.c.subject).where(
+        _EFFECTS.c.run == bindparam("of_run"), _EFFECTS.c.state == "active"
+    )
 )
 
 
@@ -247,5 +250,5 @@ def _failed(turn: Turn, step: Step, entry: Entry, failure: Failure, error: str) 
 
 def _held(turn: Turn) -> set[str]:
     turn.session.flush()
-    found = turn.session.connection().execute(_HELD, {"of_run": turn.run.id})
+    found = _HELD.run(turn.session.connection(), {"of_run": turn.run.id})
     return set(found.scalars())

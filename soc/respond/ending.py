@@ -12,6 +12,7 @@ from soc.incidents.record import record as record_findings
 from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity
 from soc.respond import ledger
+from soc.store.prepared import Prepared
 from soc.store.tables import Effect, Run
 from soc.triage import Incidents
 
@@ -19,8 +20,10 @@ NEEDS_PEOPLE = frozenset({"failed", "needs_human"})
 
 
 _EFFECTS: Table = Effect.__table__  # type: ignore[attr-defined]
-_PROPOSED = select(_EFFECTS.c.id).where(
-    _EFFECTS.c.run == bindparam("of_run"), _EFFECTS.c.state == "proposed"
+_PROPOSED = Prepared(
+    select(_EFFECTS.c.id).where(
+        _EFFECTS.c.run == bindparam("of_run"), _EFFECTS.c.state == "proposed"
+    )
 )
 
 
@@ -48,7 +51,7 @@ def finish(session: Session, run: Run, state: str, reason: str, now: datetime) -
 def withdraw(session: Session, run: Run, why: str, step: str | None = None) -> None:
     """Take back what *run*, or one step of it, proposed and nobody put in force."""
     session.flush()
-    if session.connection().execute(_PROPOSED, {"of_run": run.id}).first() is None:
+    if _PROPOSED.run(session.connection(), {"of_run": run.id}).first() is None:
         return
     query = select(Effect).where(col(Effect.run) == run.id, col(Effect.state) == "proposed")
     for effect in session.exec(query):

@@ -6,10 +6,11 @@ continues at the first entry of its journal that is not done. What waits is a ro
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import orjson
 from sqlalchemy import (
@@ -43,7 +44,8 @@ from soc.respond.world import OutsideWorld
 from soc.settings import Respond
 from soc.store.columns import Moment
 from soc.store.leases import LEASE_ENDS, LEASE_NOWS, lease_parameters
-from soc.store.session import Database, reading, session
+from soc.store.prepared import Prepared
+from soc.store.session import Database, Transaction, reading, session, transaction
 from soc.store.tables import Effect, PlaybookVersion, Run
 
 _log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ def _claiming(database: str) -> UpdateBase:
             lease_until=LEASE_ENDS[database],
             fence=_RUNS.c.fence + 1,
         )
-        .returning(_RUNS.c.id, _RUNS.c.fence, _RUNS.c.claims)
+        .returning(_RUNS)
     )
 
 
@@ -91,10 +93,10 @@ def _claiming(database: str) -> UpdateBase:
 LOOK = {name: _due(name) for name in LEASE_ENDS}
 CLAIM = {name: _claiming(name) for name in LEASE_ENDS}
 HOLD = {
-    name: update(_RUNS).where(*_MINE, _RUNS.c.state == "running").values(lease_until=end)
+    name: Prepared(update(_RUNS).where(*_MINE, _RUNS.c.state == "running").values(lease_until=end))
     for name, end in LEASE_ENDS.items()
 }
-SAVE = (
+SAVE = Prepared(
     update(_RUNS)
     .where(*_MINE)
     .values(
@@ -106,10 +108,11 @@ SAVE = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write a run, until somebody else claims it."""
+    """The right to write a run, until somebody else claims it. found: how it was when claimed."""
 
     run: int
     fence: int
+    found: Mapping[str, Any]
 
 
 class Engine:
@@ -140,8 +143,8 @@ class Engine:
         """Return the right to write a run that is due; count how often it was taken over."""
         if not self._is_busy and not self._has_due():
             return None
-        with session(self._database) as writing:
-            claim = self._claim(writing)
+        with transaction(self._database) as claiming:
+            claim = self._claim(claiming)
         self._is_busy = claim is not None
         return claim
 
@@ -150,12 +153,10 @@ class Engine:
         flights, journal = Flights(self._world, self._crew), None
         results: list[tuple[str, Result]] = []
         while True:
-            with self._held(claim) as writing:
+            with self._held(claim) as held:
                 if journal is None:
-                    run = writing.get_one(Run, claim.run)
-                    journal = Journal.read(writing, run)
-                    writing.expunge(run)
-                turn = self._turn(writing, journal, flights.paths())
+                    journal = Journal.read(held.connection, Run(**claim.found))
+                turn = self._turn(held, journal, flights.paths())
                 goes_on = self._advanced(turn, results)
                 self._save(turn, claim, progressed=bool(results) or goes_on)
             flights.launch(turn.outside)
@@ -205,6 +206,11 @@ class Engine:
             self._known[digest] = Steps(playbook, actions, self._policy, self._means.secret)
         return self._known[digest]
 
+    def _origin(self, held: Transaction, run: Run) -> Steps | None:
+        """Return what *steps_of* does, without a session for what is known already."""
+        known = self._known.get(run.digest or "") if run.kind != "undo" else None
+        return known or self.steps_of(held.session, run)
+
     def _has_due(self) -> bool:
         """Look without taking the lock of writers."""
         with reading(self._database) as looking:
@@ -212,18 +218,18 @@ class Engine:
             found = asking.execute(LOOK[asking.dialect.name], {"now": self._clock.now()})
             return found.first() is not None
 
-    def _claim(self, writing: Session) -> Claim | None:
-        now, asking = self._clock.now(), writing.connection()
-        end = lease_parameters(writing, self._policy.lease, self._clock)
+    def _claim(self, claiming: Transaction) -> Claim | None:
+        now, asking = self._clock.now(), claiming.connection
+        end = lease_parameters(asking, self._policy.lease, self._clock)
         given = {"now": now, "owner": self._owner, **end}
-        claimed = asking.execute(CLAIM[asking.dialect.name], given).first()
+        claimed = asking.execute(CLAIM[asking.dialect.name], given).mappings().first()
         if claimed is None:
             return None
-        if claimed.claims > CLAIMS:
-            run = writing.get_one(Run, claimed.id)
-            finish(writing, run, "needs_human", f"{CLAIMS} workers died on it", now)
+        if claimed["claims"] > CLAIMS:
+            run = claiming.session.get_one(Run, claimed["id"])
+            finish(claiming.session, run, "needs_human", f"{CLAIMS} workers died on it", now)
             return None
-        return Claim(claimed.id, claimed.fence)
+        return Claim(claimed["id"], claimed["fence"], {**claimed})
 
     def _advanced(self, turn: Turn, results: list[tuple[str, Result]]) -> bool:
         if turn.run.kind == "undo":
@@ -234,11 +240,11 @@ class Engine:
             flow.recorded(turn, path, result)
         return flow.advance(turn)
 
-    def _turn(self, writing: Session, journal: Journal, busy: frozenset[str]) -> Turn:
+    def _turn(self, held: Transaction, journal: Journal, busy: frozenset[str]) -> Turn:
         return Turn(
-            session=writing,
+            transaction=held,
             journal=journal,
-            origin=self.steps_of(writing, journal.run),
+            origin=self._origin(held, journal.run),
             means=self._dry if journal.run.mode == "dry_run" else self._means,
             now=self._clock.now(),
             busy=busy,
@@ -250,23 +256,23 @@ class Engine:
         return OutsideWorld(outside.key, means.notifier, now, means.http, means.search, linked)
 
     @contextmanager
-    def _held(self, claim: Claim) -> Iterator[Session]:
+    def _held(self, claim: Claim) -> Iterator[Transaction]:
         """Give a transaction on the claimed run; raise Fenced if somebody else has it."""
-        with session(self._database) as writing:
-            end = lease_parameters(writing, self._policy.lease, self._clock)
+        with transaction(self._database) as held:
+            asking = held.connection
+            end = lease_parameters(asking, self._policy.lease, self._clock)
             mine = {"mine": claim.run, "fence_": claim.fence}
-            asking = writing.connection()
-            if asking.execute(HOLD[asking.dialect.name], {**mine, **end}).rowcount != 1:
+            if HOLD[asking.dialect.name].run(asking, {**mine, **end}).rowcount != 1:
                 raise Fenced(f"RUN-{claim.run}")
-            yield writing
+            yield held
 
     def _save(self, turn: Turn, claim: Claim, *, progressed: bool) -> None:
-        run = turn.run
-        turn.journal.save(turn.session)
+        run, asking = turn.run, turn.transaction.connection
+        turn.journal.save(asking)
         if run.state == "running" and not (progressed and run.claims):
             return
         run.claims = 0 if progressed else run.claims
         values = {f"new_{name}": getattr(run, name) for name in WRITTEN}
         mine = {"mine": claim.run, "fence_": claim.fence}
         still_led = {"led": run.state == "running"}
-        turn.session.connection().execute(SAVE, {**values, **mine, **still_led})
+        SAVE.run(asking, {**values, **mine, **still_led})

@@ -7,12 +7,15 @@ what changed. A journal whose transaction failed is thrown away.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, bindparam, insert, update
-from sqlmodel import Session, col, select
+from sqlalchemy import Connection, Row, Table, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
+from soc.store.engine import POSTGRESQL
+from soc.store.prepared import Prepared
 from soc.store.tables import Run, Step
 
 SETTLED = frozenset({"done", "skipped"})
@@ -20,26 +23,29 @@ ENDED = SETTLED | {"failed"}
 TIMED_OUT = "!timeout"
 """The entry of a run that took longer than its playbook allows."""
 
+AT_A_TIME = 8
+"""Entries that one statement writes."""
+
 _STEPS: Table = Step.__table__  # type: ignore[attr-defined]
-_NEW = insert(_STEPS)
-_CHANGED = (
-    update(_STEPS)
-    .where(_STEPS.c.run == bindparam("of_run"), _STEPS.c.path == bindparam("at_path"))
-    .values(
+_OF_RUN = select(_STEPS).where(_STEPS.c.run == bindparam("of_run")).order_by(_STEPS.c.order)
+_KEYS = ("run", "path")
+_FIXED = (*_KEYS, "order", "use", "started")
+
+
+@cache
+def _writing(database: str, entries: int) -> Prepared:
+    """Return the statement that writes as many *entries*: those that begin, and what changed."""
+    rows = [
         {
-            name: bindparam(f"new_{name}")
-            for name in (
-                "state",
-                "attempt",
-                "input_json",
-                "output_json",
-                "error",
-                "wake_at",
-                "finished",
-            )
+            column.name: bindparam(f"{column.name}_{number}", type_=column.type)
+            for column in _STEPS.c
         }
-    )
-)
+        for number in range(entries)
+    ]
+    insert = postgresql.insert(_STEPS) if database == POSTGRESQL else sqlite.insert(_STEPS)
+    new = insert.values(rows)
+    changing = {c.name: new.excluded[c.name] for c in _STEPS.c if c.name not in _FIXED}
+    return Prepared(new.on_conflict_do_update(index_elements=_KEYS, set_=changing))
 
 
 @dataclass(slots=True)
@@ -68,16 +74,14 @@ class Journal:
     def __init__(self, run: Run, entries: Iterator[Entry] | tuple[Entry, ...] = ()) -> None:
         self.run = run
         self.entries = {entry.path: entry for entry in entries}
-        self._new: list[Entry] = []
         self._changed: dict[str, Entry] = {}
         self._incident = orjson.loads(run.inputs_json)
         self._parameters = orjson.loads(run.parameters_json)
 
     @classmethod
-    def read(cls, session: Session, run: Run) -> "Journal":
+    def read(cls, connection: Connection, run: Run) -> "Journal":
         """Return the journal of *run* as it was written."""
-        rows = session.exec(select(Step).where(col(Step.run) == run.id).order_by(col(Step.order)))
-        return cls(run, map(_entry_of, rows))
+        return cls(run, map(_entry_of, connection.execute(_OF_RUN, {"of_run": run.id})))
 
     def get(self, path: str) -> Entry | None:
         """Return the entry at *path*, if it has begun."""
@@ -87,8 +91,7 @@ class Journal:
         """Write that *path* has begun, with what it was given."""
         entry = Entry(path, len(self.entries) + 1, "started", use, given, now)
         self.entries[path] = entry
-        self._new.append(entry)
-        return entry
+        return self.change(entry)
 
     def change(self, entry: Entry) -> Entry:
         """Return *entry*, which the caller changes now."""
@@ -101,15 +104,16 @@ class Journal:
         entry.state, entry.finished, entry.error = state, now, error or None
         entry.output, entry.wake_at = output, None
 
-    def save(self, session: Session) -> None:
-        """Write what changed since the last time, in the transaction of *session*."""
-        fresh = {entry.path for entry in self._new}
-        if self._new:
-            session.connection().execute(_NEW, [self._row(entry) for entry in self._new])
-        changed = [entry for path, entry in self._changed.items() if path not in fresh]
-        if changed:
-            session.connection().execute(_CHANGED, [self._change(entry) for entry in changed])
-        self._new, self._changed = [], {}
+    def save(self, connection: Connection) -> None:
+        """Write what changed since the last time, in the transaction of *connection*."""
+        changed = list(self._changed.values())
+        for start in range(0, len(changed), AT_A_TIME):
+            rows = list(map(self._row, changed[start : start + AT_A_TIME]))
+            given = {
+                f"{key}_{n}": value for n, row in enumerate(rows) for key, value in row.items()
+            }
+            _writing(connection.dialect.name, len(rows)).run(connection, given)
+        self._changed = {}
 
     def outputs(self) -> dict[str, Any]:
         """Return what ``steps`` offers expressions: the output of each step that ended."""
@@ -127,33 +131,24 @@ class Journal:
         return {**offered, "steps": self.outputs(), **more}
 
     def _row(self, entry: Entry) -> dict[str, Any]:
+        output = entry.output
         return {
             "run": self.run.id,
             "path": entry.path,
             "order": entry.order,
             "use": entry.use,
             "started": entry.started,
-            **_changing(entry),
+            "state": entry.state,
+            "attempt": entry.attempt,
+            "input_json": orjson.dumps(entry.given).decode(),
+            "output_json": None if output is None else orjson.dumps(output).decode(),
+            "error": entry.error,
+            "wake_at": entry.wake_at,
+            "finished": entry.finished,
         }
 
-    def _change(self, entry: Entry) -> dict[str, Any]:
-        new = {f"new_{name}": value for name, value in _changing(entry).items()}
-        return {"of_run": self.run.id, "at_path": entry.path, **new}
 
-
-def _changing(entry: Entry) -> dict[str, Any]:
-    return {
-        "state": entry.state,
-        "attempt": entry.attempt,
-        "input_json": orjson.dumps(entry.given).decode(),
-        "output_json": None if entry.output is None else orjson.dumps(entry.output).decode(),
-        "error": entry.error,
-        "wake_at": entry.wake_at,
-        "finished": entry.finished,
-    }
-
-
-def _entry_of(row: Step) -> Entry:
+def _entry_of(row: Row[Any]) -> Entry:
     return Entry(
         row.path,
         row.order,

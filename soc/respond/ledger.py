@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from soc.audit import Act, record
@@ -17,10 +17,18 @@ from soc.errors import Illegal, NotFound
 from soc.model.value import rfc3339
 from soc.respond.action import Hold
 from soc.store.locks import alone
+from soc.store.prepared import Prepared
 from soc.store.tables import Effect, LedgerVersion, Run
 
 _LEDGER: Table = LedgerVersion.__table__  # type: ignore[attr-defined]
-_MOVED = update(_LEDGER).values(version=_LEDGER.c.version + 1).returning(_LEDGER.c.version)
+_MOVED = Prepared(
+    update(_LEDGER).values(version=_LEDGER.c.version + 1).returning(_LEDGER.c.version)
+)
+_EFFECTS: Table = Effect.__table__  # type: ignore[attr-defined]
+_IS_KNOWN = Prepared(
+    select(_EFFECTS.c.id).where(_EFFECTS.c.id == bindparam("effect_")).with_for_update()
+)
+_NEW = Prepared(insert(_EFFECTS).values({c.name: bindparam(c.name) for c in _EFFECTS.c}))
 FOLLOWED = ("active", "lifting")
 """States in which an effect is in force."""
 AT_EDGES = ("allow", "quarantine", "rate_limit")
@@ -35,7 +43,7 @@ def version(session: Session) -> int:
 
 def enforce(session: Session, effect: Effect, now: datetime) -> None:
     """Put *effect* in force; one that is in force already stays as it is."""
-    known = session.get(Effect, effect.id, with_for_update=True)
+    known = _known(session, effect.id)
     if known and known.state != "proposed":
         return
     if known:
@@ -45,7 +53,8 @@ def enforce(session: Session, effect: Effect, now: datetime) -> None:
     effect.receipt = f"ledger {effect.version}"
     if effect.kind not in AT_EDGES:
         effect.verified = now
-    session.add(effect)
+    if known is None:
+        _NEW.run(session.connection(), {c.name: getattr(effect, c.name) for c in _EFFECTS.c})
     session.flush()
 
 
@@ -200,9 +209,19 @@ def effect_of(
     )
 
 
+def _known(session: Session, effect_id: str) -> Effect | None:
+    """Return an effect, locked; most are new, and to ask for no object costs least."""
+    found = _IS_KNOWN.run(session.connection(), {"effect_": effect_id}).first()
+    return session.get(Effect, effect_id, with_for_update=True) if found else None
+
+
 def _next(session: Session) -> int:
-    alone(session, "ledger")  # until the commit: versions become visible in their order
-    moved: int | None = session.connection().execute(_MOVED).scalar()
+    """Return the next version; its row is locked until the commit: they show in their order."""
+    asking = session.connection()
+    moved: int | None = _MOVED.run(asking, {}).scalar()
+    if moved is None:
+        alone(session, "ledger")
+        moved = _MOVED.run(asking, {}).scalar()
     if moved is None:
         session.add(LedgerVersion(id=1, version=1))
         session.flush()

@@ -36,12 +36,12 @@ def cancel(
     run = _locked(session, number)
     if run.state in OVER:
         raise Illegal(f"RUN-{number} is {run.state} already")
-    journal = Journal.read(session, run)
+    journal = Journal.read(session.connection(), run)
     for entry in journal.entries.values():
         if entry.state not in ENDED and entry.use and entry.attempt:
             journal.change(entry).state = "unknown"
             entry.error = "cancelled while it was under way"
-    journal.save(session)
+    journal.save(session.connection())
     for asked in session.exec(select(Approval).where(col(Approval.run) == number)):
         if asked.state == approvals.PENDING:
             approvals.withdraw(session, asked, now, f"RUN-{number} was cancelled")
@@ -137,7 +137,7 @@ def _mend(
     run = _locked(session, number)
     if run.state not in MENDABLE:
         raise Illegal(f"RUN-{number} is {run.state}: only one that failed or waits for you")
-    journal = Journal.read(session, run)
+    journal = Journal.read(session.connection(), run)
     entry = journal.get(path)
     if entry is None or entry.state not in of:
         raise Illegal(f"{path} of RUN-{number} is not {' or '.join(sorted(of))}")
@@ -148,7 +148,7 @@ def _mend(
             journal.change(held)
             held.state, held.output, held.error, held.finished = "started", None, None, None
     _reask(session, number, path)
-    journal.save(session)
+    journal.save(session.connection())
     _take(run, "queued", None, run.reason)
     _record(session, run, who, verb, f"{path}: {reason}", now)
 

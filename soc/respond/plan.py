@@ -107,7 +107,7 @@ def rehearse(
         for run in looking.exec(query).all():
             steps = engine.steps_of(looking, run)
             assert steps is not None  # noqa: S101 - a dry run undoes nothing
-            yield Rehearsed(steps, Journal.read(looking, run))
+            yield Rehearsed(steps, Journal.read(looking.connection(), run))
 
 
 def effects_of(run: Rehearsed) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def record(looking: Session, run: Run, actions: dict[str, type[Action]]) -> dict
     """
     if run.kind != "playbook" or run.state not in {"done", "failed", "needs_human"}:
         raise Illegal(f"RUN-{run.id} is {run.state}: only a run of a playbook that is over")
-    journal = Journal.read(looking, run)
+    journal = Journal.read(looking.connection(), run)
     acted = [e for e in journal.entries.values() if e.use and "items" not in e.given]
     acted = [entry for entry in acted if entry.attempt and entry.state in ENDED]
     case = {

@@ -11,17 +11,18 @@ from sqlmodel import Session
 from soc.audit import Act, record
 from soc.errors import Illegal
 from soc.store.locks import alone
+from soc.store.prepared import Prepared
 from soc.store.tables import ResponseStop
 
 ROW = 1
 _SWITCH: Table = ResponseStop.__table__  # type: ignore[attr-defined]
-_ASKED = select(_SWITCH.c.stopped).where(_SWITCH.c.id == ROW)
-"""Built once: it is asked before everything that holds somebody back."""
+_ASKED = Prepared(select(_SWITCH.c.stopped).where(_SWITCH.c.id == ROW))
+"""It is asked before everything that holds somebody back."""
 
 
 def stopped(session: Session) -> ResponseStop | None:
     """Return who stopped response, when and why; None while it runs."""
-    is_stopped = session.connection().execute(_ASKED).scalar()
+    is_stopped = _ASKED.run(session.connection(), {}).scalar()
     return session.get(ResponseStop, ROW) if is_stopped else None
 
 

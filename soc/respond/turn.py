@@ -20,6 +20,7 @@ from soc.respond.secrets import Secret, unread
 from soc.respond.step import Failure, Step
 from soc.respond.steps import Steps
 from soc.respond.world import Search
+from soc.store.session import Transaction
 from soc.store.tables import Run
 
 DRY = "dry_run"
@@ -110,7 +111,7 @@ class Turn:
     origin: the playbook that the run was begun with, or of an undo, that its effects come from.
     """
 
-    session: Session
+    transaction: Transaction
     journal: Journal
     origin: Steps | None
     means: Means
@@ -121,6 +122,11 @@ class Turn:
     outside: list[Outside] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)
     failed: str = ""
+
+    @property
+    def session(self) -> Session:
+        """Return the session of the transaction; one that never asks for it costs less."""
+        return self.transaction.session
 
     @property
     def run(self) -> Run:

@@ -97,7 +97,7 @@ def _give_up(turn: Turn, entry: Entry, why: str) -> None:
 def _way_back(turn: Turn, effect: Effect) -> tuple[Action, bool]:
     """Return the action that takes *effect* back, and whether by its own ``undo``."""
     step = turn.steps.by_id[effect.path.partition("[")[0]]
-    journal = Journal.read(turn.session, turn.session.get_one(Run, effect.run))
+    journal = Journal.read(turn.session.connection(), turn.session.get_one(Run, effect.run))
     begun = journal.entries[effect.path]
     context = journal.context(item=begun.given.get("item"))
     if step.undo is None:

@@ -7,10 +7,12 @@ from weakref import finalize
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from sqlmodel import create_engine
 
+from soc.clock import monotonic
 from soc.errors import StoreError
 
 Database = Engine
@@ -25,6 +27,9 @@ PATIENCE = 30
 """Seconds that a transaction waits for the lock of another one."""
 REACH = 10
 """Seconds that a connection may take to come about."""
+RESTED = 0.1
+"""Seconds after which a connection is tried before it is used: no server starts anew in fewer."""
+RESTS_SINCE = "rests since"
 POOLED, AT_MOST = 5, 40
 """Connections that a process keeps, and has at most: a thread of the front door each."""
 
@@ -74,7 +79,6 @@ def _postgresql(where: URL) -> Database:
             },
             hide_parameters=True,
             isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
             pool_size=POOLED,
             max_overflow=AT_MOST - POOLED,
         )
@@ -89,8 +93,27 @@ def _postgresql(where: URL) -> Database:
 
         connection.adapters.register_dumper(str, NulFree)
 
+    _look_whether_it_stands(database)
     finalize(database, database.pool.dispose)  # who forgets to dispose still takes proper leave
     return database
+
+
+def _look_whether_it_stands(database: Database) -> None:
+    """Try a connection that rested before it is used: its server may have gone and come back."""
+
+    @event.listens_for(database, "checkin")
+    def rest(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[RESTS_SINCE] = monotonic()
+
+    @event.listens_for(database, "checkout")
+    def look(connection: DBAPIConnection, record: ConnectionPoolEntry, _lent: object) -> None:
+        now = monotonic()
+        if now - record.info.get(RESTS_SINCE, now) < RESTED:
+            return
+        try:
+            database.dialect.do_ping(connection)
+        except database.dialect.loaded_dbapi.Error as gone:
+            raise InvalidatePoolError from gone
 
 
 def _prepare(database: Database) -> None:

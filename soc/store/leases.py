@@ -4,8 +4,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import DateTime, Interval, bindparam, func
-from sqlmodel import Session
+from sqlalchemy import Connection, DateTime, Interval, bindparam, func
 
 from soc.clock import Clock
 from soc.store.columns import Moment
@@ -25,7 +24,7 @@ LEASE_ENDS = MappingProxyType(
 """When a lease ends that begins now, likewise."""
 
 
-def lease_parameters(session: Session, lease: timedelta, clock: Clock) -> dict[str, Any]:
+def lease_parameters(connection: Connection, lease: timedelta, clock: Clock) -> dict[str, Any]:
     """Return what LEASE_ENDS needs to know."""
-    on_server = session.get_bind().dialect.name == POSTGRESQL
+    on_server = connection.dialect.name == POSTGRESQL
     return {"lease_lasts": lease} if on_server else {"lease_ends": clock.now() + lease}

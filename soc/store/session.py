@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, cached_property
 
 from sqlalchemy import Connection
 from sqlmodel import Session, SQLModel
@@ -12,7 +12,7 @@ from soc.store import schema
 from soc.store.engine import POSTGRESQL, Database, engine_of, memory
 from soc.store.failure import told
 
-__all__ = ["Database", "connect", "in_memory", "reading", "session"]
+__all__ = ["Database", "Transaction", "connect", "in_memory", "reading", "session", "transaction"]
 
 
 def connect(url: str) -> Database:
@@ -53,6 +53,38 @@ def session(database: Database) -> Iterator[Session]:
     """
     with told(database), Session(database, expire_on_commit=False) as opened, opened.begin():
         yield opened
+
+
+class Transaction:
+    """A transaction that opens a session when it is first asked for one: many need none."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @cached_property
+    def session(self) -> Session:
+        """Return the session of this transaction."""
+        return Session(self.connection, expire_on_commit=False)
+
+    def flush(self) -> None:
+        """Write what is open in the session, if there is one."""
+        if "session" in self.__dict__:
+            self.session.flush()
+
+    def close(self) -> None:
+        """Let go of all rows."""
+        if "session" in self.__dict__:
+            self.session.close()
+
+
+@contextmanager
+def transaction(database: Database) -> Iterator[Transaction]:
+    """Give one transaction as *session* does, to whom opening a session would cost too much."""
+    with told(database), database.begin() as connection:
+        opened = Transaction(connection)
+        with closing(opened):
+            yield opened
+            opened.flush()
 
 
 @contextmanager

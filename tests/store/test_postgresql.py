@@ -20,6 +20,7 @@ from soc.app.suite import Suite
 from soc.app.work import work
 from soc.errors import SettingsError, StoreError
 from soc.settings import read
+from soc.store.engine import RESTED
 from soc.store.session import Database, connect, reading, session
 from soc.store.tables import AuditRow, Round
 from tests.servers import machine
@@ -52,6 +53,18 @@ def own(url: str) -> Iterator[Database]:
 def rounds(database: Database) -> list[str]:
     with reading(database) as looking:
         return sorted(looking.exec(select(Round.id)))
+
+
+def test_a_connection_that_was_ended_while_it_rested_is_replaced_unnoticed(
+    own: Database, server: Postgres
+) -> None:
+    assert rounds(own) == []
+    server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'soc %'"
+    )
+    time.sleep(RESTED)
+
+    assert rounds(own) == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["shut down", "crashed"])
