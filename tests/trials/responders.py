@@ -65,6 +65,10 @@ def work(url: str, folder: Path, lease: float) -> None:
             time.sleep(LOST)
 
 
+EACH_ALONE = Incidents(storm_after=1_000_000)
+"""An incident for each finding: a run that is lost leaves one without any."""
+
+
 def submit(url: str, book: Playbook) -> None:
     """Make an incident with its run in one transaction, again and again."""
     random.seed(os.getpid())
@@ -73,7 +77,7 @@ def submit(url: str, book: Playbook) -> None:
         number += 1
         with suppress(StoreError), session(database) as writing:
             found = _finding(f"wallet:0x{os.getpid()}x{number}", clock)
-            changes = record(writing, [found], {}, clock.now(), Incidents())
+            changes = record(writing, [found], {}, clock.now(), EACH_ALONE)
             trigger(writing, (change.incident for change in changes), [book], clock.now())
         time.sleep(random.random() * 0.1)
 
