@@ -111,7 +111,7 @@ def assigned(suite: Suite, name: str, units: Sequence[str], *, preview: bool = F
     }
 
 
-def standing(row: Experiment, reader: LogReader) -> Plain:
+def standing(row: Experiment, reader: LogReader | None) -> Plain:
     """Return how many units were exposed to each arm, and whether that fits the weights."""
     return _standing(_exposed(row, reader), row.units)
 
@@ -121,9 +121,8 @@ def every(suite: Suite) -> list[Plain]:
     with reading(suite.database) as looking:
         rows = book.listed(looking)
         told = [book.told(row) for row in rows]
-    reader = _reader(suite)
     return [
-        {**one, "standing": _standing(_exposed(row, reader), row.units)}
+        {**one, "standing": standing(row, suite.stored)}
         for one, row in zip(told, rows, strict=True)
     ]
 
@@ -141,7 +140,7 @@ def report(suite: Suite, name: str, actor: str, money: Money, *, spend: bool = F
     with reading(suite.database) as looking:
         row = book.get(looking, name)
         design, before = book.design_of(row), book.taken(row)
-    seen = _exposed(row, _reader(suite))
+    seen = _exposed(row, suite.stored)
     view = _fresh(suite)
     told = _standing(seen, design.units)
     check(design, seen)
@@ -166,7 +165,7 @@ def watched(suite: Suite, name: str, money: Money) -> Plain:
     with reading(suite.database) as looking:
         row = book.get(looking, name)
     design = book.design_of(row)
-    seen = _exposed(row, _reader(suite))
+    seen = _exposed(row, suite.stored)
     view = _fresh(suite)
     told = _standing(seen, design.units)
     if any(seen.counts.values()) and not seen.is_mismatched and design.guardrails:
@@ -186,7 +185,7 @@ def advised(
         row = book.get(looking, name)
     design = book.design_of(row)
     looks.check_over(book.taken(row))
-    seen = _exposed(row, _reader(suite))
+    seen = _exposed(row, suite.stored)
     view = _fresh(suite)
     check(design, seen)
     found = measured(metric_of("conversion"), seen.first, view.transactions)
@@ -245,10 +244,6 @@ def _exposures(rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[Exposur
             continue
         if mine and row["wallet"]:
             yield Exposure(row["wallet"], arm, row["ts"])
-
-
-def _reader(suite: Suite) -> LogReader | None:
-    return suite.reader if suite.home.events.is_dir() else None
 
 
 def _standing(seen: Exposed, planned: int) -> Plain:

@@ -47,11 +47,12 @@ def window_of(text: str) -> timedelta:
     return found
 
 
-def sources(suite: Suite, looking: Session, window: timedelta) -> Sources:
-    """Return where the figures of the last *window* come from."""
-    now = suite.clock.now()
-    reader = suite.reader if suite.home.events.is_dir() else None
-    return Sources(looking, reader, suite.settings, now - window, now)
+def sources(
+    suite: Suite, looking: Session, window: timedelta, until: datetime | None = None
+) -> Sources:
+    """Return where the figures of the *window* that ends at *until*, or now, come from."""
+    until = until or suite.clock.now()
+    return Sources(looking, suite.stored, suite.settings, until - window, until)
 
 
 def figures(suite: Suite, window: timedelta, wanted: Iterable[Kpi] = ALL) -> list[Plain]:
@@ -73,13 +74,9 @@ def changes(suite: Suite, around: datetime, window: timedelta) -> list[Plain]:
 
 def windows(suite: Suite, until: datetime, window: timedelta, count: int) -> list[list[Plain]]:
     """Return the figures of the last *count* windows that end at *until*, the oldest first."""
-    told = []
+    ends = [until - number * window for number in reversed(range(count))]
     with reading(suite.database) as looking:
-        reader = suite.reader if suite.home.events.is_dir() else None
-        for number in reversed(range(count)):
-            end = until - number * window
-            told.append(measure(Sources(looking, reader, suite.settings, end - window, end)))
-    return told
+        return [measure(sources(suite, looking, window, end)) for end in ends]
 
 
 def rows(suite: Suite, slug: str, window: timedelta) -> Rows:
@@ -138,8 +135,7 @@ class Gauges:
         width = self._suite.settings.detect.bucket
         begin = bucket_of(now, width)
         with reading(self._suite.database) as looking:
-            reader = self._suite.reader if self._suite.home.events.is_dir() else None
-            given = Sources(looking, reader, self._suite.settings, begin, now)
+            given = sources(self._suite, looking, now - begin, now)
             told = [_finding(one, begin, now) for one in measure(given, JUDGED)]
         found = [finding for finding in told if finding]
         if not found:

@@ -2,21 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from math import isfinite
 from typing import Any
 
 from soc.app import groups
-from soc.app.suite import Suite
 from soc.errors import Unfit
-from soc.intelligence.association import rules
 from soc.intelligence.association.pairs import RATE
-from soc.intelligence.association.rules import SUPPORT, Search
-from soc.intelligence.clusters.sheet import Scaling
+from soc.intelligence.association.rules import SUPPORT, Search, is_installed, mine
+from soc.intelligence.carts import Carts, carts
+from soc.intelligence.clusters.sheet import Scaling, raw_of, useless
 from soc.intelligence.clusters.study import Profile, Study
 from soc.intelligence.clusters.users import Users
 from soc.intelligence.features.build import Frame
-from soc.intelligence.recommend.evaluate import Graded
+from soc.intelligence.recommend.evaluate import Graded, evaluate
+from soc.intelligence.view.keep import View
 from soc.model.value import rfc3339
 
 Plain = dict[str, Any]
@@ -24,17 +23,13 @@ POINTS = 400
 """Users that are drawn in a picture."""
 
 
-def every(suite: Suite, frame: Frame, seed: int) -> dict[str, Plain]:
+def every(view: View, frame: Frame, seed: int) -> dict[str, Plain]:
     """Return each part of a report that is about users; one that cannot be says why not."""
-    as_of = frame.as_of
+    known, support = carts(view, frame.as_of), SUPPORT if is_installed() else None
     return {
         "clusters": _or_why(lambda: _clusters(frame, seed)),
-        "recommender": _or_why(lambda: grades(suite, as_of, seed)),
-        "associations": _or_why(
-            lambda: associations(
-                suite, as_of, seed=seed, support=SUPPORT if rules.is_installed() else None
-            )
-        ),
+        "recommender": _or_why(lambda: grades(known, seed)),
+        "associations": _or_why(lambda: associations(known, seed=seed, support=support)),
     }
 
 
@@ -77,15 +72,14 @@ def clusters(frame: Frame, asked: Users, found: Study, described: list[Profile])
     }
 
 
-def grades(suite: Suite, as_of: datetime | None, seed: int) -> Plain:
+def grades(known: Carts, seed: int) -> Plain:
     """Return how right suggestions would have been; raises Unfit."""
-    found = groups.grades(suite, as_of, seed)
+    found = evaluate(known, seed)
     return {**asdict(found), "seed": seed, "graded": [_graded(one) for one in found.graded]}
 
 
 def associations(
-    suite: Suite,
-    as_of: datetime | None,
+    known: Carts,
     *,
     seed: int,
     support: float | None,
@@ -97,7 +91,7 @@ def associations(
     support: the least share of donors that a rule must hold for; no rules without it. Raises
     Refused and Unfit.
     """
-    known, found, mixed, none = groups.associations(suite, as_of, rate, seed)
+    found, mixed, none = groups.associations(known, rate, seed)
     told: Plain = {
         "donors": len(known.wallets),
         "projects": len(known.projects),
@@ -106,8 +100,8 @@ def associations(
         "shuffled": {"pairs": len(none.pairs), "asked": none.asked, "naive": none.naive},
     }
     if support is not None:
-        mined = groups.rules(mixed, none, support, search)
-        told["rules"] = asdict(groups.rules(known, found, support, search))
+        mined = mine(mixed, none.names, support, search)
+        told["rules"] = asdict(mine(known, found.names, support, search))
         told["shuffled"]["rules"] = len(mined.rules)
         told["shuffled"]["rules_without_gate"] = mined.ungated
     return told
@@ -115,14 +109,11 @@ def associations(
 
 def _clusters(frame: Frame, seed: int) -> Plain:
     """Return the groups by all features that tell users apart, and a picture of them."""
-    from soc.intelligence.clusters.sheet import raw_of, useless  # defers scikit-learn
-    from soc.intelligence.clusters.study import profiles, study
-    from soc.intelligence.clusters.users import users
-
     without = useless(frame.names, raw_of(frame, frame.names))
-    asked = users(frame, tuple(without), Scaling.ROBUST)
-    found = study(asked.sheet, seed)
-    told = clusters(frame, asked, found, profiles(found, asked.facts))
+    asked, found, described = groups.clusters(
+        frame, without=tuple(without), scaling=Scaling.ROBUST, above=None, seed=seed
+    )
+    told = clusters(frame, asked, found, described)
     places = found.sampled[:: -(-len(found.sampled) // POINTS)]
     labels = found.labels[places].tolist() if found.is_found else [None] * len(places)
     return {

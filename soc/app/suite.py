@@ -89,6 +89,11 @@ class Suite:
         return LogReader(self.home.events)
 
     @property
+    def stored(self) -> LogReader | None:
+        """The event store, or None before there is any event."""
+        return self.reader if self.home.events.is_dir() else None
+
+    @property
     def _remote(self) -> OpenSearch:
         given = self.settings.opensearch
         return given.model_copy(update={"ca": given.ca and self.home.path / given.ca})

@@ -82,7 +82,7 @@ def story(
         ],
         "models": list(newest.values()),
         "imbalance": list((_got(suite, EVENED) or {}).values()),
-        **parts.every(suite, frame, SEED),
+        **parts.every(view, frame, SEED),
         "experiments": experiments.every(suite),
         "kpis": trends[-1],
         "trends": [_trend(points) for points in zip(*trends, strict=True)],

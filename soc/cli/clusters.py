@@ -36,7 +36,7 @@ def clusters(
     There are groups if their silhouette is above a floor and above what users without groups reach,
     and if other samples of users give the same ones.
     """
-    from soc.app import groups, parts  # defers DuckDB and scikit-learn
+    from soc.app import groups, parts, studies  # defers DuckDB
     from soc.intelligence.clusters.sheet import Scaling
     from soc.intelligence.clusters.users import members
     from soc.intelligence.features.build import put
@@ -44,15 +44,9 @@ def clusters(
     if scale not in set(Scaling):
         fail(f"--scale {scale}: write one of {', '.join(Scaling)}", 2)
     when = moment(as_of) if as_of else None
-    frame, asked, found, described = groups.clusters(
-        suite_at(home),
-        when,
-        currency or None,
-        decimals,
-        without=without or (),
-        scaling=Scaling(scale),
-        above=above,
-        seed=seed,
+    _, frame = studies.features(suite_at(home), when, currency or None, decimals)
+    asked, found, described = groups.clusters(
+        frame, without=without or (), scaling=Scaling(scale), above=above, seed=seed
     )
     if out:
         put(members(found), out)

@@ -36,7 +36,7 @@ def recommend(
         lines = [f"by {made.basis}", *table(rows, "project", "reason")]
         show(asdict(made), as_json, lines)
         return
-    told = parts.grades(suite_at(home), when, seed)
+    told = parts.grades(groups.carts_of(suite_at(home), when), seed)
     head = (
         f"{told['donors']} donors, {told['suspected']} of them suspected, {told['projects']} "
         f"projects; {told['skipped']} donors gave to too few before their last new project"
@@ -84,14 +84,13 @@ def associations(
     Beside what is found stands what is found after shuffling who gave to what, every donor and
     every project keeping its number: there, nothing goes together.
     """
-    from soc.app import parts  # defers DuckDB
+    from soc.app import groups, parts  # defers DuckDB
     from soc.intelligence.association.rules import Search
 
     if search not in set(Search):
         fail(f"--search {search}: write one of {', '.join(Search)}", 2)
     told = parts.associations(
-        suite_at(home),
-        moment(as_of) if as_of else None,
+        groups.carts_of(suite_at(home), moment(as_of) if as_of else None),
         seed=seed,
         support=None if pairs_only else support,
         rate=rate,

@@ -1,8 +1,8 @@
 """Ask services outside over HTTP, and tell them what to do."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable, Container, Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -20,7 +20,10 @@ OURS = frozenset(
 )
 LONGEST_BODY = 64 * 1024
 LONGEST_KEPT = 4_096
+MOST = 1_000_000
+"""Bytes of an answer."""
 GOOD = range(200, 300)
+Read = TypeVar("Read")
 
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -79,28 +82,25 @@ class _Http(Action):
         self, world: World, method: str, more: Mapping[str, str], body: bytes | None = None
     ) -> Mapping[str, object]:
         """Send it; raises OSError unless the answer is a good one and holds what is kept."""
-        secrets: list[str] = []
-        headers = {name: revealed(value, secrets) for name, value in self.headers.items()}
-        if wrong := [name for name, value in headers.items() if not _can_be_sent(value)]:
-            raise OSError(f"header {wrong[0]}: what it holds cannot be sent")
-        try:
-            answer = world.http.request(
-                method, self.target, {**headers, **more}, body, seconds=self.seconds
-            )
-            return self._kept(answer, secrets)
-        except OSError as failed:
-            raise OSError(scrub(str(failed), secrets)) from None  # the cause may hold a secret
+        return exchange(
+            world,
+            method,
+            self.target,
+            self.headers,
+            more,
+            body,
+            good=self.expect or GOOD,
+            seconds=self.seconds,
+            read=self._kept,
+        )
 
     def _kept(self, answer: Answer, secrets: list[str]) -> dict[str, object]:
-        is_good = answer.status in self.expect if self.expect else answer.status in GOOD
-        if not is_good:
-            told = f"{urlsplit(self.url).hostname} answered {answer.status}"
-            raise ActionFailed(failure(answer.status), told)
         kept: dict[str, object] = {"status": answer.status}
         if self.keep:
             found = json_of(answer.body)
             kept |= {name: _at(found, path) for name, path in self.keep.items()}
-        return _scrubbed(kept, secrets)
+        clean: dict[str, object] = scrubbed(kept, secrets)
+        return clean
 
 
 class HttpGet(_Http):
@@ -163,13 +163,45 @@ class HttpRequest(_Http):
         return self._send(world, self.method, typed, orjson.dumps(self.body))
 
 
-def failure(status: int) -> str:
+def exchange(
+    world: World,
+    method: str,
+    url: str,
+    headers: Mapping[str, str | Secret | SecretText],
+    ours: Mapping[str, str],
+    body: bytes | None,
+    *,
+    good: Container[int],
+    seconds: float,
+    read: Callable[[Answer, list[str]], Read],
+    most: int = MOST,
+) -> Read:
+    """Return what *read* makes of a *good* answer and the secrets that were sent.
+
+    headers: what an author wrote. ours: the suite's own. Raises ActionFailed for another answer,
+    and OSError without a secret for all that *read* and the way there cannot do.
+    """
+    secrets: list[str] = []
+    sent = {name: _revealed(value, secrets) for name, value in headers.items()}
+    if wrong := [name for name, value in sent.items() if not _can_be_sent(value)]:
+        raise OSError(f"header {wrong[0]}: what it holds cannot be sent")
+    try:
+        answer = world.http.request(method, url, {**sent, **ours}, body, seconds=seconds, most=most)
+        if answer.status not in good:
+            told = f"{urlsplit(url).hostname} answered {answer.status}"
+            raise ActionFailed(_failure(answer.status), told)
+        return read(answer, secrets)
+    except OSError as failed:
+        raise OSError(scrub(str(failed), secrets)) from None  # the cause may hold a secret
+
+
+def _failure(status: int) -> str:
     """Return the name of what an answer of *status* means."""
     named = {401: "denied", 403: "denied", 408: "timeout", 429: "rate_limited"}
     return named.get(status) or ("invalid" if status < SERVERS else "unavailable")
 
 
-def revealed(value: str | Secret | SecretText, secrets: list[str]) -> str:
+def _revealed(value: str | Secret | SecretText, secrets: list[str]) -> str:
     """Return the text of a header; add the secrets in it to *secrets*."""
     if isinstance(value, str):
         return value
@@ -207,6 +239,6 @@ def _at(found: Any, path: str) -> object:  # noqa: ANN401 - any JSON
     return here
 
 
-def _scrubbed(kept: Mapping[str, object], secrets: list[str]) -> dict[str, object]:
-    clean: dict[str, object] = json_of(scrub(orjson.dumps(kept).decode(), secrets).encode())
-    return clean
+def scrubbed(found: object, secrets: list[str]) -> Any:  # noqa: ANN401 - any JSON
+    """Return *found*, any JSON, without the *secrets* in it."""
+    return json_of(scrub(orjson.dumps(found).decode(), secrets).encode())

@@ -9,11 +9,10 @@ from urllib.parse import quote, urlsplit
 import orjson
 from pydantic import Field
 
-from soc.errors import ActionFailed
 from soc.respond.action import Action, Leaving, Repeat, Risk, World
-from soc.respond.actions.http import GOOD, failure, json_of, revealed
+from soc.respond.actions.http import GOOD, exchange, json_of, scrubbed
 from soc.respond.actions.tell import cut
-from soc.respond.secrets import Hidden, scrub
+from soc.respond.secrets import Hidden
 
 SECONDS = 15.0
 MOST = 4_000_000
@@ -131,24 +130,26 @@ class Create(Action):
 
     def _ask(self, world: World, method: str, query: str, body: bytes | None = None) -> object:
         """Return what the tracker answers, as JSON."""
-        secrets: list[str] = []
         project = self.project
         if self.tracker is Tracker.GITLAB:
             project = quote(project, safe="")
         url = f"{self.api.rstrip('/')}{APIS[self.tracker].path.format(project=project)}{query}"
-        headers = {"Accept": "application/json", "User-Agent": "commonwatch"}
-        if authorization := revealed(self.authorization, secrets):
-            headers["Authorization"] = authorization
+        written = {"Authorization": self.authorization} if self.authorization else {}
+        ours = {"Accept": "application/json", "User-Agent": "commonwatch"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            answer = world.http.request(method, url, headers, body, seconds=SECONDS, most=MOST)
-        except OSError as failed:
-            raise OSError(scrub(str(failed), secrets)) from None  # the cause may hold a secret
-        if answer.status not in GOOD:
-            told = f"{self._host} answered {answer.status}"
-            raise ActionFailed(failure(answer.status), told)
-        return json_of(answer.body)
+            ours["Content-Type"] = "application/json"
+        return exchange(
+            world,
+            method,
+            url,
+            written,
+            ours,
+            body,
+            good=GOOD,
+            seconds=SECONDS,
+            read=lambda answer, secrets: scrubbed(json_of(answer.body), secrets),
+            most=MOST,
+        )
 
     def _told(self, ticket: object) -> dict[str, object]:
         api = APIS[self.tracker]
