@@ -1,19 +1,28 @@
 """Scan by field: from promoted columns where they are whole, else from the events' text."""
 
-from collections.abc import Iterable, Iterator
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial, reduce
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.logs.chain import Segment
 from soc.logs.promote import LONG, PREFIX, Promotion, octets
 from soc.logs.reader import LogReader, View
-from soc.logs.segments import Part, fitted
+from soc.logs.segments import Files, Part, fitted
 from soc.model.event import REJECTS
 
 BASE = ["seq", "ts", "ingested", "source"]
+ABOUT = ["seq", "ts", "source"]
+AT_ONCE = 10
+"""Row groups that are looked at together where only a few columns are read."""
+
+Rows = npt.NDArray[np.int64]
 
 
 class Columns(NamedTuple):
@@ -35,28 +44,74 @@ def scan(reader: LogReader, after: int, limit: int, fields: Iterable[str]) -> Co
     return reader.looking(lambda view: _scan(reader, view, after, limit, wanted))
 
 
-def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Columns]:
-    """Yield *fields* of all events but rejects, many at a time, in no order.
+class Picked(NamedTuple):
+    """Some columns of some events, and the rows in which these are: others may be among them."""
 
-    With them come seq, ts and source.
+    table: pa.Table
+    rows: Rows
 
-    Columns that are whole come as dictionaries, in which LONG stands for a very long value; a field
-    that no event has may be missing. upto is that of the whole store.
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Some fields of so many events as *size*, which are read when they are picked.
+
+    fields: those that an event may have. from_text: as in Columns. newest: when the last happened.
+    pick: gives columns of the events in these rows. Those that are whole come as dictionaries, in
+    which LONG stands for a very long value.
     """
+
+    size: int
+    fields: frozenset[str]
+    from_text: int
+    newest: datetime
+    pick: Callable[[Sequence[str], Rows], Picked]
+
+
+def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Lot]:
+    """Yield *fields* of all events but rejects, many at a time, in no order."""
     wanted, view = Promotion(fields), reader.view()
     for segment in view.segments:
         if segment.data_class == REJECTS:
             continue
         if reader.files.whole(segment).issuperset(wanted.fields):
-            names = ["seq", "ts", "source", *_names(reader, segment, wanted)]
-            for table in reader.files.coded(segment, names):
-                yield Columns(table, view.upto, 0)
+            there = frozenset(_names(reader, segment, wanted))
+            yield from _coded(reader, segment, there)
         else:
             for part in reader.files.parts(segment):
-                table, read = _read(reader, part, wanted)
-                yield Columns(table, view.upto, read)
+                yield _lot(*_read(reader, part, wanted))
     waiting = view.waiting()
-    yield Columns(_from_text(waiting, wanted), view.upto, len(waiting) if wanted.fields else 0)
+    if waiting.num_rows:
+        yield _lot(_from_text(waiting, wanted), len(waiting) if wanted.fields else 0)
+
+
+def _coded(reader: LogReader, segment: Segment, there: frozenset[str]) -> Iterator[Lot]:
+    parts = reader.files.parts(segment)
+    for begin in range(0, len(parts), AT_ONCE):
+        some = parts[begin : begin + AT_ONCE]
+        newest = max(part.max_ts for part in some)
+        pick = partial(_pick, reader.files, segment, some)
+        yield Lot(sum(part.rows for part in some), there, 0, newest, pick)
+
+
+def _pick(
+    files: Files, segment: Segment, parts: Sequence[Part], names: Sequence[str], rows: Rows
+) -> Picked:
+    """Return columns of those of *parts* that hold the *rows* of all of them."""
+    sizes = np.array([part.rows for part in parts])
+    ends = np.cumsum(sizes)
+    places = np.searchsorted(ends, rows, "right")
+    there = np.bincount(places, minlength=len(parts)) > 0
+    skipped = np.cumsum(np.where(there, 0, sizes))
+    some = [part for part, is_there in zip(parts, there.tolist(), strict=True) if is_there]
+    return Picked(files.coded(segment, some, names), rows - skipped[places])
+
+
+def _lot(table: pa.Table, from_text: int) -> Lot:
+    there = frozenset(name for name in table.column_names if name.startswith(PREFIX))
+    newest = pc.max(table["ts"]).as_py()
+    return Lot(
+        len(table), there, from_text, newest, lambda names, rows: Picked(table.select(names), rows)
+    )
 
 
 def _names(reader: LogReader, segment: Segment, wanted: Promotion) -> list[str]:

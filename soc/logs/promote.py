@@ -22,7 +22,7 @@ from soc.model.text import fold
 PREFIX = "f."
 ANNOUNCED = "promoted.json"
 MAX_FIELDS = 2_000
-MAX_VALUE = 2_048
+MAX_VALUE = 16_384
 """Bytes of a value that is promoted."""
 LONG = "~"
 """Stands for a longer value; it is no JSON."""

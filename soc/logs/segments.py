@@ -20,8 +20,6 @@ from soc.logs.promote import PREFIX, Promotion, octets
 from soc.model.event import REJECTS, SCHEMA
 
 ROW_GROUP = 20_000
-AT_ONCE = 10
-"""Row groups that are read together where only a few columns are."""
 SOUGHT = ("wallet", "counterparty", "tx_hash", "event_id", "user_name", "src_ip")
 """Columns in which single values are looked for: a bloom filter tells where they are not."""
 PACKED = {"seq": "DELTA_BINARY_PACKED", "ts": "DELTA_BINARY_PACKED"}
@@ -42,6 +40,7 @@ class Part(NamedTuple):
 
     segment: Segment
     group: int
+    rows: int
     first: int
     last: int
     min_ts: datetime
@@ -155,22 +154,17 @@ class Files:
         with self._reading(part.segment):
             return self._open(part.segment).read_row_group(part.group, columns=columns)
 
-    def coded(self, segment: Segment, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield some columns of *segment*, the promoted ones as dictionaries, as they are stored.
+    def coded(self, segment: Segment, parts: Sequence[Part], columns: Sequence[str]) -> pa.Table:
+        """Return some columns of some *parts* of *segment*.
 
-        Each table holds AT_ONCE row groups; only the last may hold fewer.
+        Promoted columns come as dictionaries, as they are stored.
         """
         coded = [name for name in columns if name == "source" or name.startswith(PREFIX)]
-        metadata = self._open(segment).metadata
+        metadata, groups = self._open(segment).metadata, [part.group for part in parts]
         with self._reading(segment):
-            file = pq.ParquetFile(
-                self.root / segment.path, metadata=metadata, read_dictionary=coded
-            )
-        for begin in range(0, metadata.num_row_groups, AT_ONCE):
-            groups = list(range(begin, min(begin + AT_ONCE, metadata.num_row_groups)))
-            with self._reading(segment):
-                table = file.read_row_groups(groups, columns=list(columns), use_threads=False)
-            yield table
+            path = self.root / segment.path
+            file = pq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
+            return file.read_row_groups(groups, columns=list(columns), use_threads=False)
 
     def whole(self, segment: Segment) -> frozenset[str]:
         """Return the fields that need not be looked for in the events' text."""
@@ -194,8 +188,10 @@ class Files:
         metadata = self._open(segment).metadata
         parts = []
         for group in range(metadata.num_row_groups):
-            seq, ts = (metadata.row_group(group).column(n).statistics for n in (0, 1))
-            parts.append(Part(segment, group, seq.min, seq.max, ts.min, ts.max))
+            about = metadata.row_group(group)
+            seq, ts = (about.column(n).statistics for n in (0, 1))
+            times = (ts.min, ts.max)
+            parts.append(Part(segment, group, about.num_rows, seq.min, seq.max, *times))
         return tuple(parts)
 
     def _read(self, part: Part) -> pa.Table:

@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.detect.sigma.asked import fields_of
+from soc.detect.sigma.engine.partition import NOTHING
 from soc.detect.sigma.engine.resolver import MISSING
 from soc.detect.sigma.engine.signatures import Signatures
 from soc.detect.sigma.engine.stored import ABSENT, UNKNOWN, judge
@@ -23,16 +22,15 @@ from soc.detect.sigma.event import Event, key_of
 from soc.detect.sigma.rule import Hit, Rule
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.logs import columns
-from soc.logs.promote import LONG, PREFIX
+from soc.logs.columns import ABOUT, Lot
 from soc.logs.reader import LogReader
+from soc.watch.sheet import Coded, Rows, Sheet
 from soc.watch.together import Together
 
 FEW = 20
-"""Values that are rather taken one by one."""
+"""Rules for which it pays to leave out events before it is known where they came from."""
 READ = 2_000
 """Events that are read as they were written together."""
-
-Rows = npt.NDArray[np.int64]
 
 
 class Struck(NamedTuple):
@@ -71,15 +69,15 @@ def hunt(
     since, until: when events happened, the first included. told: is kept up to date.
     """
     fields = sorted(map(key_of, fields_of(ruleset)))
-    for found in columns.each(reader, fields):
-        table = _between(found.table, since, until)
-        if not table.num_rows:
+    for lot in columns.each(reader, fields):
+        rows = _between(lot, since, until)
+        if not len(rows):
             continue
-        told.events += table.num_rows
-        told.from_text += min(found.from_text, table.num_rows)
-        newest = pc.max(table["ts"]).as_py()
+        told.events += len(rows)
+        told.from_text += min(lot.from_text, len(rows))
+        newest = lot.newest if len(rows) == lot.size else _newest(lot, rows)
         told.newest = max(told.newest or newest, newest)
-        judged = _judged(ruleset, table, fields)
+        judged = _judged(ruleset, Sheet(lot, rows), fields)
         yield from judged.struck
         if judged.unsure:
             yield from _read(reader, ruleset, judged.unsure, told)
@@ -100,10 +98,24 @@ def correlated(
     yield from together.results()
 
 
-def _between(table: pa.Table, since: datetime | None, until: datetime | None) -> pa.Table:
+def _between(lot: Lot, since: datetime | None, until: datetime | None) -> Rows:
+    """Return the rows of the events that happened then."""
+    every = np.arange(lot.size)
+    if since is None and until is None:
+        return every
+    happened = lot.pick(["ts"], every).table["ts"]
+    keep = np.ones(lot.size, bool)
     if since is not None:
-        table = table.filter(pc.greater_equal(table["ts"], since))
-    return table if until is None else table.filter(pc.less(table["ts"], until))
+        keep &= pc.greater_equal(happened, since).to_numpy()
+    if until is not None:
+        keep &= pc.less(happened, until).to_numpy()
+    return np.flatnonzero(keep)
+
+
+def _newest(lot: Lot, rows: Rows) -> datetime:
+    table, places = lot.pick(["ts"], rows)
+    newest: datetime = pc.max(table["ts"].take(pa.array(places))).as_py()
+    return newest
 
 
 class _Judged(NamedTuple):
@@ -113,18 +125,21 @@ class _Judged(NamedTuple):
     unsure: list[int]
 
 
-def _judged(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> _Judged:
-    size = table.num_rows
-    values = {
-        name: _coded(table[PREFIX + name]) if PREFIX + name in table.column_names else _absent(size)
-        for name in fields
-    }
-    unsure, hits = np.zeros(size, bool), list[tuple[int, Sequence[Rule]]]()
-    origins = Signatures(size)
+def _judged(ruleset: Ruleset, sheet: Sheet, fields: Sequence[str]) -> _Judged:
+    origin = set(map(key_of, ruleset.origin))
+    own = [name for name in fields if name not in origin]
+    sheet.read(own)
+    if own and len(ruleset.rules) <= FEW:
+        _narrow(ruleset, sheet)
+    if not sheet.size:
+        return _Judged([], [])
+    sheet.read(origin)
+    unsure, hits = np.zeros(sheet.size, bool), list[tuple[int, Sequence[Rule]]]()
+    origins = Signatures(sheet.size)
     for name in ruleset.origin:
-        origins.add(values[key_of(name)].codes - UNKNOWN)
+        origins.add(sheet.values[key_of(name)].codes - UNKNOWN)
     for number, codes in enumerate(origins.different()):
-        there = _origin(ruleset.origin, values, codes)
+        there = _origin(ruleset.origin, sheet.values, codes)
         partition = ruleset.route_of(there).partition if there is not None else None
         if partition is not None and not partition.rules:
             continue
@@ -133,7 +148,7 @@ def _judged(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> _Judged
             unsure[rows] = True
             continue
         try:
-            decided, which = judge(partition, values, rows)
+            decided, which = judge(partition, sheet.values, rows)
         except INDIGESTIBLE:
             unsure[rows] = True
             continue
@@ -141,66 +156,33 @@ def _judged(ruleset: Ruleset, table: pa.Table, fields: Sequence[str]) -> _Judged
         for place, one in enumerate(decided):
             if one.holds and not one.is_open:
                 hits += [(row, one.holds) for row in rows[which == place].tolist()]
-    return _Judged(_struck(table, values, hits), _numbers(table, np.flatnonzero(unsure)))
+    left = [one.seq for one in sheet.about(np.flatnonzero(unsure).tolist())]
+    return _Judged(_struck(sheet, hits), left)
 
 
-def _struck(
-    table: pa.Table, values: Mapping[str, "_Coded"], hits: Sequence[tuple[int, Sequence[Rule]]]
-) -> list[Struck]:
+def _narrow(ruleset: Ruleset, sheet: Sheet) -> None:
+    """Leave out events about which no rule could say anything, wherever they came from."""
+    try:
+        decided, which = judge(ruleset.whole, sheet.values, np.arange(sheet.size))
+    except INDIGESTIBLE:
+        return
+    may_hit = np.array([one is not NOTHING for one in decided])[which]
+    sheet.keep(np.flatnonzero(may_hit))
+
+
+def _struck(sheet: Sheet, hits: Sequence[tuple[int, Sequence[Rule]]]) -> list[Struck]:
     """Return *hits*, rows with their rules, as events that have what columns say of them."""
-    about = table.take(pa.array([row for row, _ in hits], pa.int64()))
-    told = zip(*(about[name].to_pylist() for name in ("seq", "ts", "source")), strict=True)
     struck = []
+    told = sheet.about([row for row, _ in hits])
     for (row, rules), (seq, ts, source) in zip(hits, told, strict=True):
-        found = {name: one.at(row) for name, one in values.items()}
+        found = {name: one.at(row) for name, one in sheet.values.items()}
         event = Event({name: value for name, value in found.items() if value is not MISSING})
-        struck += [Struck(seq, ts, source or "", Hit(rule, event)) for rule in rules]
+        struck += [Struck(seq, ts, source, Hit(rule, event)) for rule in rules]
     return struck
 
 
-def _numbers(table: pa.Table, rows: Rows) -> list[int]:
-    return table["seq"].take(pa.array(rows)).to_pylist() if len(rows) else []
-
-
-class _Coded(NamedTuple):
-    """A column: its different values, and for each row which of them it has.
-
-    UNKNOWN stands for one that is too long for a column.
-    """
-
-    values: pa.Array
-    codes: Rows
-
-    def some(self, which: Rows) -> list[Any]:
-        """Return the values with these codes."""
-        if len(which) < FEW:
-            return [orjson.loads(self.values[int(code)].as_py()) for code in which]
-        return [orjson.loads(text) for text in self.values.take(pa.array(which)).to_pylist()]
-
-    def at(self, row: int) -> object:
-        """Return the value of *row*, or MISSING."""
-        code = self.codes[row]
-        return orjson.loads(self.values[int(code)].as_py()) if code >= 0 else MISSING
-
-
-def _coded(column: pa.ChunkedArray) -> _Coded:
-    if column.null_count == len(column):
-        return _absent(len(column))
-    coded = column.unify_dictionaries().combine_chunks()
-    coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
-    codes = coded.indices.cast(pa.int64()).fill_null(ABSENT).to_numpy(zero_copy_only=False)
-    long = pc.index(coded.dictionary, LONG).as_py()
-    if long >= 0:
-        codes = np.where(codes == long, UNKNOWN, codes)
-    return _Coded(coded.dictionary, codes)
-
-
-def _absent(size: int) -> _Coded:
-    return _Coded(pa.array([], pa.string()), np.full(size, ABSENT, np.int64))
-
-
 def _origin(
-    names: Sequence[str], values: Mapping[str, _Coded], codes: Sequence[int]
+    names: Sequence[str], values: Mapping[str, Coded], codes: Sequence[int]
 ) -> dict[str, Any] | None:
     """Return where events with these *codes* come from; None if that is not known."""
     found = {}
@@ -217,7 +199,7 @@ def _read(reader: LogReader, ruleset: Ruleset, seqs: list[int], told: Hunt) -> I
         table = reader.texts(seqs[begin : begin + READ])
         told.read += table.num_rows
         outcomes = ruleset.match_stored(table["raw"].to_pylist())
-        about = zip(*(table[name].to_pylist() for name in ("seq", "ts", "source")), strict=True)
+        about = zip(*(table[name].to_pylist() for name in ABOUT), strict=True)
         for (seq, ts, source), (hits, errors) in zip(about, outcomes, strict=True):
             told.failures += len(errors)
             yield from (Struck(seq, ts, source or "", hit) for hit in hits)

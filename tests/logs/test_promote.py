@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given
@@ -97,13 +98,14 @@ def test_a_very_long_value_is_read_from_the_text_and_no_other(
     log.seal()
 
     scanned = columns.scan(log.reader, 0, 100, ["cmd", "user"])
-    (coded, _) = columns.each(log.reader, ["cmd", "user"])
+    (coded,) = columns.each(log.reader, ["cmd", "user"])
 
-    assert (scanned.from_text, coded.from_text) == (2, 0)
+    table, rows = coded.pick(["f.cmd", "f.user"], np.arange(coded.size))
+    assert (scanned.from_text, coded.from_text, rows.tolist()) == (2, 0, [0, 1, 2, 3, 4])
     told = ['"ls"', f'"{long}"', f'["a","{long}"]', None, '"~"']
     assert scanned.table["f.cmd"].to_pylist() == told
-    assert coded.table["f.cmd"].to_pylist() == ['"ls"', LONG, LONG, None, '"~"']
-    assert coded.table["f.user"].to_pylist() == ['"ann"', None, None, '"bob"', None]
+    assert table["f.cmd"].to_pylist() == ['"ls"', LONG, LONG, None, '"~"']
+    assert table["f.user"].to_pylist() == ['"ann"', None, None, '"bob"', None]
     assert columns.scan(log.reader, 0, 100, ["user"]).from_text == 0
 
 

@@ -113,6 +113,18 @@ def test_columns_rule_out_what_need_not_be_read(suite: Suite, log: EmbeddedLog) 
     ]
 
 
+def test_where_nothing_can_hit_nothing_does(suite: Suite, log: EmbeddedLog) -> None:
+    detection = {"s": {"event.action": ["sell", "rent"]}, "condition": "s"}
+    rule_file(suite.home.content("rules"), "never", detection=detection)
+    announce(suite.home.events, fields_of(suite.rules.ruleset))
+    put(suite, log, EVENTS)
+    log.seal()
+
+    found = hunt_rule(suite, "never", None, None, 100)
+
+    assert (found["events"], found["read"], found["rows"]) == (len(EVENTS), 0, [])
+
+
 def test_a_file_that_is_not_loaded_can_be_tried(
     suite: Suite, log: EmbeddedLog, tmp_path: Path
 ) -> None:

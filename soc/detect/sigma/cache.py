@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from soc.detect.sigma.draft import Draft, Filter, Mistake
 from soc.detect.sigma.files import RuleFile
 from soc.detect.sigma.rule import Rule
+from soc.detect.sigma.slug import Entry, entry
 
 CODE = ("about", "combine", "compile", "condition", "draft", "drafting", "modifiers", "pipelines",
         "placeholders", "predicate", "rule", "selection", "shippers", "source", "text",
@@ -56,6 +58,13 @@ _decode = msgspec.msgpack.Decoder(_Written).decode
 _read_drafts = msgspec.msgpack.Decoder(Compiled).decode
 
 
+class Sure(NamedTuple):
+    """What stands in a file that need not be read."""
+
+    known: _File
+    entries: list[Entry]
+
+
 class Known:
     """What a process has of one set of rules: as it was written last, and as it was read.
 
@@ -66,7 +75,7 @@ class Known:
         self.written, self.at = written, at
         self.read: dict[str, Compiled] = {}
         self.rules: dict[str, tuple[Draft, Rule]] = {}
-        self.sure: dict[RuleFile, tuple[_File, Compiled]] = {}
+        self.sure: dict[RuleFile, Sure] = {}
 
 
 class Kept:
@@ -82,22 +91,22 @@ class Kept:
         self.known = known or Known(_Written("", {}, {}), 0)
         self._old = self.known.written
         self._rules, self.known.rules = self.known.rules, {}
+        self._found: dict[str, _File] = {}
         self._files: dict[str, _File] = {}
         self._drafts: dict[str, msgspec.Raw] = {}
-        self._added: dict[RuleFile, tuple[_File, Compiled]] = {}
+        self._added: dict[RuleFile, Sure] = {}
 
-    def find(self, file: RuleFile) -> Compiled | None:
+    def find(self, file: RuleFile) -> list[Entry] | None:
         """Return what *file* was compiled to, or None if that is not known."""
         if self.place is None:
             return None
-        if (sure := self.known.sure.get(file)) is not None:
-            known, drafts = sure
-            self._files[file.name] = known
-            self._drafts[known.digest] = self._old.drafts[known.digest]
-            return drafts
-        return self._find(file)
+        sure = self.known.sure.get(file) or self._find(file)
+        if sure is None:
+            return None
+        self._found[file.name] = sure.known
+        return sure.entries
 
-    def _find(self, file: RuleFile) -> Compiled | None:
+    def _find(self, file: RuleFile) -> Sure | None:
         known = self._old.files.get(file.name)
         is_same = (
             known is not None
@@ -108,11 +117,12 @@ class Kept:
         if known is None or not is_same:
             known = self._read(file)
         drafts = self._drafts_of(known.digest)
-        if drafts is not None:
-            self._files[file.name] = known
-            if is_same and not known.lists:
-                self.known.sure[file] = known, drafts
-        return drafts
+        if drafts is None:
+            return None
+        sure = Sure(known, [entry(file.path, draft) for draft in drafts])
+        if is_same and not known.lists:
+            self.known.sure[file] = sure
+        return sure
 
     def rule(self, draft: Draft, path: Path, slug: str) -> Rule:
         """Return the rule that *draft* is, called *slug*: the same as the last time, if it is."""
@@ -127,7 +137,7 @@ class Kept:
         read = self._read(file)
         self._files[file.name] = read
         self.known.read[read.digest] = drafts
-        self._added[file] = read, drafts
+        self._added[file] = Sure(read, [entry(file.path, draft) for draft in drafts])
         self._drafts[read.digest] = msgspec.Raw(msgspec.msgpack.encode(drafts))
 
     def settle(self, written: _Written, at: int) -> Known:
@@ -137,20 +147,25 @@ class Kept:
         known.read = {name: read for name, read in known.read.items() if name in written.drafts}
         if len(known.sure) > len(paths):
             known.sure = {
-                file: sure for file, sure in known.sure.items() if paths.get(file.name) == sure[0]
+                file: sure
+                for file, sure in known.sure.items()
+                if paths.get(file.name) == sure.known
             }
-        for file, sure in self._added.items():
-            if file.mtime_ns + SURE_AFTER < at and not sure[0].lists:
-                known.sure[file] = sure
+        for file, one in self._added.items():
+            if file.mtime_ns + SURE_AFTER < at and not one.known.lists:
+                known.sure[file] = one
         return known
 
     def written(self) -> _Written | None:
         """Return what is to be written, or None if that is there already."""
-        if self._files == self._old.files and all(
-            one.mtime_ns + SURE_AFTER < self.known.at for one in self._files.values()
+        files = self._found | self._files
+        if files == self._old.files and all(
+            one.mtime_ns + SURE_AFTER < self.known.at for one in files.values()
         ):
             return None
-        return _Written(_code(), self._files, self._drafts)
+        old = self._old.drafts
+        drafts = {one.digest: old[one.digest] for one in self._found.values()} | self._drafts
+        return _Written(_code(), files, drafts)
 
     def _drafts_of(self, digest: str) -> Compiled | None:
         raw, read = self._old.drafts.get(digest), self.known.read.get(digest)
@@ -161,7 +176,6 @@ class Kept:
                 read = self.known.read[digest] = _read_drafts(raw)
             except msgspec.DecodeError:
                 return None
-        self._drafts[digest] = raw
         return read
 
     def _read(self, file: RuleFile) -> _File:

@@ -22,7 +22,7 @@ from soc.detect.sigma.placeholders import Placeholders
 from soc.detect.sigma.predicate import Equals, Number
 from soc.detect.sigma.rule import Correlation, LogSource
 from soc.detect.sigma.selection import Reader
-from soc.detect.sigma.slug import Entry
+from soc.detect.sigma.slug import Entry, entry
 from soc.detect.sigma.source import Source, read_file
 from soc.errors import Problem
 from soc.model.text import fold
@@ -56,11 +56,11 @@ def compile_file(path: Path, means: Means) -> Iterator[Entry | Problem]:
         else:
             place = _place(read)
             if is_correlation(read):
-                yield Entry(path, Correlated(place, read))
+                yield entry(path, Correlated(place, read))
             elif "filter" in read.plain:
-                yield Entry(path, _filter(read, place, means))
+                yield entry(path, _filter(read, place, means))
             else:
-                yield Entry(path, _draft(read, place, means))
+                yield entry(path, _draft(read, place, means))
 
 
 def compile_correlation(

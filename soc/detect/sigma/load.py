@@ -89,9 +89,9 @@ def _entries(
         if isinstance(file, Problem):
             problems.append(file)
             continue
-        drafts = kept.find(file)
-        if drafts is not None:
-            entries += [Entry(file.path, draft) for draft in drafts]
+        known = kept.find(file)
+        if known is not None:
+            entries += known
             continue
         compiled, wrong = _compiled(file, pipelines, placeholders)
         entries += compiled

@@ -116,6 +116,11 @@ class Routes:
     def _ground(self) -> Ground:
         return Ground(self._every, self._databases)
 
+    @cached_property
+    def whole(self) -> Partition:
+        """What decides about all rules, as if an event might be from anywhere."""
+        return Partition(range(len(self._every)), self._ground)
+
     def keys(self, shape: Shape) -> Shape | None:
         """Return the keys under which objects with the keys *shape* say where they are from.
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from soc.detect.sigma.engine.hyper import Databases
-from soc.detect.sigma.engine.partition import NOTHING, Decided
+from soc.detect.sigma.engine.partition import NOTHING, Decided, Partition
 from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.event import Document, Event
 from soc.detect.sigma.lanes import Group, Lane, Lanes
@@ -145,6 +145,11 @@ class Ruleset:
     def route_of(self, document: Mapping[str, Any]) -> Route:
         """Return which rules are for events like *document*, and what was seen of such events."""
         return self._routes.route_of(Event(document))
+
+    @property
+    def whole(self) -> Partition:
+        """What decides about all rules, as if an event might be from anywhere."""
+        return self._routes.whole
 
     def plainly(self, event: Event) -> Outcome:
         """Return what ``match`` does, the plain way: each rule is asked about *event*."""

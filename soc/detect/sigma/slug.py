@@ -17,15 +17,24 @@ NOT_SLUG = re.compile(r"[^a-z0-9_-]+")
 
 
 class Entry(NamedTuple):
-    """What stands at a place of a file; a correlation is there as it is written."""
+    """What stands at a place of a file; a correlation is there as it is written.
+
+    slug: what it is called if nothing else is. order: puts entries in the order of their paths,
+    folder by folder.
+    """
 
     path: Path
     made: Union[Draft, Filter, Mistake, "Correlated"]
+    place: Place
+    slug: str
+    order: tuple[str, int]
 
-    @property
-    def place(self) -> Place:
-        """Return where in the file."""
-        return self.made.place
+
+def entry(path: Path, made: Union[Draft, Filter, Mistake, "Correlated"]) -> Entry:
+    """Return what stands in the file at *path*."""
+    place = made.place
+    slug = as_slug(place.name) if place.name else _slug_of(path, place)
+    return Entry(path, made, place, slug, (str(path).replace("/", "\0"), place.index))
 
 
 def name_all(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, str]], list[Problem]]:
@@ -37,26 +46,26 @@ def name_all(entries: Sequence[Entry]) -> tuple[list[tuple[Entry, str]], list[Pr
     taken: dict[str, Entry] = {}
     named: list[tuple[Entry, str]] = []
     clashes: list[Problem] = []
-    by_name = [entry for entry in entries if entry.made.place.name]
-    for entry in [*by_name, *(entry for entry in entries if not entry.made.place.name)]:
-        place = entry.made.place
-        slug = as_slug(place.name) if place.name else _slug_of(entry.path, place)
-        if slug in taken and not place.name:
-            slug = f"{slug[: MAX_SLUG - 9]}-{place.digest[:8]}"
+    for one in sorted(entries, key=_is_nameless):
+        slug = one.slug
+        if slug in taken and not one.place.name:
+            slug = f"{slug[: MAX_SLUG - 9]}-{one.place.digest[:8]}"
         if slug in taken:
             other = taken[slug]
             reason = f"the rule {slug!r} is already in {other.path}:{other.place.line}"
-            clashes.append(Problem(entry.path, entry.place.name_line, reason))
+            clashes.append(Problem(one.path, one.place.name_line, reason))
         else:
-            taken[slug] = entry
-            named.append((entry, slug))
+            taken[slug] = one
+            named.append((one, slug))
     return sorted(named, key=_in_order), clashes
 
 
+def _is_nameless(one: Entry) -> bool:
+    return not one.place.name
+
+
 def _in_order(one: tuple[Entry, str]) -> tuple[str, int]:
-    """Return what puts rules in the order of their paths, folder by folder."""
-    entry, _ = one
-    return str(entry.path).replace("/", "\0"), entry.made.place.index
+    return one[0].order
 
 
 def _slug_of(path: Path, place: Place) -> str:

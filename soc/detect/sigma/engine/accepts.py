@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 
-from ahocorasick_rs import AhoCorasick
+import numpy as np
+from ahocorasick_rs import BytesAhoCorasick
 
 from soc.detect.sigma.engine import hyper
 from soc.detect.sigma.engine.hyper import BEGIN, END, FEW, Databases, Hyper, hyper_of
@@ -20,6 +21,8 @@ from soc.detect.sigma.predicate import (
     Predicate,
     StartsWith,
 )
+from soc.detect.sigma.text import number_of
+from soc.model.text import fold
 
 Asked = tuple[int, Predicate]
 """A question and who asks it."""
@@ -69,17 +72,36 @@ class Needles:
     def partly(self, text: str) -> Iterator[list[int]]:
         """Yield who asks for a literal that *text* contains; some more than once."""
         if self._parts:
-            seen = self._automaton.find_matches_as_indexes(f"{BEGIN}{text}{END}", overlapping=True)
+            octets = f"{BEGIN}{text}{END}".encode()
+            seen = self._automaton.find_matches_as_indexes(octets, overlapping=True)
             for which in {one for one, _, _ in seen}:
                 yield self._askers[which]
+
+    def among(self, texts: str) -> Iterator[tuple[int, Sequence[int]]]:
+        """Yield the place of a text and who asks for it or for what it contains.
+
+        texts: one after the other, each between BEGIN and END and without these.
+        """
+        if self._whole:
+            each = texts[1:-1].split(f"{END}{BEGIN}")
+            asked = enumerate(map(self._whole.get, each))
+            yield from ((place, askers) for place, askers in asked if askers)
+        octets = texts.encode()
+        seen = self._parts and self._automaton.find_matches_as_indexes(octets, overlapping=True)
+        if seen:
+            ends = np.flatnonzero(np.frombuffer(octets, np.uint8) == ord(END))
+            which, begins, _ = np.array(seen).T
+            places = np.searchsorted(ends, begins)
+            for place, needle in {*zip(places.tolist(), which.tolist(), strict=True)}:
+                yield place, self._askers[needle]
 
     def _add_parts(self, who: int, needles: Iterable[str]) -> None:
         for needle in needles:
             self._parts[needle].append(who)
 
     @cached_property
-    def _automaton(self) -> AhoCorasick:
-        return AhoCorasick(list(self._parts))
+    def _automaton(self) -> BytesAhoCorasick:
+        return BytesAhoCorasick([needle.encode() for needle in self._parts])
 
     @cached_property
     def _askers(self) -> list[list[int]]:
@@ -158,6 +180,27 @@ class Accepts:
             others |= self._hyper.found(value)
         folded = self._hyper.folded
         return Evidence(folded.found(value.folded), others, folded.askers)
+
+    def of_each(self, texts: Sequence[str]) -> dict[int, set[int]] | None:
+        """Return the places of those of *texts* that get a yes, each with who gives it.
+
+        Return None if they must be asked one by one. Raises UnicodeEncodeError for half characters.
+        """
+        if self._patterns or self._others or self._hyper is not None:
+            return None
+        joined = f"{BEGIN}{f'{END}{BEGIN}'.join(texts)}{END}"
+        if joined.count(BEGIN) != len(texts) or joined.count(END) != len(texts):
+            return None
+        yes = defaultdict[int, set[int]](set)
+        for place, askers in (*self._folded.among(fold(joined)), *self._cased.among(joined)):
+            yes[place].update(askers)
+        if always := {*self._folded.always, *self._cased.always}:
+            for place in range(len(texts)):
+                yes[place] |= always
+        for place, number in enumerate(map(number_of, texts) if self._numbers else ()):
+            if number is not None and number in self._numbers:
+                yes[place].update(self._numbers[number])
+        return yes
 
     def _slowly(self, value: Scalar) -> set[int]:
         if BEGIN in value.text or END in value.text:

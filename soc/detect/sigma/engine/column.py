@@ -21,6 +21,9 @@ ENTRY = 120
 MEMBER = 60
 """Bytes that a member of a set costs, about."""
 
+TOGETHER, AT_ONCE = 16, 2_000
+"""New texts from how many on, and up to how many, one pass looks at."""
+
 Spend = Callable[[int], None]
 """Counts the bytes that something takes which is remembered."""
 
@@ -127,9 +130,11 @@ class Column:
         if None not in known:
             self._novelty.note(len(values), 0)
             return cast("list[int]", known)
+        new = {value for value, code in zip(values, known, strict=True) if code is None}
         self._novelty.note(len(values), known.count(None))
+        made = self._together(list(new)) if len(new) >= TOGETHER else {}
         return [
-            self.code(value) if code is None else code
+            (made[value] if value in made else self.code(value)) if code is None else code
             for value, code in zip(values, known, strict=True)
         ]
 
@@ -153,6 +158,24 @@ class Column:
     def code_of(self, found: Found) -> int:
         """Return the class of values that stand in several places."""
         return self._class_of(found) if found.exists else self.absent
+
+    def _together(self, values: Sequence[Any]) -> dict[Any, int]:
+        """Return the classes of those of *values* that can be asked at once; remember them."""
+        made: dict[Any, int] = {}
+        if set(map(type, values)) != {str}:
+            return made
+        for begin in range(0, len(values), AT_ONCE):
+            texts = [text for text in values[begin : begin + AT_ONCE] if len(text) <= LONG]
+            yes = self._accepts.of_each(texts)
+            if yes is None:
+                continue
+            made |= dict.fromkeys(texts, self.classes.number(frozenset(self._exists)))
+            for place, atoms in yes.items():
+                made[texts[place]] = self.classes.number(frozenset(self._exists | atoms))
+        if not self._novelty.is_flood:
+            self._texts |= made
+            self._spend(sum(map(len, made)) + ENTRY * len(made))
+        return made
 
     def _new_whole(self, value: int) -> int:
         return self._remember(self._whole, value, self._class_of(found_among([value])), 0)

@@ -66,7 +66,8 @@ class _Table:
 def judge(partition: Partition, columns: Mapping[str, Coded], rows: Ints) -> Judged:
     """Return what *columns* say of the events in *rows*, all for the rules of *partition*.
 
-    columns: those of all its fields. Raises what a predicate cannot digest.
+    columns: of its fields; of one that is not among them nothing is known. Raises what a predicate
+    cannot digest.
     """
     if not partition.rules:
         return Judged([NOTHING], np.zeros(len(rows), np.int64))
@@ -88,9 +89,10 @@ def _cheapest_first(
     partition: Partition, columns: Mapping[str, Coded], rows: Ints
 ) -> Iterator[tuple[int, tuple[str, Column]]]:
     """Yield the columns of *partition*, those with few different values in *rows* first."""
-    counts = [len(_different(columns[name].codes[rows])) for name, _ in partition.columns]
+    known = [one for one in partition.columns if one[0] in columns]
+    counts = [len(_different(columns[name].codes[rows])) for name, _ in known]
     order = sorted(range(len(counts)), key=counts.__getitem__)
-    yield from ((counts[place], partition.columns[place]) for place in order)
+    yield from ((counts[place], known[place]) for place in order)
 
 
 def _classes(column: Column, coded: Coded, rows: Ints) -> Ints:
