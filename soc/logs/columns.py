@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from soc.logs.chain import Segment
 from soc.logs.promote import LONG, PREFIX, Promotion, octets
 from soc.logs.reader import LogReader, View
-from soc.logs.segments import Files, Part, fitted
+from soc.logs.segments import Part, Read, fitted
 from soc.model.event import REJECTS
 
 BASE = ["seq", "ts", "ingested", "source"]
@@ -85,17 +85,15 @@ def each(reader: LogReader, fields: Iterable[str]) -> Iterator[Lot]:
 
 
 def _coded(reader: LogReader, segment: Segment, there: frozenset[str]) -> Iterator[Lot]:
-    parts = reader.files.parts(segment)
+    parts, read = reader.files.parts(segment), reader.files.coded(segment)
     for begin in range(0, len(parts), AT_ONCE):
         some = parts[begin : begin + AT_ONCE]
         newest = max(part.max_ts for part in some)
-        pick = partial(_pick, reader.files, segment, some)
+        pick = partial(_pick, read, some)
         yield Lot(sum(part.rows for part in some), there, 0, newest, pick)
 
 
-def _pick(
-    files: Files, segment: Segment, parts: Sequence[Part], names: Sequence[str], rows: Rows
-) -> Picked:
+def _pick(read: Read, parts: Sequence[Part], names: Sequence[str], rows: Rows) -> Picked:
     """Return columns of those of *parts* that hold the *rows* of all of them."""
     sizes = np.array([part.rows for part in parts])
     ends = np.cumsum(sizes)
@@ -103,7 +101,7 @@ def _pick(
     there = np.bincount(places, minlength=len(parts)) > 0
     skipped = np.cumsum(np.where(there, 0, sizes))
     some = [part for part, is_there in zip(parts, there.tolist(), strict=True) if is_there]
-    return Picked(files.coded(segment, some, names), rows - skipped[places])
+    return Picked(read(some, names), rows - skipped[places])
 
 
 def _lot(table: pa.Table, from_text: int) -> Lot:

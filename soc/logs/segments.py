@@ -1,7 +1,7 @@
 """Parquet segments: immutable, one class and one day of intake each, in the order of numbers."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
@@ -45,6 +45,9 @@ class Part(NamedTuple):
     last: int
     min_ts: datetime
     max_ts: datetime
+
+
+Read = Callable[[Sequence[Part], Sequence[str]], pa.Table]
 
 
 class Piece(NamedTuple):
@@ -154,17 +157,23 @@ class Files:
         with self._reading(part.segment):
             return self._open(part.segment).read_row_group(part.group, columns=columns)
 
-    def coded(self, segment: Segment, parts: Sequence[Part], columns: Sequence[str]) -> pa.Table:
-        """Return some columns of some *parts* of *segment*.
+    def coded(self, segment: Segment) -> Read:
+        """Return what reads some columns of some parts of *segment*.
 
         Promoted columns come as dictionaries, as they are stored.
         """
-        coded = [name for name in columns if name == "source" or name.startswith(PREFIX)]
-        metadata, groups = self._open(segment).metadata, [part.group for part in parts]
+        coded = ["source", *self.promoted(segment)]
+        metadata = self._open(segment).metadata
         with self._reading(segment):
             path = self.root / segment.path
             file = pq.ParquetFile(path, metadata=metadata, read_dictionary=coded)
-            return file.read_row_groups(groups, columns=list(columns), use_threads=False)
+
+        def read(parts: Sequence[Part], columns: Sequence[str]) -> pa.Table:
+            groups = [part.group for part in parts]
+            with self._reading(segment):
+                return file.read_row_groups(groups, columns=list(columns), use_threads=False)
+
+        return read
 
     def whole(self, segment: Segment) -> frozenset[str]:
         """Return the fields that need not be looked for in the events' text."""

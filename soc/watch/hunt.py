@@ -126,14 +126,9 @@ class _Judged(NamedTuple):
 
 
 def _judged(ruleset: Ruleset, sheet: Sheet, fields: Sequence[str]) -> _Judged:
-    origin = set(map(key_of, ruleset.origin))
-    own = [name for name in fields if name not in origin]
-    sheet.read(own)
-    if own and len(ruleset.rules) <= FEW:
-        _narrow(ruleset, sheet)
+    _look(ruleset, sheet, fields)
     if not sheet.size:
         return _Judged([], [])
-    sheet.read(origin)
     unsure, hits = np.zeros(sheet.size, bool), list[tuple[int, Sequence[Rule]]]()
     origins = Signatures(sheet.size)
     for name in ruleset.origin:
@@ -160,8 +155,27 @@ def _judged(ruleset: Ruleset, sheet: Sheet, fields: Sequence[str]) -> _Judged:
     return _Judged(_struck(sheet, hits), left)
 
 
-def _narrow(ruleset: Ruleset, sheet: Sheet) -> None:
-    """Leave out events about which no rule could say anything, wherever they came from."""
+def _look(ruleset: Ruleset, sheet: Sheet, fields: Sequence[str]) -> None:
+    """Read *fields*, of few rules those that tell most first, and leave out what cannot be hit."""
+    if len(ruleset.rules) > FEW:
+        sheet.read(fields)
+        return
+    first = ruleset.telling
+    origin = dict.fromkeys(map(key_of, ruleset.origin))
+    _narrow(ruleset, sheet, [name for name in fields if name in first])
+    for name in dict.fromkeys((*origin, *fields)):
+        if name not in first:
+            _narrow(ruleset, sheet, [name])
+
+
+def _narrow(ruleset: Ruleset, sheet: Sheet, fields: Sequence[str]) -> None:
+    """Read *fields*; leave out events about which no rule could then say anything.
+
+    It is not asked where they come from.
+    """
+    sheet.read(fields)
+    if not sheet.size or set(ruleset.whole.fields).isdisjoint(fields):
+        return
     try:
         decided, which = judge(ruleset.whole, sheet.values, np.arange(sheet.size))
     except INDIGESTIBLE:

@@ -69,7 +69,7 @@ class Sheet:
         asked = list(fields)
         self.values |= {name: _absent(self.size) for name in asked}
         there = [name for name in asked if PREFIX + name in self._lot.fields]
-        if there:
+        if there and self.size:
             picked = self._lot.pick([PREFIX + name for name in there], self._rows)
             self.values |= {name: _coded(picked, PREFIX + name) for name in there}
 

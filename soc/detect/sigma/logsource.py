@@ -121,6 +121,16 @@ class Routes:
         """What decides about all rules, as if an event might be from anywhere."""
         return Partition(range(len(self._every)), self._ground)
 
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """Fields, but those of the origin, of which one must say something if any rule holds.
+
+        Empty if there are no such.
+        """
+        origin = frozenset(map(key_of, self.origin))
+        found = self._ground.telling(origin)
+        return found if found.isdisjoint(origin) else frozenset()
+
     def keys(self, shape: Shape) -> Shape | None:
         """Return the keys under which objects with the keys *shape* say where they are from.
 

@@ -151,6 +151,11 @@ class Ruleset:
         """What decides about all rules, as if an event might be from anywhere."""
         return self._routes.whole
 
+    @property
+    def telling(self) -> frozenset[str]:
+        """Return fields of which one must say something if any rule holds; empty if none must."""
+        return self._routes.telling
+
     def plainly(self, event: Event) -> Outcome:
         """Return what ``match`` does, the plain way: each rule is asked about *event*."""
         return self._ask(self._routes.route_of(event).rules, event)

@@ -188,11 +188,12 @@ class Accepts:
         """
         if self._patterns or self._others or self._hyper is not None:
             return None
-        joined = f"{BEGIN}{f'{END}{BEGIN}'.join(texts)}{END}"
+        joined = _between(texts)
         if joined.count(BEGIN) != len(texts) or joined.count(END) != len(texts):
             return None
         yes = defaultdict[int, set[int]](set)
-        for place, askers in (*self._folded.among(fold(joined)), *self._cased.among(joined)):
+        folded = joined.lower() if joined.isascii() else _between(map(fold, texts))
+        for place, askers in (*self._folded.among(folded), *self._cased.among(joined)):
             yes[place].update(askers)
         if always := {*self._folded.always, *self._cased.always}:
             for place in range(len(texts)):
@@ -232,6 +233,11 @@ class Accepts:
         if made is None:
             self._many = 0
         return made
+
+
+def _between(texts: Iterable[str]) -> str:
+    """Return *texts* one after the other, each between BEGIN and END."""
+    return f"{BEGIN}{f'{END}{BEGIN}'.join(texts)}{END}"
 
 
 def _are_plain(needles: Iterable[str]) -> bool:

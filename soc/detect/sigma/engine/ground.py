@@ -1,5 +1,6 @@
 """What all rules ask, and what is known of the values that were seen: shared by all origins."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 from weakref import WeakSet
@@ -62,6 +63,20 @@ class Ground:
                 self._questions.by_field[field], self.spend, self._databases
             )
         return self._columns[field]
+
+    def telling(self, besides: Iterable[str]) -> frozenset[str]:
+        """Return fields of which one has a certain value wherever any of the rules holds.
+
+        None of *besides*, where others do. Empty if there are no such fields.
+        """
+        by_field, uses = self._questions.by_field, Counter(self._questions.uses)
+        for name in besides:
+            uses.update(dict.fromkeys(by_field.get(name, ()), len(self.rules)))
+        each = [one.tree.anchors(uses) for one in self.rules]
+        if None in each:
+            return frozenset()
+        anchors = frozenset[int]().union(*filter(None, each))
+        return frozenset(name for name, atoms in by_field.items() if not anchors.isdisjoint(atoms))
 
     def spend(self, size: int) -> None:
         """Count *size* bytes of what is remembered."""
