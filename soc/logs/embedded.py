@@ -113,7 +113,7 @@ class EmbeddedLog(JournaledLog):
             raise LogError("the store is being closed: joined next time")
 
     def _is_burst(self, generation: Generation) -> bool:
-        lasted = (self._clock.now() - generation.since).total_seconds()
+        lasted = (generation.until - generation.since).total_seconds()
         return generation.rows >= self._settings.seal_rows and generation.rows > BURST * lasted
 
     def _segments(self, data_class: str, day: date) -> list[Segment]:

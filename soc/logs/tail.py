@@ -16,10 +16,14 @@ HELD = 4
 
 @dataclass(slots=True)
 class Generation:
-    """One write-ahead file and its rows: sealed as a whole, and then removed."""
+    """One write-ahead file and its rows: sealed as a whole, and then removed.
+
+    since, until: when the first rows came, and the last.
+    """
 
     file: wal.WalFile
     since: datetime
+    until: datetime
     tables: list[pa.Table] = field(default_factory=list)
     rows: int = 0
 
@@ -74,7 +78,7 @@ class Tail:
         try:
             if generation is None:
                 name = wal.name_of(first, self._failures)
-                generation = Generation(wal.WalFile(self._folder / name), now)
+                generation = Generation(wal.WalFile(self._folder / name), now, now)
             generation.file.append(frame)
         except OSError as failed:
             self._give_up(generation)
@@ -83,6 +87,7 @@ class Tail:
             self.generations.append(generation)
             self._is_open = True
         generation.add(table)
+        generation.until = now
 
     def forget(self, generation: Generation) -> None:
         """Remove a generation that is sealed."""
@@ -99,7 +104,8 @@ class Tail:
                 reason = "is damaged before acknowledged events: restore it, or move it away"
                 raise LogError(f"{path}: byte {at} {reason}")
             whole = list(wal.frames(data))
-            generation = Generation(wal.WalFile(path, whole[-1].end if whole else 0), now)
+            file = wal.WalFile(path, whole[-1].end if whole else 0)
+            generation = Generation(file, now, now)
             for frame in whole:
                 if frame.first == following:
                     generation.add(frame.table)
