@@ -1,7 +1,7 @@
 """Promoted columns hold what rules find in the text, and a scan says where it had to read that."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from soc.logs import columns
 from soc.logs.embedded import EmbeddedLog
 from soc.logs.promote import LONG, MAX_VALUE, Promotion, announce, announced
 from soc.model.event import Row, to_table
+from soc.model.value import EPOCH
 from soc.settings import Logs
 
 values = st.recursive(
@@ -115,3 +116,30 @@ def test_what_was_announced_is_read_by_whoever_writes(tmp_path: Path) -> None:
     announce(tmp_path, ["B.c", "a", "b.C"])
 
     assert announced(tmp_path).fields == ("a", "b.c")
+
+
+class Later(SettableClock):
+    """A clock that goes on by a second whenever it is looked at."""
+
+    def now(self) -> datetime:
+        """Return the next second."""
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+
+def test_what_came_in_a_burst_is_sealed_at_once_and_promoted_later(tmp_path: Path) -> None:
+    clock = Later(EPOCH)
+    log = EmbeddedLog(tmp_path, Logs(seal_rows=5), clock)
+    announce(log.reader.root, ["cmd"])
+
+    add(log, clock, *({"cmd": "ls"} for _ in range(6)))
+    log.settle()
+    (sealed,) = log.reader.view().segments
+    log.seal()
+    add(log, clock, {"cmd": "ls"})
+    log.seal()
+    log.compact()
+
+    assert (sealed.rows, sealed.promoted) == (6, "")
+    assert {one.promoted for one in log.reader.view().segments} == {Promotion(["cmd"]).digest}
+    log.close()

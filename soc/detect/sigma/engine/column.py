@@ -172,9 +172,11 @@ class Column:
             made |= dict.fromkeys(texts, self.classes.number(frozenset(self._exists)))
             for place, atoms in yes.items():
                 made[texts[place]] = self.classes.number(frozenset(self._exists | atoms))
-        if not self._novelty.is_flood:
-            self._texts |= made
-            self._spend(sum(map(len, made)) + ENTRY * len(made))
+        kept = made
+        if self._novelty.is_flood:
+            kept = {text: code for text, code in made.items() if len(text) <= SHORT}
+        self._texts |= kept
+        self._spend(sum(map(len, kept)) + ENTRY * len(kept))
         return made
 
     def _new_whole(self, value: int) -> int:
