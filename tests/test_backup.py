@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from soc.access import keys
-from soc.app import home as homes
 from soc.app.backup.create import create
 from soc.app.backup.manifest import NAME, SEAL
 from soc.app.backup.restore import restore
@@ -31,6 +30,7 @@ from soc.store import transfer
 from soc.store.engine import engine_of
 from soc.store.session import session
 from soc.store.tables import Incident
+from tests import stores
 from tests.servers.postgres import Postgres
 from tests.web import story
 
@@ -219,7 +219,7 @@ def test_a_restored_store_holds_the_rows_of_the_old_one(
 def test_each_damaged_file_is_named(
     tmp_path: Path, clock: SettableClock, part: str, harm: Harm, told: str
 ) -> None:
-    home = homes.create(tmp_path / "home")
+    home = stores.home(tmp_path / "home")
     (home.content("rules") / "own.yml").write_text("title: mine\n")
     suite = Suite(home.path, clock)
     log = suite.log()

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from soc.access import keys
-from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.store.session import session
 from tests import stores
@@ -43,7 +42,7 @@ class Served:
 
 def make_home(path: Path, settings: str = "", **scopes: str) -> dict[str, str]:
     """Make a home with *settings*; return a token for each name and scope."""
-    stores.copied(homes.create(path).database)
+    stores.home(path)
     (path / "settings.yml").write_text(settings)
     suite = Suite(path)
     with session(suite.database) as writing:
