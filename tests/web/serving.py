@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from soc.access import keys
 from soc.app.suite import Suite
 from soc.store.session import session
+from soc.watch.supervisor import REFUSED
 from tests import stores
 
 BEGIN = datetime.now(UTC) - timedelta(days=1)
@@ -50,6 +51,17 @@ def make_home(path: Path, settings: str = "", **scopes: str) -> dict[str, str]:
         made = {n: keys.create_token(writing, n, scope, None, now) for n, scope in scopes.items()}
     suite.database.dispose()
     return made
+
+
+def refused(home: Path) -> str:
+    """Return why the front door on *home* does not start; it does not try again."""
+    command = [sys.executable, "-m", "soc.cli.main", "front", "--home", str(home)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stderr=pipe, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        assert process.wait(60) == REFUSED, said
+    return said
 
 
 @contextmanager
