@@ -28,6 +28,10 @@ check: setup
 	.venv/bin/lint-imports --no-cache
 	$(PY) -m pytest -q -n 2 tests/architecture
 
+# Two workers share two cores: threads of numpy and scikit-learn would only wait for each other.
+test test-servers: export OMP_NUM_THREADS := 1
+test test-servers: export OPENBLAS_NUM_THREADS := 1
+
 test: setup
 	$(PY) -m pytest -q -n 2 --dist worksteal -m 'not trial and not browser and not server'
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.clock import SettableClock
 from soc.model.finding import Finding
@@ -118,9 +117,7 @@ def database(store_url: str) -> Iterator[Database]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty installation, its store migrated."""
-    made = homes.create(tmp_path / "home")
-    stores.copied(made.database)
-    return made.path
+    return stores.home(tmp_path / "home").path
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Stores with the newest schema, made once and copied: migrating one for each test takes long."""
+"""Stores with the newest schema, and homes, made once and copied: each anew takes long."""
 
 import atexit
 import shutil
@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from soc.app import home as homes
+from soc.app.home import Home
+from soc.app.suite import Suite
 from soc.store.session import Database, connect, in_memory
 
 
@@ -25,6 +28,25 @@ def copied(url: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(migrated(), path)
     return url
+
+
+def home(path: Path) -> Home:
+    """Make a home at *path* as one is left by a suite that ran: migrated, our rules compiled."""
+    made = homes.create(path)
+    copied(made.database)
+    shutil.copytree(_compiled(), made.path / "cache")
+    return made
+
+
+@cache
+def _compiled() -> Path:
+    """Return a folder of what our rules were compiled to; nobody else writes to it."""
+    made = homes.create(migrated().parent / "home")
+    copied(made.database)
+    suite = Suite(made.path)
+    _ = suite.rules
+    suite.database.dispose()
+    return made.path / "cache"
 
 
 def blank() -> Database:

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ import pytest
 import requests
 
 from soc.access import keys
-from soc.app import home as homes
 from soc.app.backup.create import create
 from soc.app.backup.manifest import NAME, SEAL
 from soc.app.backup.restore import restore
@@ -31,8 +29,10 @@ from soc.store import transfer
 from soc.store.engine import engine_of
 from soc.store.session import session
 from soc.store.tables import Incident
+from tests import stores
 from tests.servers.postgres import Postgres
 from tests.web import story
+from tests.web.serving import serving
 
 Harm = Callable[[Path], object]
 
@@ -121,14 +121,9 @@ def test_a_backup_taken_while_all_is_written_becomes_a_home_that_goes_on(
 
 @contextmanager
 def served(home: Path) -> Iterator[str]:
-    """Serve *home* as its own processes; give the address."""
-    command = [sys.executable, "-m", "soc.cli.main", "serve", "--home", str(home), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().split()[1]
-        finally:
-            process.terminate()
+    """Serve *home* by a front door of its own; give the address."""
+    with serving(home, "--port", "0", command="front") as door:
+        yield door.ready[0]
 
 
 def test_a_served_home_is_backed_up_and_its_copy_is_served_with_the_next_numbers(
@@ -219,7 +214,7 @@ def test_a_restored_store_holds_the_rows_of_the_old_one(
 def test_each_damaged_file_is_named(
     tmp_path: Path, clock: SettableClock, part: str, harm: Harm, told: str
 ) -> None:
-    home = homes.create(tmp_path / "home")
+    home = stores.home(tmp_path / "home")
     (home.content("rules") / "own.yml").write_text("title: mine\n")
     suite = Suite(home.path, clock)
     log = suite.log()

@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from soc.app import home as homes
 from soc.app.home import Home
 from soc.app.presence import at_rest, at_work
 from soc.app.suite import Suite
@@ -20,6 +19,7 @@ from soc.store import transfer
 from soc.store.engine import engine_of
 from soc.store.session import session
 from soc.store.tables import Round
+from tests import stores
 from tests.servers.postgres import Postgres
 from tests.web.story import opened
 
@@ -143,7 +143,7 @@ def test_the_suites_processes_are_at_work(command: str, home: Path) -> None:
 
 
 def test_a_store_that_holds_rows_is_left_alone(soc: Soc, store_url: str, tmp_path: Path) -> None:
-    other = Suite(homes.create(tmp_path / "other").path)
+    other = Suite(stores.home(tmp_path / "other").path)
     with session(other.database) as writing:
         writing.add(Round(id="mine"))
 

@@ -44,10 +44,15 @@ def rows_of(
     return {"rows": rows[:limit], "problems": problems, **figures, "figures": list(figures)}
 
 
+def tried(suite: Suite, path: Path) -> Ruleset:
+    """Return the rules in the file *path* as the site would read them if it were its own."""
+    return load_rules([path], suite.settings.detect.pipelines, lists=suite.lists())
+
+
 def _ruleset(suite: Suite, rule: str) -> Ruleset:
     path = Path(rule)
     if path.suffix in {".yml", ".yaml"}:
-        ruleset = load_rules([path], suite.settings.detect.pipelines, lists=suite.lists())
+        ruleset = tried(suite, path)
         if ruleset.failed:
             raise Refused(str(ruleset.failed[0]))
         return ruleset

@@ -16,6 +16,7 @@ from soc.incidents.kpis.definitions import ALL, BY_SLUG, Kpi
 from soc.incidents.kpis.measure import Level, Read, measure, rows_of
 from soc.incidents.kpis.rows import Rows, Sources
 from soc.incidents.record import record
+from soc.logs.query import Asking
 from soc.model.finding import Finding, about_suite
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.store.locks import alone
@@ -52,7 +53,8 @@ def sources(
 ) -> Sources:
     """Return where the figures of the *window* that ends at *until*, or now, come from."""
     until = until or suite.clock.now()
-    return Sources(looking, suite.stored, suite.settings, until - window, until)
+    events = Asking(suite.stored, suite.settings.logs) if suite.stored else None
+    return Sources(looking, events, suite.settings, until - window, until)
 
 
 def figures(suite: Suite, window: timedelta, wanted: Iterable[Kpi] = ALL) -> list[Plain]:

@@ -63,12 +63,14 @@ def lists_list(home: HomeOption = HOME, as_json: Json = False) -> None:
 
     from soc.store.session import reading
     from soc.store.tables import IndicatorList
-    from soc.web.lists import counted, view
+    from soc.web import views
 
     suite = suite_at(home)
     with reading(suite.database) as looking:
         found = looking.exec(select(IndicatorList).order_by(col(IndicatorList.name)))
-        rows = counted(looking, [view(row) for row in found], suite.clock.now())
+        rows = views.counted(
+            looking, [views.indicator_list(row) for row in found], suite.clock.now()
+        )
     columns = ("name", "entries", "expired", "version", "imported", "owner", "source")
     show(rows, as_json, table(rows, *columns))
 
@@ -82,14 +84,16 @@ def lists_show(
     from soc.intelligence import lists
     from soc.store.session import reading
     from soc.store.tables import Indicator
-    from soc.web.lists import counted, entry, view
+    from soc.web import views
 
     suite = suite_at(home)
     with reading(suite.database) as looking:
-        (found,) = counted(looking, [view(lists.get(looking, name))], suite.clock.now())
+        (found,) = views.counted(
+            looking, [views.indicator_list(lists.get(looking, name))], suite.clock.now()
+        )
         held = select(Indicator).where(col(Indicator.list) == name)
         order = (col(Indicator.kind), col(Indicator.value))
-        rows = [entry(row) for row in looking.exec(held.order_by(*order).limit(limit))]
+        rows = [views.indicator(row) for row in looking.exec(held.order_by(*order).limit(limit))]
     lines = [f"{key}: {value}" for key, value in found.items()]
     lines += table(rows, "kind", "value", "confidence", "expires", "label")
     show({**found, "items": rows}, as_json, lines)

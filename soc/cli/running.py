@@ -71,7 +71,6 @@ def front(
 ) -> None:
     """Run the front door alone; the supervisor does this."""
     from soc.app.presence import at_work
-    from soc.app.work import tell_of_death
     from soc.errors import ContentError, HomeError, LogError, SettingsError
     from soc.watch import lifeline
     from soc.watch.supervisor import REFUSED
@@ -81,6 +80,8 @@ def front(
     try:
         suite = suite_at(home)
         if after:
+            from soc.app.work import tell_of_death  # defers APScheduler
+
             tell_of_death(suite, after)
         for problem in suite.sources.problems:
             warn(problem)

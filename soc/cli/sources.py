@@ -84,7 +84,17 @@ def sources_add(
     suite = suite_at(home)
     made = add_source(suite, who(suite), name, shipper, token or f"source-{name}")
     recipe = made["recipe"] or f"recipes: {', '.join(RECIPES)}: ask with --shipper"
-    show(made, as_json, [f"token  {made['token']}   (shown this once)", "", recipe.rstrip()])
+    lines = [
+        f"token     {made['token']}   (shown this once)",
+        f"sends to  {made['url']}   ({_told_by(made['setting'])})",
+    ]
+    show(made, as_json, [*lines, "", recipe.rstrip()])
+
+
+def _told_by(setting: str | None) -> str:
+    if setting == "inputs.syslog":
+        return f"as {setting} says"
+    return f"as {setting} says: where `soc serve` got --host or --port, write those instead"
 
 
 def _lines(name: str) -> list[str]:

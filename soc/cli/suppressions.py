@@ -27,13 +27,13 @@ def suppressions_list(home: HomeOption = HOME, limit: Limit = 100, as_json: Json
 
     from soc.store.session import reading
     from soc.store.tables import Suppression
-    from soc.web.suppressions import view
+    from soc.web import views
 
     suite = suite_at(home)
     now = suite.clock.now()
     with reading(suite.database) as looking:
         found = select(Suppression).order_by(col(Suppression.id).desc()).limit(limit)
-        rows = [view(row, now) for row in looking.exec(found)]
+        rows = [views.suppression(row, now) for row in looking.exec(found)]
     columns = ("id", "state", "scope", "alerts", "findings", "last_hit", "until", "owner", "reason")
     show(rows, as_json, table(rows, *columns))
 
@@ -48,14 +48,14 @@ def suppressions_test(
     """Say what would have been hidden in 90 days; hide nothing."""
     from soc.incidents import suppressions
     from soc.store.session import reading
-    from soc.web.suppressions import shown
+    from soc.web import views
 
     suite = suite_at(home)
     with reading(suite.database) as looking:
         found = suppressions.test(looking, _scope(rule, entity, match), suite.clock.now())
     verdicts = ", ".join(f"{count} {name}" for name, count in found.verdicts.items())
     lines = [found.words, f"verdicts: {verdicts or 'none'}", f"seen: {found.seen}"]
-    show(shown(found), as_json, lines)
+    show(views.back_test(found), as_json, lines)
 
 
 def suppressions_add(
@@ -77,7 +77,7 @@ def suppressions_add(
     from soc.errors import Refused
     from soc.incidents import suppressions
     from soc.store.session import session
-    from soc.web.suppressions import view
+    from soc.web import views
 
     suite = suite_at(home)
     actor = who(suite, person=True)
@@ -100,7 +100,7 @@ def suppressions_add(
         seen=seen,
     )
     with session(suite.database) as writing:
-        row = view(suppressions.add(writing, wanted, actor.name, now), now)
+        row = views.suppression(suppressions.add(writing, wanted, actor.name, now), now)
     show(row, as_json, [f"{row['id']} is {row['state']} until {row['until']}: {row['scope']}"])
 
 

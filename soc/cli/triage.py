@@ -90,7 +90,7 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
     from soc.store.session import reading
     from soc.web import views
     from soc.web.clocks import with_clocks
-    from soc.web.lists import with_labels
+    from soc.web.views import with_labels
 
     suite = suite_at(home)
     with reading(suite.database) as looking:

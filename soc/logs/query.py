@@ -25,6 +25,8 @@ ASKED_WRONG = (
 )
 """What has its reason in the question, never in a file."""
 DEFAULT = Logs()
+_Seen = tuple[tuple[Segment, ...], int]
+"""What of the events a database was opened on: segments, and the last number."""
 
 
 def sql(
@@ -34,9 +36,52 @@ def sql(
 
     Raises QueryError for anything else, and for what takes more time or memory than *allowed*.
     """
-    if not reader.knows_sql:
-        raise QueryError("events are kept on OpenSearch, which SQL cannot ask: use soc search")
-    return reader.looking(lambda view: _ask(reader, view, query, limit, allowed))
+    return Asking(reader, allowed).rows(query, limit)
+
+
+class Asking:
+    """Several questions, one after the other: to open a database for each takes longer than most.
+
+    Each question sees what is stored when it is asked.
+    """
+
+    def __init__(self, reader: LogReader, allowed: Logs = DEFAULT) -> None:
+        self._reader, self._allowed = reader, allowed
+        self._opened: tuple[_Seen, duckdb.DuckDBPyConnection] | None = None
+
+    def rows(self, query: str, limit: int = LIMIT) -> list[dict[str, Any]]:
+        """Return what ``sql`` does."""
+        if not self._reader.knows_sql:
+            raise QueryError("events are kept on OpenSearch, which SQL cannot ask: use soc search")
+        return self._reader.looking(lambda view: self._ask(view, query, limit))
+
+    def _ask(self, view: View, query: str, limit: int) -> list[dict[str, Any]]:
+        seconds = self._allowed.sql_seconds
+
+        def ask() -> list[dict[str, Any]]:
+            connection = self._connection(view)
+            with in_time(connection, seconds, "ask for less"):
+                statements = connection.extract_statements(query)
+                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                    raise QueryError("write exactly one SELECT on the view events")
+                found = connection.execute(statements[0])
+                names = [column[0] for column in found.description or []]
+                return [dict(zip(names, row, strict=True)) for row in found.fetchmany(limit)]
+
+        try:
+            return certain(self._reader, view, ask)
+        except duckdb.CatalogException as wrong:
+            # What else it suggests are tables of its own.
+            said, _, _ = str(wrong).partition("\n")
+            raise QueryError(f"{said} Ask the view events, the only one there is") from wrong
+        except duckdb.Error as wrong:
+            raise QueryError(str(wrong)) from wrong
+
+    def _connection(self, view: View) -> duckdb.DuckDBPyConnection:
+        seen = view.segments, view.upto
+        if self._opened is None or self._opened[0] != seen:
+            self._opened = seen, _connect(self._reader, view, self._allowed)
+        return self._opened[1]
 
 
 def certain(reader: LogReader, view: View, ask: Callable[[], Found]) -> Found:
@@ -71,31 +116,6 @@ def listed(folder: Path, segments: Iterable[Segment]) -> str:
     """Return a relation of SQL with all rows of *segments*, whose files lie under *folder*."""
     names = ("'" + str(folder / s.path).replace("'", "''") + "'" for s in segments)
     return f"read_parquet([{', '.join(names)}])"
-
-
-def _ask(
-    reader: LogReader, view: View, query: str, limit: int, allowed: Logs
-) -> list[dict[str, Any]]:
-    def ask() -> list[dict[str, Any]]:
-        with (
-            _connect(reader, view, allowed) as connection,
-            in_time(connection, allowed.sql_seconds, "ask for less"),
-        ):
-            statements = connection.extract_statements(query)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise QueryError("write exactly one SELECT on the view events")
-            found = connection.execute(statements[0])
-            names = [column[0] for column in found.description or []]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchmany(limit)]
-
-    try:
-        return certain(reader, view, ask)
-    except duckdb.CatalogException as wrong:
-        # What else it suggests are tables of its own.
-        said, _, _ = str(wrong).partition("\n")
-        raise QueryError(f"{said} Ask the view events, the only one there is") from wrong
-    except duckdb.Error as wrong:
-        raise QueryError(str(wrong)) from wrong
 
 
 def _connect(reader: LogReader, view: View, allowed: Logs) -> duckdb.DuckDBPyConnection:

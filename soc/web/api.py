@@ -40,6 +40,7 @@ from soc.web import (
 from soc.web.asked import Body, Number, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
+from soc.web.late import LateRoute
 from soc.web.once import once
 
 NOTHING = Appended(None, None, (), 0)
@@ -90,7 +91,7 @@ def router(front: Front) -> APIRouter:
     threats.add(routes, front)
     intelligence.add(routes, front)
     _events(routes, front)
-    intake = APIRouter()
+    intake = APIRouter(route_class=LateRoute)
     _intake(intake, front)
     routes.include_router(intake)
     return routes

@@ -11,6 +11,8 @@ from soc.web.bulk import TooLarge
 from soc.web.front import Front
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(alias="cursor", max_length=400)]
+Minutes = Annotated[int | None, Query(ge=0, le=525_600)]
 Number = Annotated[int, PathParameter(ge=1, le=2**53, examples=[1])]
 Plain = dict[str, Any]
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col
 
@@ -15,7 +14,6 @@ from soc.store.tables import Incident
 from soc.triage import Incidents
 
 Plain = dict[str, Any]
-Minutes = Annotated[int | None, Query(ge=0, le=525_600)]
 
 
 def due_within(

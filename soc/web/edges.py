@@ -18,6 +18,7 @@ from soc.errors import StoreError
 from soc.respond import ledger, reconcile
 from soc.store.tables import Edge
 from soc.web.front import Front
+from soc.web.late import LateRoute
 from soc.web.refusals import DOCUMENTED
 
 LOOK_EVERY = 0.03
@@ -89,7 +90,9 @@ def router(front: Front) -> APIRouter:
         front.require(request, Permission.AUTHZ)
 
     gated = [Depends(authorised)]
-    routes = APIRouter(dependencies=gated, tags=["edges"], responses=DOCUMENTED)
+    routes = APIRouter(
+        route_class=LateRoute, dependencies=gated, tags=["edges"], responses=DOCUMENTED
+    )
     gate, news = Gate(front), News(front)
 
     @routes.get("/v1/edge/rules")

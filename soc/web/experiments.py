@@ -8,9 +8,9 @@ from sqlmodel import col, select
 from soc.access.permissions import Permission
 from soc.intelligence.experiments import book
 from soc.store.tables import Experiment
-from soc.web.asked import Limit, Plain, needs
+from soc.web.asked import Cursor, Limit, Plain, needs
 from soc.web.front import Front
-from soc.web.paging import Cursor, paged
+from soc.web.paging import paged
 
 Unit = Annotated[str, Query(max_length=64, examples=["0x00000000000000000000000000000000000000a1"])]
 Preview = Annotated[bool, Query(description="Say it, and keep no exposure.")]

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from soc.access.permissions import Permission, Principal
 from soc.app.content import every_rule_file
-from soc.app.hunting import rows_of
+from soc.app.hunting import rows_of, tried
 from soc.app.rulefiles import called
 from soc.app.suite import Suite
 from soc.audit import Act, record
 from soc.clock import monotonic
-from soc.detect.sigma.load import load_rules
+from soc.detect.sigma.ruleset import Ruleset
 from soc.errors import Illegal, QueryError, Refused
 from soc.logs import query as queries
 from soc.logs.filter import parse
@@ -159,7 +159,7 @@ def _selected(front: Front, asked: Question) -> Plain:
 def _matched(front: Front, asked: Question) -> Plain:
     if not asked.text:
         raise QueryError("write a Sigma rule")
-    ruleset = loaded(asked.text)
+    ruleset = loaded(front.suite, asked.text)
     found = rows_of(front.suite, ruleset, asked.since, asked.until, MOST)
     rows = found["rows"]
     return {
@@ -171,12 +171,12 @@ def _matched(front: Front, asked: Question) -> Plain:
     }
 
 
-def loaded(text: str) -> Any:  # noqa: ANN401 - a Ruleset, whose module is heavy
-    """Return the rules in *text*; raises Refused with the line of the first mistake."""
+def loaded(suite: Suite, text: str) -> Ruleset:
+    """Return the rules in *text*, as the site reads them; raises Refused with the first mistake."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "rule.yml"
         path.write_text(text, encoding="utf-8")
-        ruleset = load_rules([path])
+        ruleset = tried(suite, path)
     if ruleset.failed:
         wrong = ruleset.failed[0]
         raise Refused(f"line {wrong.line}: {wrong.message}")
@@ -188,7 +188,7 @@ def keep_rule(suite: Suite, text: str, who: Principal) -> str:
 
     Raises Refused for a rule with mistakes or without a name, Illegal where there is one already.
     """
-    ruleset = loaded(text)
+    ruleset = loaded(suite, text)
     made = [*ruleset.rules, *ruleset.correlations]
     name = made[-1].name if made else ""
     if not SLUG.fullmatch(name) or f"name: {name}" not in text:

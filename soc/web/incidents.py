@@ -24,7 +24,7 @@ from soc.web import case, views
 from soc.web.asked import Body, Number, Plain, Reason, bounded_body, needs
 from soc.web.clocks import with_clocks
 from soc.web.front import Front
-from soc.web.lists import with_labels
+from soc.web.views import with_labels
 
 Match = Annotated[str | None, Header(alias="If-Match", max_length=200)]
 Name = Annotated[str, PathParameter(max_length=64, examples=["INC-1"])]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -25,7 +26,9 @@ from soc.model.event import Reject, Row
 from soc.model.listener import Address
 from soc.web import sockets
 from soc.web.front import INPUTS, Front
-from soc.web.indices import Reading
+
+if TYPE_CHECKING:
+    from soc.web.indices import Reading
 
 PATIENCE = 3.0
 LOSS_LOOK = 10.0
@@ -98,6 +101,8 @@ class Inputs:
             following = self._tail.run(appender(self._front, self._front.suite.intake), self._stop)
             self._tasks.append(asyncio.create_task(following))
         for about in self._front.suite.settings.inputs.indices:
+            from soc.web.indices import Reading  # opensearch-py
+
             self._indices.append(Reading(self._front, about))
             self._tasks.append(asyncio.create_task(self._indices[-1].run()))
         if self._datagrams:

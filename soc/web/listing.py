@@ -10,11 +10,11 @@ from soc.access.permissions import Permission
 from soc.errors import NotFound
 from soc.incidents import lifecycle
 from soc.store.tables import Alert, Approval, Effect, Incident, Run
-from soc.web import lists, suppressions, views
-from soc.web.asked import Limit, Number, Plain, needs
-from soc.web.clocks import Minutes, due_within, with_clocks
+from soc.web import suppressions, views
+from soc.web.asked import Cursor, Limit, Minutes, Number, Plain, needs
+from soc.web.clocks import due_within, with_clocks
 from soc.web.front import Front
-from soc.web.paging import Cursor, paged
+from soc.web.paging import paged
 
 
 def add(routes: APIRouter, front: Front) -> None:
@@ -111,4 +111,4 @@ def _alerts(routes: APIRouter, front: Front) -> None:
             row = looking.get(Alert, number)
             if row is None:
                 raise NotFound("alert", str(number))
-            return lists.with_labels(looking, views.alert_whole(looking, row), clock.now())
+            return views.with_labels(looking, views.alert_whole(looking, row), clock.now())

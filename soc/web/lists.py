@@ -1,23 +1,22 @@
 """The API of imported lists: what they hold, how they came, and the labels they give."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from sqlmodel import Session, col, func, select
+from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
 from soc.access.permissions import Permission, Principal
 from soc.app.listing import import_list
 from soc.intelligence import lists
 from soc.intelligence.lists import About
-from soc.model.value import rfc3339
-from soc.store import indicators
 from soc.store.tables import Indicator, IndicatorList
-from soc.web.asked import Limit, Plain, Reason, needs
+from soc.web import views
+from soc.web.asked import Cursor, Limit, Plain, Reason, needs
 from soc.web.bulk import body_of
 from soc.web.front import Front
-from soc.web.paging import Cursor, paged
+from soc.web.paging import paged
 
 FILE = {
     "content": {
@@ -39,17 +38,19 @@ def add(routes: APIRouter, front: Front) -> None:
         """Return the imported lists, the last name first."""
         with front.reading() as looking:
             found, order = select(IndicatorList), [col(IndicatorList.name)]
-            page = paged(looking, found, order, view, limit, cursor)
-            return {**page, "items": counted(looking, page["items"], clock.now())}
+            page = paged(looking, found, order, views.indicator_list, limit, cursor)
+            return {**page, "items": views.counted(looking, page["items"], clock.now())}
 
     @routes.get("/lists/{name}", tags=["lists"], dependencies=[reads])
     def one(name: str, limit: Limit = 100, cursor: Cursor = None) -> Plain:
         """Return a list with its entries."""
         with front.reading() as looking:
-            (found,) = counted(looking, [view(lists.get(looking, name))], clock.now())
+            (found,) = views.counted(
+                looking, [views.indicator_list(lists.get(looking, name))], clock.now()
+            )
             held = select(Indicator).where(col(Indicator.list) == name)
             order = [col(Indicator.kind), col(Indicator.value)]
-            return {**found, **paged(looking, held, order, entry, limit, cursor)}
+            return {**found, **paged(looking, held, order, views.indicator, limit, cursor)}
 
     @routes.put("/lists/{name}", tags=["lists"], openapi_extra={"requestBody": FILE})
     async def put(
@@ -75,53 +76,3 @@ def add(routes: APIRouter, front: Front) -> None:
         with front.writing() as writing:
             lists.remove(writing, name, given.reason, who.name, clock.now())
         return {"removed": name}
-
-
-def view(row: IndicatorList) -> Plain:
-    """Return a list as JSON."""
-    return {
-        "name": row.name,
-        "owner": row.owner,
-        "source": row.source,
-        "version": row.version,
-        "digest": row.digest,
-        "imported": rfc3339(row.imported),
-        "imported_by": row.imported_by,
-    }
-
-
-def entry(row: Indicator) -> Plain:
-    """Return an entry of a list as JSON."""
-    return {
-        "kind": row.kind,
-        "value": row.value,
-        "entity": row.subject,
-        "confidence": row.confidence,
-        "label": row.label,
-        "expires": rfc3339(row.expires) if row.expires else None,
-        "added": rfc3339(row.added),
-    }
-
-
-def counted(looking: Session, items: list[Plain], now: Any) -> list[Plain]:  # noqa: ANN401 - a moment
-    """Return *items*, lists, each with its entries and how many of them have expired."""
-    names = [item["name"] for item in items]
-    query = select(Indicator.list, func.count()).where(col(Indicator.list).in_(names))
-    every = dict(looking.exec(query.group_by(col(Indicator.list))).all())
-    live = {name: number for name, _, number in indicators.standing(looking, now)}
-    return [
-        {
-            **item,
-            "entries": every.get(item["name"], 0),
-            "expired": every.get(item["name"], 0) - live.get(item["name"], 0),
-        }
-        for item in items
-    ]
-
-
-def with_labels(looking: Session, found: Plain, now: Any) -> Plain:  # noqa: ANN401 - a moment
-    """Return *found*, an incident or alert, with what lists say of its entities as labels."""
-    told = indicators.labels_of(looking, found["entities"], now)
-    given = found.get("labels", {})
-    names = sorted({*told, *given})
-    return {**found, "labels": {n: [*given.get(n, ()), *told.get(n, ())] for n in names}}

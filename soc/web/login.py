@@ -19,6 +19,7 @@ from soc.incidents import files
 from soc.web.console import problems
 from soc.web.console.shell import HOME, THEME, THEMES, Console, Line, go, local
 from soc.web.front import COOKIE, Front, is_local
+from soc.web.late import LateRoute
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OURS = frozenset({"same-origin", "none"})
@@ -32,7 +33,7 @@ Password = Annotated[str, Form(max_length=1_000)]
 
 def router(console: Console) -> APIRouter:
     """Return the routes of the gate, and of the choice of theme."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(route_class=LateRoute, include_in_schema=False)
     front = console.front
 
     def gate(request: Request, status: int, refusal: str, user: str, after: str) -> Response:

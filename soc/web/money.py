@@ -10,9 +10,9 @@ from soc.errors import NotFound
 from soc.funding import projection
 from soc.incidents import rounds
 from soc.store.tables import Round
-from soc.web.asked import Limit, Plain, needs
+from soc.web.asked import Cursor, Limit, Plain, needs
 from soc.web.front import Front
-from soc.web.paging import Cursor, paged
+from soc.web.paging import paged
 
 
 def add(routes: APIRouter, front: Front) -> None:

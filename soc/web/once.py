@@ -11,7 +11,6 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from soc.store.locks import alone
 from soc.store.tables import RequestKey
 from soc.web.asked import bounded_body
 from soc.web.front import Front
+from soc.web.late import LateRoute
 
 LONGEST_KEY = 128
 LARGEST = 1_000_000
@@ -30,10 +30,10 @@ REMEMBERED = timedelta(days=1)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def once(front: Front) -> type[APIRoute]:
+def once(front: Front) -> type[LateRoute]:
     """Return the kind of route that keeps to idempotency keys."""
 
-    class Once(APIRoute):
+    class Once(LateRoute):
         """A route whose changes happen once for each key."""
 
         def get_route_handler(self) -> Handler:  # type: ignore[override]

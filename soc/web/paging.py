@@ -4,10 +4,9 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import orjson
-from fastapi import Query
 from sqlalchemy import ColumnElement, TypeDecorator, literal, tuple_
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session, col
@@ -16,7 +15,6 @@ from sqlmodel.sql.expression import SelectOfScalar
 from soc.errors import QueryError
 from soc.model.value import rfc3339
 
-Cursor = Annotated[str | None, Query(alias="cursor", max_length=400)]
 Plain = dict[str, Any]
 Row = TypeVar("Row")
 

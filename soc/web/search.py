@@ -11,6 +11,7 @@ from soc.logs.port import Search
 from soc.model.value import rfc3339
 from soc.web.asked import needs
 from soc.web.front import Front
+from soc.web.late import LateRoute
 from soc.web.refusals import DOCUMENTED
 
 MOST = 10_000
@@ -19,7 +20,9 @@ MOST = 10_000
 
 def router(front: Front) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/api/v1/events", tags=["events"], responses=DOCUMENTED)
+    routes = APIRouter(
+        route_class=LateRoute, prefix="/api/v1/events", tags=["events"], responses=DOCUMENTED
+    )
     reads = needs(front, Permission.READ)
 
     @routes.get("/search", dependencies=[reads])

@@ -3,23 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-import orjson
 from fastapi import APIRouter
 from pydantic import AwareDatetime, Field
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from soc.access.permissions import Permission, Principal
 from soc.errors import NotFound
 from soc.incidents import lifecycle, suppressions
-from soc.incidents.backtest import BackTest
 from soc.incidents.scope import Scope, scope_of
-from soc.incidents.suppressions import Mode, State, Wanted, state_of
-from soc.model.value import rfc3339
+from soc.incidents.suppressions import Mode, State, Wanted
 from soc.store.tables import Alert, Suppression, SuppressionHit
-from soc.web.asked import Body, Limit, Number, Plain, Reason, needs
+from soc.web import views
+from soc.web.asked import Body, Cursor, Limit, Number, Plain, Reason, needs
 from soc.web.front import Front
-from soc.web.paging import Cursor, paged
+from soc.web.paging import paged
 
 
 class About(Body):
@@ -61,20 +59,25 @@ def add(routes: APIRouter, front: Front) -> None:
         found = select(Suppression).where(*in_state(state, now))
         with front.reading() as looking:
             return paged(
-                looking, found, [col(Suppression.id)], lambda row: view(row, now), limit, cursor
+                looking,
+                found,
+                [col(Suppression.id)],
+                lambda row: views.suppression(row, now),
+                limit,
+                cursor,
             )
 
     @routes.get("/suppressions/{number}", tags=["suppressions"], dependencies=[reads])
     def one(number: Number) -> Plain:
         """Return one suppression."""
         with front.reading() as looking:
-            return view(suppressions.get(looking, number), clock.now())
+            return views.suppression(suppressions.get(looking, number), clock.now())
 
     @routes.post("/suppressions/test", tags=["suppressions"], dependencies=[reads])
     def test(given: About) -> Plain:
         """Return what would have been hidden in 90 days, and ``seen``, to save it by."""
         with front.reading() as looking:
-            return shown(suppressions.test(looking, given.scope, clock.now()))
+            return views.back_test(suppressions.test(looking, given.scope, clock.now()))
 
     @routes.post("/suppressions", tags=["suppressions"], status_code=201)
     def save(given: Saving, who: Principal = triages) -> Plain:
@@ -89,14 +92,16 @@ def add(routes: APIRouter, front: Front) -> None:
             seen=given.seen,
         )
         with front.writing() as writing:
-            return view(suppressions.add(writing, wanted, who.name, now), now)
+            return views.suppression(suppressions.add(writing, wanted, who.name, now), now)
 
     @routes.post("/suppressions/{number}/expire", tags=["suppressions"])
     def expire(number: Number, given: Reason, who: Principal = triages) -> Plain:
         """End a suppression at once, as a person; 409 if it is over."""
         now = clock.now()
         with front.writing() as writing:
-            return view(suppressions.withdraw(writing, number, given.reason, who.name, now), now)
+            return views.suppression(
+                suppressions.withdraw(writing, number, given.reason, who.name, now), now
+            )
 
 
 def in_state(state: str | None, now: datetime) -> list[ColumnElement[bool]]:
@@ -122,48 +127,3 @@ def is_counted_by(name: str) -> ColumnElement[bool]:
         raise NotFound("suppression", name) from none
     hit = select(SuppressionHit.alert).where(col(SuppressionHit.suppression) == number)
     return col(Alert.id).in_(hit)
-
-
-def view(row: Suppression, now: datetime) -> Plain:
-    """Return a suppression as JSON."""
-    return {
-        "id": f"SUP-{row.id}",
-        "rule": row.rule,
-        "entity": row.entity,
-        "field": row.field,
-        "value": row.value,
-        "scope": suppressions.scope_in(row).words,
-        "owner": row.owner,
-        "reason": row.reason,
-        "mode": row.mode,
-        "state": state_of(row, now),
-        "created": rfc3339(row.created),
-        "created_by": row.created_by,
-        "until": rfc3339(row.until),
-        "ended": rfc3339(row.ended) if row.ended else None,
-        "ended_by": row.ended_by,
-        "end_reason": row.end_reason,
-        "findings": row.findings,
-        "alerts": row.alerts,
-        "last_hit": rfc3339(row.last_hit) if row.last_hit else None,
-        "backtest": orjson.loads(row.backtest_json),
-    }
-
-
-def shown(found: BackTest) -> Plain:
-    """Return a back-test as JSON, with its sentence."""
-    return {**found.model_dump(mode="json"), "words": found.words}
-
-
-def of_alert(looking: Session, alert: int) -> list[Plain]:
-    """Return what hid an alert, or would have."""
-    return [
-        {
-            "id": f"SUP-{row.id}",
-            "mode": row.mode,
-            "reason": row.reason,
-            "until": rfc3339(row.until),
-            "findings": hit.findings,
-        }
-        for row, hit in suppressions.of_alert(looking, alert)
-    ]

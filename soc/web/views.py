@@ -1,16 +1,20 @@
 """What the API and the console say about things: rows of the store as JSON values."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlmodel import Session, col, func, select
 
-from soc.incidents import alerts, lifecycle, severity
+from soc.incidents import alerts, lifecycle, severity, suppressions
+from soc.incidents.backtest import BackTest
 from soc.incidents.money import at_risk, at_risk_whole
+from soc.incidents.suppressions import state_of
 from soc.model.value import rfc3339
 from soc.respond import approvals, labels, ledger
 from soc.respond.reconcile import Standing
+from soc.store import indicators
 from soc.store.tables import (
     Alert,
     AlertEvent,
@@ -18,12 +22,14 @@ from soc.store.tables import (
     Effect,
     Incident,
     IncidentNote,
+    Indicator,
+    IndicatorList,
     ResponseStop,
     Run,
     Step,
+    Suppression,
 )
 from soc.web import case
-from soc.web import suppressions as quiet
 from soc.web.paging import newest
 
 Plain = dict[str, Any]
@@ -122,7 +128,7 @@ def alert_whole(session: Session, row: Alert) -> Plain:
     return {
         **alert(row),
         "entities": alerts.entities_of(session, number),
-        "suppressed_by": quiet.of_alert(session, number),
+        "suppressed_by": _suppressed_by(session, number),
         "events": [event(e) for e in alerts.events_of(session, number)],
     }
 
@@ -272,3 +278,98 @@ def standing(found: Standing) -> Plain:
         ],
         "troubles": [asdict(trouble) for trouble in found.troubles],
     }
+
+
+def suppression(row: Suppression, now: datetime) -> Plain:
+    """Return a suppression as JSON."""
+    return {
+        "id": f"SUP-{row.id}",
+        "rule": row.rule,
+        "entity": row.entity,
+        "field": row.field,
+        "value": row.value,
+        "scope": suppressions.scope_in(row).words,
+        "owner": row.owner,
+        "reason": row.reason,
+        "mode": row.mode,
+        "state": state_of(row, now),
+        "created": rfc3339(row.created),
+        "created_by": row.created_by,
+        "until": rfc3339(row.until),
+        "ended": rfc3339(row.ended) if row.ended else None,
+        "ended_by": row.ended_by,
+        "end_reason": row.end_reason,
+        "findings": row.findings,
+        "alerts": row.alerts,
+        "last_hit": rfc3339(row.last_hit) if row.last_hit else None,
+        "backtest": orjson.loads(row.backtest_json),
+    }
+
+
+def back_test(found: BackTest) -> Plain:
+    """Return a back-test as JSON, with its sentence."""
+    return {**found.model_dump(mode="json"), "words": found.words}
+
+
+def _suppressed_by(looking: Session, alert: int) -> list[Plain]:
+    """Return what hid an alert, or would have."""
+    return [
+        {
+            "id": f"SUP-{row.id}",
+            "mode": row.mode,
+            "reason": row.reason,
+            "until": rfc3339(row.until),
+            "findings": hit.findings,
+        }
+        for row, hit in suppressions.of_alert(looking, alert)
+    ]
+
+
+def indicator_list(row: IndicatorList) -> Plain:
+    """Return a list as JSON."""
+    return {
+        "name": row.name,
+        "owner": row.owner,
+        "source": row.source,
+        "version": row.version,
+        "digest": row.digest,
+        "imported": rfc3339(row.imported),
+        "imported_by": row.imported_by,
+    }
+
+
+def indicator(row: Indicator) -> Plain:
+    """Return an entry of a list as JSON."""
+    return {
+        "kind": row.kind,
+        "value": row.value,
+        "entity": row.subject,
+        "confidence": row.confidence,
+        "label": row.label,
+        "expires": rfc3339(row.expires) if row.expires else None,
+        "added": rfc3339(row.added),
+    }
+
+
+def counted(looking: Session, items: list[Plain], now: Any) -> list[Plain]:  # noqa: ANN401 - a moment
+    """Return *items*, lists, each with its entries and how many of them have expired."""
+    names = [item["name"] for item in items]
+    query = select(Indicator.list, func.count()).where(col(Indicator.list).in_(names))
+    every = dict(looking.exec(query.group_by(col(Indicator.list))).all())
+    live = {name: number for name, _, number in indicators.standing(looking, now)}
+    return [
+        {
+            **item,
+            "entries": every.get(item["name"], 0),
+            "expired": every.get(item["name"], 0) - live.get(item["name"], 0),
+        }
+        for item in items
+    ]
+
+
+def with_labels(looking: Session, found: Plain, now: Any) -> Plain:  # noqa: ANN401 - a moment
+    """Return *found*, an incident or alert, with what lists say of its entities as labels."""
+    told = indicators.labels_of(looking, found["entities"], now)
+    given = found.get("labels", {})
+    names = sorted({*told, *given})
+    return {**found, "labels": {n: [*given.get(n, ()), *told.get(n, ())] for n in names}}

@@ -148,11 +148,34 @@ def test_the_wheel_holds_exactly_the_content_that_git_tracks(tmp_path: Path) -> 
     assert held == tracked
 
 
-def test_the_help_is_quick_because_imports_are_thin() -> None:
-    code = "import sys, soc.cli.main; print(*sorted(sys.modules))"
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        pytest.param(
+            "soc.cli.main",
+            {
+                "pandas",
+                "pyarrow",
+                "sqlalchemy",
+                "sklearn",
+                "duckdb",
+                "fastapi",
+                "sigma",
+                "pydantic",
+            },
+            id="the help",
+        ),
+        pytest.param(
+            "soc.web.views, soc.web.clocks",
+            {"pandas", "pyarrow", "sklearn", "duckdb", "fastapi", "starlette", "sigma"},
+            id="what lists print",
+        ),
+    ],
+)
+def test_it_is_quick_because_imports_are_thin(modules: str, heavy: set[str]) -> None:
+    code = f"import sys, {modules}; print(*sorted(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
 
-    heavy = {"pandas", "pyarrow", "sqlalchemy", "sklearn", "duckdb", "fastapi", "sigma", "pydantic"}
     assert heavy.isdisjoint(loaded)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from soc.app.shipping import RECIPES
 from soc.app.suite import Suite
 from soc.cli import main
 from soc.clock import SettableClock
@@ -156,10 +157,56 @@ def test_a_source_is_added_with_a_token_of_its_own_and_what_to_paste(run: Run, h
     assert json.loads(audited)[0]["detail"] == {"scope": "ingest", "user": None, "source": "www"}
 
 
+IN_THE_CLEAR = "web: {port: 8999}\n"
+OVER_TLS = """
+web:
+  listeners: [{bind: "192.0.2.1:8781", serve: [ingest], tls: {cert: soc.pem, key: soc.key}}]
+inputs:
+  syslog: [{bind: "192.0.2.1:6514", protocol: tls, source: hosts, senders: [192.0.2.0/24], tls: {cert: soc.pem, key: soc.key}}]
+"""
+
+
+@pytest.mark.parametrize("shipper", sorted(RECIPES.keys() - {"rsyslog-tls"}))
+def test_a_recipe_names_an_authority_only_where_there_is_tls(
+    run: Run, home: Path, shipper: str
+) -> None:
+    (home / "settings.yml").write_text(IN_THE_CLEAR)
+    _, clear, _ = run("sources", "add", "www", "--shipper", shipper, "--token", "a")
+    (home / "settings.yml").write_text(OVER_TLS)
+    _, told, _ = run("sources", "add", "www", "--shipper", shipper, "--token", "b")
+
+    assert [word for word in ("ca.pem", "https", "tls") if word in clear.lower()] == []
+    assert "ca.pem" in told
+    assert "$tls" not in clear + told
+
+
+@pytest.mark.parametrize(
+    ("settings", "shipper", "says"),
+    [
+        (
+            IN_THE_CLEAR,
+            "vector",
+            "http://127.0.0.1:8999   (as web.port says: where `soc serve` got",
+        ),
+        (OVER_TLS, "vector", "https://192.0.2.1:8781   (as web.listeners says: where `soc serve`"),
+        (OVER_TLS, "rsyslog-tls", "tls://192.0.2.1:6514   (as inputs.syslog says)"),
+    ],
+)
+def test_what_is_to_be_pasted_says_which_setting_names_the_port(
+    run: Run, home: Path, settings: str, shipper: str, says: str
+) -> None:
+    (home / "settings.yml").write_text(settings)
+
+    code, out, _ = run("sources", "add", "www", "--shipper", shipper)
+
+    assert (code, f"sends to  {says}" in out) == (0, True), out
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (("www", "--shipper", "fluentbit"), "did you mean 'fluent-bit'?"),
+        (("www", "--shipper", "rsyslog-tls"), "rsyslog-tls: write an input of protocol tls to"),
         (("a\u0007b",), "a source needs a name"),
     ],
 )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from soc.app.home import create
 from soc.cli.main import app
 from soc.intelligence.view import keep
+from tests import stores
 from tests.intelligence.gifts import wallet
 from tests.intelligence.people import people
 
@@ -21,7 +21,7 @@ USERS = 60
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation with a view of two days of gifts, and two suspected wallets."""
-    made = create(tmp_path_factory.mktemp("groups") / "home").path
+    made = stores.home(tmp_path_factory.mktemp("groups") / "home").path
     view = people(USERS)
     marks = view.marks.from_pylist(
         [

@@ -46,6 +46,30 @@ def test_segments_and_tail_are_one_view_without_rejects(log: EmbeddedLog) -> Non
     assert rows == [{"dataset": "a", "n": 2}, {"dataset": "b", "n": 1}]
 
 
+def test_each_of_several_questions_sees_what_is_stored_when_it_is_asked(
+    log: EmbeddedLog, clock: SettableClock
+) -> None:
+    asking, counted = query.Asking(log.reader), "SELECT count(*) AS n FROM events"
+    more = to_table([Row(clock.now(), "{}", "ecs")], "src", clock.now(), ["default"])
+
+    counts = asking.rows(counted)
+    for change in (lambda: None, lambda: log.append(more), log.seal, lambda: log.append(more)):
+        change()
+        counts += asking.rows(counted)
+
+    assert [one["n"] for one in counts] == [3, 3, 4, 4, 5]
+
+
+def test_a_question_that_was_refused_leaves_the_next_one_as_it_is(log: EmbeddedLog) -> None:
+    asking = query.Asking(log.reader)
+
+    for text in REFUSED.values():
+        with pytest.raises(QueryError):
+            asking.rows(text.format(root=log.reader.root))
+
+    assert asking.rows("SELECT count(*) AS n FROM events") == [{"n": 3}]
+
+
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_what_is_not_one_select_on_events_is_refused(log: EmbeddedLog, text: str) -> None:
     before = sorted(log.reader.root.rglob("*"))

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from soc.app import experiments, learning, studies, telling
-from soc.app.home import create
 from soc.app.suite import Suite
 from soc.clock import SettableClock
 from soc.report import story
+from tests import stores
 from tests.conftest import NOON
 from tests.intelligence.test_experiments import DESIGN
 from tests.intelligence.test_learning import ASKED, shown
-from tests.stores import copied
 
 Plain = dict[str, Any]
 FIGURE = {"value": 0.25, "low": 0.125, "high": 0.375}
@@ -60,8 +59,7 @@ class Seen(HTMLParser):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     """The story of people with a model, an experiment that was looked at, and evened classes."""
-    home = create(tmp_path_factory.mktemp("story") / "home")
-    copied(home.database)
+    home = stores.home(tmp_path_factory.mktemp("story") / "home")
     suite = Suite(home.path, SettableClock(NOON))
     shown(suite)
     suite.clock.moment = NOON + timedelta(days=2)  # type: ignore[misc]

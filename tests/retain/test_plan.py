@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.cli.main import app
 from soc.clock import SettableClock
@@ -19,6 +18,7 @@ from soc.model.event import Row, to_table
 from soc.retain.classify import Classifier
 from soc.retain.load import read_policy
 from soc.retain.plan import Act, plan
+from tests import stores
 
 POLICY = read_policy(packaged("retention") / "qf.yml")
 TIMED = {c.id: c for c in POLICY.classes if c.keep_at_least and c.store == "events"}
@@ -111,7 +111,7 @@ def test_the_digest_stands_while_what_is_due_stands() -> None:
 def test_the_command_lists_what_is_due_in_the_real_store_and_touches_nothing(
     tmp_path: Path,
 ) -> None:
-    homes.create(tmp_path / "home")
+    stores.home(tmp_path / "home")
     clock = SettableClock(YOUNGEST)
     suite = Suite(tmp_path / "home", clock)
     rows = [

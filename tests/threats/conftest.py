@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session
 
-from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.audit import Act, record
 from soc.clock import SettableClock
@@ -24,6 +23,7 @@ from soc.store.tables import (
     PlaybookVersion,
     Run,
 )
+from tests import stores
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 WALLET = "0x" + "ab" * 20
@@ -150,6 +150,6 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    homes.create(tmp_path / "home")
+    stores.home(tmp_path / "home")
     clock = SettableClock(NOW)
     return World(Suite(tmp_path / "home", clock), clock)

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from soc.access import keys
-from soc.app import home as homes
 from soc.app.suite import Suite
 from soc.store.session import session
+from soc.watch.supervisor import REFUSED
 from tests import stores
 
 BEGIN = datetime.now(UTC) - timedelta(days=1)
@@ -43,7 +43,7 @@ class Served:
 
 def make_home(path: Path, settings: str = "", **scopes: str) -> dict[str, str]:
     """Make a home with *settings*; return a token for each name and scope."""
-    stores.copied(homes.create(path).database)
+    stores.home(path)
     (path / "settings.yml").write_text(settings)
     suite = Suite(path)
     with session(suite.database) as writing:
@@ -51,6 +51,17 @@ def make_home(path: Path, settings: str = "", **scopes: str) -> dict[str, str]:
         made = {n: keys.create_token(writing, n, scope, None, now) for n, scope in scopes.items()}
     suite.database.dispose()
     return made
+
+
+def refused(home: Path) -> str:
+    """Return why the front door on *home* does not start; it does not try again."""
+    command = [sys.executable, "-m", "soc.cli.main", "front", "--home", str(home)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stderr=pipe, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        assert process.wait(60) == REFUSED, said
+    return said
 
 
 @contextmanager

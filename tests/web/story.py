@@ -13,7 +13,6 @@ from passlib.hash import argon2
 from starlette.testclient import TestClient
 
 from soc.access.permissions import Role
-from soc.app import home
 from soc.app.suite import Suite
 from soc.clock import SettableClock
 from soc.incidents.alerts import Evidence
@@ -27,7 +26,7 @@ from soc.respond.step import Ask
 from soc.store.tables import Effect, Run, Step, User
 from soc.web.app import build
 from soc.web.front import Front
-from tests.stores import copied
+from tests import stores
 
 NOW = datetime(2026, 11, 23, 8, 42, 10, tzinfo=UTC)
 WALLET = "0x7a3f00000000000000000000000000000000c91d"
@@ -208,8 +207,7 @@ def fill(front: Front) -> None:
 @contextmanager
 def opened(path: Path, settings: str = "") -> Iterator[Site]:
     """Give a filled site whose home is at *path*, with *settings* if there are any."""
-    made = home.create(path)
-    copied(made.database)
+    made = stores.home(path)
     if settings:
         made.settings.write_text(settings)
     clock = SettableClock(NOW)

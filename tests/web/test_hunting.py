@@ -76,6 +76,21 @@ def test_a_rule_is_asked_before_it_is_kept(site: Site) -> None:
     assert found["rows"][0]["matched"][0]["field"] == "event.action"  # type: ignore[index]
 
 
+@pytest.mark.parametrize(("pipelines", "total"), [("[source-names]", 10), ("[none]", 0)])
+def test_a_tried_rule_is_read_with_the_pipelines_of_the_site(
+    tmp_path: Path, pipelines: str, total: int
+) -> None:
+    rule = RULE.replace("event.action: request", "Provider_Name: Kernel")
+    origin = {"dataset": "shop.access"}
+    event = {"@timestamp": NOW.isoformat(), "event": origin, "SourceName": "Kernel"}
+    with opened(tmp_path / "home", f"detect: {{pipelines: {pipelines}}}\n") as site:
+        site.front.store_lines(Lines.of([json.dumps(event).encode()] * 10, "shop", "auto"))
+
+        found = ask(site.browser("vera"), language="sigma", q=rule)
+
+    assert found["total"] == total
+
+
 @pytest.mark.parametrize(
     ("language", "text", "says"),
     [

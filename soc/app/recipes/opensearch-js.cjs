@@ -1,11 +1,11 @@
 // @opensearch-project/opensearch 3: npm install @opensearch-project/opensearch.
-const { readFileSync } = require("node:fs");
+const { readFileSync } = require("node:fs");$tls
 const { Client } = require("@opensearch-project/opensearch");
 
 const client = new Client({
   node: "$url",
   headers: { Authorization: "Bearer $token" },
-  ssl: { ca: readFileSync("$ca") },
+  ssl: { ca: readFileSync("$ca") },$tls
   maxRetries: 10,
 });
 

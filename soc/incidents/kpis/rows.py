@@ -7,8 +7,7 @@ from typing import Any
 from sqlmodel import Session
 
 from soc.errors import LogError, QueryError
-from soc.logs.query import sql
-from soc.logs.reader import LogReader
+from soc.logs.query import Asking
 from soc.model.value import micros
 from soc.settings import Settings
 
@@ -35,11 +34,11 @@ class Rows:
 class Sources:
     """Where rows come from, and of which time: from *since* until before *until*.
 
-    reader: None where nothing was ever taken in.
+    events: None where nothing was ever taken in.
     """
 
     session: Session
-    reader: LogReader | None
+    events: Asking | None
     settings: Settings
     since: datetime
     until: datetime
@@ -51,10 +50,10 @@ class Sources:
 
     def ask(self, query: str) -> Rows:
         """Return what *query*, a SELECT on the view ``events``, finds, or why it cannot say."""
-        if self.reader is None:
+        if self.events is None:
             return Rows(reason="no event was ever taken in")
         try:
-            found = sql(self.reader, query, MOST_ROWS + 1, self.settings.logs)
+            found = self.events.rows(query, MOST_ROWS + 1)
         except (QueryError, LogError) as failed:
             return Rows(reason=f"the event store could not be asked: {failed}")
         return whole(found)

@@ -13,8 +13,8 @@ from soc.store.tables import Alert
 from soc.web import explain, views
 from soc.web.console import saved
 from soc.web.console.shell import Console, PageNumber, number_of, paged
-from soc.web.lists import with_labels
 from soc.web.suppressions import is_counted_by
+from soc.web.views import with_labels
 
 Plain = dict[str, Any]
 Days = Annotated[int | None, Query(ge=1, le=3_660)]

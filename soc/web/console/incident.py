@@ -21,7 +21,7 @@ from soc.web.console import timeline
 from soc.web.console.inbox import question
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
-from soc.web.lists import with_labels
+from soc.web.views import with_labels
 
 Plain = dict[str, Any]
 Change = Callable[..., object]

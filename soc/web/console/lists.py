@@ -13,9 +13,9 @@ from soc.errors import ContentError, Refused
 from soc.intelligence import lists
 from soc.intelligence.lists import About
 from soc.store.tables import Indicator, IndicatorList
+from soc.web import views
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, PageNumber, Text, go, paged
-from soc.web.lists import counted, entry, view
 
 Pasted = Annotated[str, Form(max_length=60_000)]
 
@@ -35,9 +35,9 @@ def add(routes: APIRouter, console: Console) -> None:
         held = select(Indicator).where(col(Indicator.list) == name)
         order = (col(Indicator.kind), col(Indicator.value))
         with front.reading() as looking:
-            row = view(lists.get(looking, name))
-            (found,) = counted(looking, [row], front.suite.clock.now())
-            listed = paged(looking, held.order_by(*order), entry, page)
+            row = views.indicator_list(lists.get(looking, name))
+            (found,) = views.counted(looking, [row], front.suite.clock.now())
+            listed = paged(looking, held.order_by(*order), views.indicator, page)
         twin = f"/api/v1/lists/{name}"
         return console.page(request, "list.html", who=who, found=found, **listed, twin=twin)
 
@@ -88,8 +88,8 @@ def _page(
     front = console.front
     with front.reading() as looking:
         found = select(IndicatorList).order_by(col(IndicatorList.name))
-        listed = paged(looking, found, view, page)
-        listed["items"] = counted(looking, listed["items"], front.suite.clock.now())
+        listed = paged(looking, found, views.indicator_list, page)
+        listed["items"] = views.counted(looking, listed["items"], front.suite.clock.now())
     return console.page(
         request,
         "lists.html",

@@ -15,7 +15,8 @@ from soc.incidents import queue as worklist
 from soc.incidents.lifecycle import IncidentState
 from soc.store.tables import Alert, Approval, Incident, IncidentEntity
 from soc.web import views
-from soc.web.clocks import Minutes, due_within, with_clocks
+from soc.web.asked import Minutes
+from soc.web.clocks import due_within, with_clocks
 from soc.web.console import saved
 from soc.web.console.shell import Console, PageNumber
 

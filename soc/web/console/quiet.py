@@ -13,9 +13,10 @@ from soc.incidents import suppressions
 from soc.incidents.scope import parted, scope_of
 from soc.incidents.suppressions import LONGEST, Mode, Wanted
 from soc.store.tables import Suppression
+from soc.web import views
 from soc.web.console.problems import Problem, sentence
 from soc.web.console.shell import Console, Line, PageNumber, Text, go, number_of, paged
-from soc.web.suppressions import in_state, shown, view
+from soc.web.suppressions import in_state
 
 Asked = Annotated[str, Query(max_length=2_200)]
 Days = Annotated[int, Form(ge=1, le=LONGEST.days)]
@@ -48,7 +49,7 @@ def _list(routes: APIRouter, console: Console) -> None:
         wanted = in_state({"": "live", "all": None}.get(state, state), now)
         found = select(Suppression).where(*wanted).order_by(col(Suppression.id).desc())
         with front.reading() as looking:
-            listed = paged(looking, found, lambda row: view(row, now), page)
+            listed = paged(looking, found, lambda row: views.suppression(row, now), page)
         kept = {"state": state} if state else {}
         twin = "/api/v1/suppressions" + (f"?state={state or 'live'}" if state != "all" else "")
         return console.page(
@@ -155,7 +156,7 @@ def _form(
                 rule=typed["rule"].strip(), entity=typed["entity"].strip(), field=field, value=value
             )
             with front.reading() as looking:
-                found = shown(suppressions.test(looking, scope, front.suite.clock.now()))
+                found = views.back_test(suppressions.test(looking, scope, front.suite.clock.now()))
         except Refused as wrong:
             status, problem = 422, sentence(wrong.reason)
     return console.page(

@@ -36,6 +36,7 @@ from soc.web.console import (
 from soc.web.console.problems import Answer
 from soc.web.console.shell import Console
 from soc.web.front import Front
+from soc.web.late import LateRoute
 
 PARTS = (
     *(queue, incident, casework, entity, inbox, effects, runs, detection),
@@ -49,7 +50,7 @@ STATIC = Path(__file__).parent.parent / "static"
 def install(app: FastAPI, front: Front, plain: Answer) -> None:
     """Add pages, their files, the gate, and errors as pages; *plain* answers errors elsewhere."""
     console = Console(front)
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(route_class=LateRoute, include_in_schema=False)
     for part in PARTS:
         part.add(routes, console)
     app.router.routes.extend([*login.router(console).routes, *routes.routes])
