@@ -84,7 +84,7 @@ trial-seeds: setup
 
 # Public rules on public events, from the folder TEST_DATA, and 20,000 pairs of rules and events.
 trial-sigma: setup
-	$(PY) -m pytest -q -m 'trial or not trial' tests/watch/test_scan.py tests/detect/sigma/engine
+	$(PY) -m pytest -q -m 'trial or not trial' tests/watch/test_scan.py tests/watch/test_hunt_anything.py tests/detect/sigma/engine
 
 # The Sigma engine on the same data: about five minutes.
 bench-detect: setup

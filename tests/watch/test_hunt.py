@@ -14,12 +14,15 @@ from soc.app.taking import store
 from soc.detect.sigma.asked import fields_of
 from soc.errors import Refused
 from soc.logs.embedded import EmbeddedLog
-from soc.logs.promote import announce
+from soc.logs.promote import MAX_VALUE, announce
 
 EVENTS: list[dict[str, Any]] = [
     {"event": {"dataset": "shop.audit", "action": "pay"}, "user": {"name": "Ann"}, "amount": 5},
     {"event": {"dataset": "shop.audit", "action": "pay"}, "user": {"name": ["bob", "Ann"]}},
-    {"event": {"dataset": "shop.audit", "action": "PAY", "note": "x" * 3000}, "amount": "7"},
+    {
+        "event": {"dataset": "shop.audit", "action": "PAY", "note": "x" * (MAX_VALUE + 9)},
+        "amount": "7",
+    },
     {"event": {"dataset": "shop.other", "action": "pay"}, "user": {"name": "ann"}, "amount": 9},
     {"event.dataset": "shop.audit", "event.action": "pay", "amount": None},
     {

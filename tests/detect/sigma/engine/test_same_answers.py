@@ -20,12 +20,13 @@ from soc.detect.sigma.condition import (
     Not,
     Or,
 )
+from soc.detect.sigma.engine.accepts import Accepts
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.tree import MANY
 from soc.detect.sigma.engine.written import Written
-from soc.detect.sigma.event import Event
+from soc.detect.sigma.event import Event, Scalar
 from soc.detect.sigma.predicate import (
     Compare,
     Contains,
@@ -206,6 +207,20 @@ def test_forgetting_changes_no_answer(conditions: list[Node], events: list[dict[
         for one in rules:
             answer = True if one in holds else None if one in is_open else False
             assert answer is None or answer in allowed(one.condition, document)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(predicates(), max_size=5), st.lists(words, min_size=1, max_size=30, unique=True))
+def test_many_texts_are_told_what_each_is_told(asked: list[Predicate], texts: list[str]) -> None:
+    accepts = Accepts(enumerate(asked), SLOWLY)
+    try:
+        found = accepts.of_each(texts)
+        alone = {place: accepts.of(Scalar(text)) for place, text in enumerate(texts)}
+    except UnicodeEncodeError:
+        assert "ud800" in repr((asked, texts))
+        return
+    if found is not None:
+        assert {place: found.get(place, set()) for place in alone} == alone
 
 
 class Counter:
