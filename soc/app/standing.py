@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 from soc.app.suite import Suite
 from soc.errors import SocError
 from soc.logs.port import OpenLog
+from soc.model.shard import Marks, between, events_of, marks_of
 from soc.model.value import rfc3339
 from soc.respond import reconcile
 from soc.store.failure import name_of
@@ -100,22 +101,24 @@ def _free(path: Path) -> int | None:
 
 def _detectors(looking: Session, suite: Suite, log: OpenLog, now: datetime) -> list[Plain]:
     """Return how far each detector has read. lag: events that wait for it; since: of the first."""
-    upto = log.reader.view().upto
+    upto = log.reader.upto()
     names = {PROJECTION, "sigma", *(one.name for one in suite.models.values())}
     query = select(DetectorWindow).order_by(col(DetectorWindow.detector))
-    return [
-        {
-            "detector": row.detector,
-            "hwm": row.hwm,
-            "lag": max(0, upto - row.hwm),
-            "moved": rfc3339(row.moved) if row.moved else None,
-            "late": row.hwm < upto and (row.moved is None or now - row.moved > LATE),
-            "failure": row.failure,
-            "failed": rfc3339(row.failed) if row.failed else None,
-        }
-        for row in looking.exec(query)
-        if row.detector in names
-    ]
+    return [_detector(row, upto, now) for row in looking.exec(query) if row.detector in names]
+
+
+def _detector(row: DetectorWindow, upto: Marks, now: datetime) -> Plain:
+    marks = marks_of(row.marks)
+    lag = between(marks, upto)
+    return {
+        "detector": row.detector,
+        "read": events_of(marks),
+        "lag": lag,
+        "moved": rfc3339(row.moved) if row.moved else None,
+        "late": lag > 0 and (row.moved is None or now - row.moved > LATE),
+        "failure": row.failure,
+        "failed": rfc3339(row.failed) if row.failed else None,
+    }
 
 
 def _runs(looking: Session, now: datetime) -> Plain:

@@ -1,0 +1,172 @@
+"""Several front doors share a cluster and a store: each event counts once, whoever took it in."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from soc.model.shard import first_of, shard_of
+from tests.servers import stores
+from tests.servers.opensearch import Node
+from tests.servers.postgres import Postgres
+from tests.web.serving import Served, make_home, serving
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.xdist_group("opensearch"),
+    pytest.mark.timeout(240),
+]
+SETTINGS = """
+detect: {{every: 0.3}}
+logs: {{seal_after: 1s}}
+opensearch: {{urls: [{cluster}]}}
+store: {{url: "{store}"}}
+"""
+RULE = """
+title: A door was tried
+id: 0bb8ca9d-49ba-461e-a056-d57b9f9139aa
+name: door-tried
+status: test
+description: Each of them is an alert of its own.
+logsource: {product: platform}
+detection: {tried: {event.action: door-tried}, condition: tried}
+level: low
+soc: {owner: "role:security", reviewed: 2026-11-26, entity: wallet.address, response: Look.}
+"""
+
+
+class Site:
+    """Homes of one installation, and what is asked of them."""
+
+    def __init__(self, folder: Path, settings: str) -> None:
+        self.folder, self.settings = folder, settings
+        self.tokens: dict[str, str] = {}
+
+    def home(self, name: str) -> Path:
+        scopes = {} if self.tokens else {"ingest": "ingest", "read": "read"}
+        made = make_home(self.folder / name, self.settings, **scopes)
+        self.tokens = self.tokens or made
+        rules = self.folder / name / "content" / "rules"
+        rules.mkdir(parents=True, exist_ok=True)
+        (rules / "door-tried.yml").write_text(RULE)
+        return self.folder / name
+
+    def send(self, served: Served, *names: str) -> requests.Response:
+        """Send an event for each of *names*, whose id is the name."""
+        now = datetime.now(UTC).isoformat()
+        event = {"event": {"dataset": "platform.access", "action": "door-tried"}}
+        lines = [
+            part
+            for name in names
+            for part in (
+                json.dumps({"create": {"_id": name}}),
+                json.dumps({"@timestamp": now, **event, "wallet": {"address": f"0x{name}"}}),
+            )
+        ]
+        return requests.post(
+            f"{served.ready[0]}/platform/_bulk",
+            data="\n".join([*lines, ""]),
+            headers={"Authorization": f"Bearer {self.tokens['ingest']}"},
+            timeout=30,
+        )
+
+    def seen(self, served: Served) -> list[int]:
+        """Return the numbers of the events that a front door finds, by its API."""
+        answer = requests.get(
+            f"{served.ready[0]}/api/v1/events/search?q=event.action:door-tried&limit=1000",
+            headers={"Authorization": f"Bearer {self.tokens['read']}"},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        return sorted(row["seq"] for row in answer.json()["items"])
+
+    def alerts(self, home: Path) -> Counter[str]:
+        """Return how many events the alerts about each wallet count."""
+        rows = soc(home, "alerts", "list", "--limit", "1000")
+        mine = [row for row in rows if row["rule"] == "door-tried"]
+        assert len(mine) == len({row["entity"] for row in mine})
+        return Counter({row["entity"]: row["count"] for row in mine})
+
+
+@pytest.fixture
+def site(opensearch: Node, postgres: Postgres, tmp_path: Path) -> Iterator[Site]:
+    stores.wipe(opensearch)
+    with postgres.fresh() as url:
+        yield Site(tmp_path, SETTINGS.format(cluster=opensearch.url, store=url))
+
+
+def soc(home: Path, *words: str) -> Any:
+    command = [sys.executable, "-m", "soc.cli.main", *words, "--home", str(home), "--json"]
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    return json.loads(said.stdout)
+
+
+@contextmanager
+def working(home: Path) -> Iterator[None]:
+    """Run ``soc work`` alone."""
+    command = [sys.executable, "-m", "soc.cli.main", "work", "--home", str(home)]
+    with (home / "work.log").open("a") as log:
+        process = subprocess.Popen(command, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def until(asked: Any, wanted: Any, seconds: float = 60) -> None:
+    """Wait until *asked* answers *wanted*, and fail with what it answered last."""
+    end = time.monotonic() + seconds
+    while (found := asked()) != wanted and time.monotonic() < end:
+        time.sleep(0.3)
+    assert found == wanted
+
+
+def once(*names: str) -> Counter[str]:
+    return Counter({f"wallet:0x{name}": 1 for name in names})
+
+
+def names(door: str, numbers: range) -> list[str]:
+    return [f"{door}{n}" for n in numbers]
+
+
+@pytest.mark.parametrize("workers", ["of each home", "of neither"])
+def test_what_several_front_doors_take_in_is_seen_by_all_and_judged_once(
+    site: Site, workers: str
+) -> None:
+    one, two, third = (site.home(name) for name in ("one", "two", "third"))
+    command = "serve" if workers == "of each home" else "front"
+    first, second = first_of(0), first_of(1)
+    with ExitStack() as stack:
+        doors = [
+            stack.enter_context(serving(h, "--port", "0", command=command)) for h in (one, two)
+        ]
+        if command == "front":
+            stack.enter_context(working(third))
+        for n in range(0, 60, 20):
+            assert site.send(doors[0], *names("a", range(n, n + 20))).status_code == 200
+            assert site.send(doors[1], *names("b", range(n, n + 20))).status_code == 200
+
+        wanted = [*range(first + 1, first + 61), *range(second + 1, second + 61)]
+        for door in doors:
+            until(lambda door=door: site.seen(door), wanted)
+        until(lambda: site.alerts(one), once(*names("a", range(60)), *names("b", range(60))))
+        searched = soc(third, "search", "event.action:door-tried", "--limit", "500")
+        stats = soc(third, "sources", "list")
+        time.sleep(2)
+        assert site.alerts(two) == once(*names("a", range(60)), *names("b", range(60)))
+
+    assert Counter(shard_of(row["seq"]) for row in searched) == {0: 60, 1: 60}
+    assert {row["source"]: row["events"] for row in stats}["platform"] == 120
+    evidence = [soc(one, "alerts", "show", str(n)) for n in (1, 2)]
+    assert all(one["events"] for one in evidence)
