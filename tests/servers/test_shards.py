@@ -1,6 +1,8 @@
 """Several front doors share a cluster and a store: each event counts once, whoever took it in."""
 
 import json
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,8 +16,12 @@ from typing import Any
 import pytest
 import requests
 
+from soc.app.sharding import LEASE
+from soc.app.suite import Suite
+from soc.errors import LogError
 from soc.model.shard import first_of, shard_of
-from tests.servers import stores
+from tests.servers import machine, stores
+from tests.servers import postgres as postgres_server
 from tests.servers.opensearch import Node
 from tests.servers.postgres import Postgres
 from tests.web.serving import Served, make_home, serving
@@ -170,3 +176,77 @@ def test_what_several_front_doors_take_in_is_seen_by_all_and_judged_once(
     assert {row["source"]: row["events"] for row in stats}["platform"] == 120
     evidence = [soc(one, "alerts", "show", str(n)) for n in (1, 2)]
     assert all(one["events"] for one in evidence)
+
+
+def test_a_front_door_that_is_killed_holds_up_nobody_and_loses_nothing(site: Site) -> None:
+    one, two = site.home("one"), site.home("two")
+    late = names("late", range(30))
+    with ExitStack() as stack:
+        first = stack.enter_context(serving(one, "--port", "0"))
+        second = stack.enter_context(serving(two, "--port", "0"))
+        assert site.send(first, *names("early", range(5))).status_code == 200
+        until(lambda: len(site.seen(second)), 5)
+        assert site.send(first, *late).status_code == 200
+        first.kill()
+
+        assert site.send(second, *names("b", range(20))).status_code == 200
+        until(lambda: set(once(*names("b", range(20)))) - set(site.alerts(two)), set())
+
+        again = stack.enter_context(serving(one, "--port", "0"))
+        assert site.send(again, *late, "new").status_code == 200
+        wanted = [*range(1, 37), *range(first_of(1) + 1, first_of(1) + 21)]
+        for door in (again, second):
+            until(lambda door=door: site.seen(door), wanted)
+        every = once(*names("early", range(5)), *late, *names("b", range(20)), "new")
+        until(lambda: site.alerts(two), every)
+
+
+def test_of_a_home_and_its_copy_one_takes_events_at_a_time(site: Site) -> None:
+    one = site.home("one")
+    with serving(one, "--port", "0", command="front") as first:
+        assert site.send(first, "a", "b").status_code == 200
+        copy = shutil.copytree(one, site.folder / "copy", ignore=shutil.ignore_patterns("*.sock"))
+        with pytest.raises(LogError, match="shard 0 is held by"):
+            Suite(copy).log()
+
+        first.process.send_signal(signal.SIGSTOP)
+        time.sleep(LEASE.total_seconds())
+        with serving(copy, "--port", "0", command="front") as second:
+            first.process.send_signal(signal.SIGCONT)
+            until(lambda: site.send(first, "c").status_code, 503)
+            answer = site.send(first, "c")
+            assert site.send(second, "a", "c").status_code == 200
+            until(lambda: site.seen(second), [1, 2, 3])
+
+    assert "shard 0 was taken by" in answer.text
+
+
+def test_while_the_store_is_away_events_are_taken_in_and_sent_when_it_is_back(
+    opensearch: Node, site: Site
+) -> None:
+    with machine.obtained(postgres_server.running()) as own, own.fresh() as url:
+        site.settings = SETTINGS.format(cluster=opensearch.url, store=url)
+        home = site.home("one")
+        with serving(home, "--port", "0", command="front") as served:
+            assert site.send(served, "a").status_code == 200
+            until(lambda: stores.documents(opensearch, "/soc-*"), 1)
+            own.stop()
+            time.sleep(LEASE.total_seconds())
+
+            assert taken(home, "b", "c") == 2
+            time.sleep(3)
+            assert stores.documents(opensearch, "/soc-*") == 1
+            own.start()
+            until(lambda: stores.documents(opensearch, "/soc-*"), 3)
+            until(lambda: site.seen(served), [1, 2, 3])
+
+
+def taken(home: Path, *names_: str) -> int:
+    """Send events through the home's socket, which asks the store for no token."""
+    events = home / "events.ndjson"
+    event = {"@timestamp": datetime.now(UTC).isoformat()}
+    event |= {"event": {"dataset": "platform.access", "action": "door-tried"}}
+    lines = [json.dumps({**event, "wallet": {"address": f"0x{name}"}}) for name in names_]
+    events.write_text("\n".join([*lines, ""]))
+    accepted: int = soc(home, "ingest", str(events))["accepted"]
+    return accepted
