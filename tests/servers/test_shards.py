@@ -9,17 +9,21 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from soc.app.sharding import LEASE
+from soc.app.sharding import LEASE, Shards
 from soc.app.suite import Suite
+from soc.clock import SettableClock
 from soc.errors import LogError
+from soc.logs.opensearch.store import OpenSearchLog
 from soc.model.shard import first_of, shard_of
+from soc.settings import Logs
+from soc.store.session import connect
 from tests.servers import machine, stores
 from tests.servers import postgres as postgres_server
 from tests.servers.opensearch import Node
@@ -250,3 +254,59 @@ def taken(home: Path, *names_: str) -> int:
     events.write_text("\n".join([*lines, ""]))
     accepted: int = soc(home, "ingest", str(events))["accepted"]
     return accepted
+
+
+@contextmanager
+def logs(folder: Path, node: Node, clock: SettableClock) -> Iterator[tuple[OpenSearchLog, ...]]:
+    """Open two event stores of one installation."""
+    database = connect(f"sqlite:///{folder}/store.db")
+    shards = Shards(database, clock)
+    given = (Logs(), stores.settings(node), clock, shards.take, shards.published)
+    with ExitStack() as stack:
+        stack.callback(database.dispose)
+        made = [OpenSearchLog(folder / name, *given) for name in ("one", "two")]
+        for log in made:
+            stack.callback(log.close)
+        yield tuple(made)
+
+
+def test_what_is_removed_by_one_home_is_removed_of_all(opensearch: Node, tmp_path: Path) -> None:
+    stores.wipe(opensearch)
+    clock, day = SettableClock(stores.T0), stores.T0.date()
+    with logs(tmp_path, opensearch, clock) as (one, two):
+        for log in (one, two):
+            stores.put(log, *(stores.event(n, user={"name": f"u{n}"}) for n in range(3)))
+        one.seal()
+        with pytest.raises(LogError, match="may still send events of that day: 1"):
+            one.rewrite("default", day, lambda rows: [True] * len(rows), "asked for")
+        clock.moment += timedelta(days=2)
+        with pytest.raises(LogError, match="may still send events of that day: 1"):
+            one.drop("default", day, "over age")
+        two.seal()
+        until(lambda: sum(one.reader.upto().values()), 3 + first_of(1) + 3)
+        until(lambda: late(one, day), "")
+
+        removed = one.rewrite(
+            "default",
+            day,
+            lambda rows: [name != "u1" for name in rows["user_name"].to_pylist()],
+            "r",
+        )
+        left = {log: stores.found(log) for log in (one, two)}
+        until(lambda: late(two, day), "")
+        dropped = two.drop("default", day, "over age")
+
+        second = first_of(1)
+        assert removed == 2
+        assert left[one] == left[two] == [second + 3, 3, second + 1, 1]
+        assert dropped == 4
+        assert stores.found(one) == stores.found(two) == []
+
+
+def late(log: OpenSearchLog, day: date) -> str:
+    """Return why nothing of *day* may be removed for good yet."""
+    try:
+        log.rewrite("no such class", day, lambda rows: [True] * len(rows), "a try")
+    except LogError as waits:
+        return str(waits)
+    return ""
