@@ -3,13 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from soc.access import keys
+from soc.app.standing import standing
 from soc.app.suite import Suite
 from soc.clock import SettableClock
 from soc.errors import LogError
@@ -88,7 +89,6 @@ def test_a_home_keeps_its_shard_however_often_it_starts(
     _, log = opened()
     put(log, clock)
     log.close()
-    clock.moment += timedelta(microseconds=1)
 
     _, log = opened()
 
@@ -188,3 +188,17 @@ def test_a_home_that_only_works_reads_what_others_published(
     assert not worker.reader.sees([1])
     assert suite.reader.sees([1])
     worker.database.dispose()
+
+
+def test_a_home_that_ended_with_what_it_had_not_sent_is_told_with_what_to_do(
+    opened: Opened, home: Path
+) -> None:
+    suite, log = opened()
+    opened(further(home, "second"))
+    assert [one["holds_back"] for one in standing(suite, log)["shards"]] == [False, False]
+    let_end(suite, 1)
+
+    (trouble,) = [one for one in standing(suite, log)["troubles"] if one["about"] == "shard 1"]
+
+    assert "did not send all" in trouble["what"]
+    assert trouble["remedy"].startswith("start a front door at its home again")

@@ -82,32 +82,27 @@ class Holding:
             ]
 
     def release(self) -> None:
-        """Let another process take it, if it can be told."""
+        """Tell how far it got and let another process take it; if it cannot be told, it ends."""
         self._ended.set()
-        with self._renewing:
-            try:
-                with session(self._database) as writing:
-                    shards.release(writing, self._held, self._clock)
-            except StoreError:
-                return  # it ends by itself
+        self._renew(timedelta())
 
     def _renew_on(self) -> None:
         while not (self._ended.wait(EVERY) or self.lost):
             self._renew()
 
-    def _renew(self) -> None:
+    def _renew(self, lease: timedelta = LEASE) -> None:
         """Renew the lease, if the store answers."""
         with self._renewing:
-            if self._ended.is_set() or self._reached is None:
+            if self._reached is None or (self._ended.is_set() and lease):
                 return
             began, reached = monotonic(), self._reached()
             try:
                 with session(self._database) as writing:
-                    other = shards.renew(writing, self._held, reached, LEASE, self._clock)
+                    other = shards.renew(writing, self._held, reached, lease, self._clock)
             except StoreError:
                 return  # what was not published is so the next time
             if not other:
-                self._until = began + LEASE.total_seconds()
+                self._until = began + lease.total_seconds()
                 return
             self.lost = (
                 f"shard {self.shard} was taken by {other}, which has a copy of this home: no "

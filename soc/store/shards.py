@@ -71,7 +71,8 @@ def renew(
 ) -> str:
     """Hold a shard for longer and tell how far it got; return who else took it, or nothing.
 
-    reached: the last number in the cluster, and what was taken in before which moment is there.
+    lease: none at all lets the next process take it. reached: the last number in the cluster, and
+    what was taken in before which moment is there.
     """
     upto, complete = reached
     until = _now(session, clock) + lease
@@ -80,11 +81,6 @@ def renew(
         return ""
     other = session.get(Shard, held.shard)
     return other.owner if other else "nobody"
-
-
-def release(session: Session, held: Held, clock: Clock) -> None:
-    """Let the next process take a shard at once."""
-    session.exec(update(Shard).where(*_mine(held)).values(until=_now(session, clock)))
 
 
 def published(session: Session) -> dict[int, int]:
