@@ -222,10 +222,14 @@ def test_what_is_new_to_all_of_them_is_written_once(
             windows.register(writing, ["a", "b"])
             edge = Edge(name="e", version=1, skew_ms=0, applied=0, failed=0, reported=clock.now())
             reconcile.heard(writing, edge, Edges())
+
+    def keep(one: Database) -> None:
+        with session(one) as writing:
             seen = sources.State("s", clock.now(), clock.now().date(), 1, 0)
             sources.keep(writing, [seen])
 
     at_once(workers, begin)
+    at_once(workers, keep)
 
     with Session(workers[0]) as looking:
         assert looking.exec(select(func.count()).select_from(DetectorWindow)).one() == 2
