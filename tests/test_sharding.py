@@ -95,6 +95,23 @@ def test_a_home_keeps_its_shard_however_often_it_starts(
     assert put(log, clock) == first_of(1) + 2
 
 
+def test_a_start_that_fails_lets_the_shard_go(
+    opened: Opened, home: Path, clock: SettableClock
+) -> None:
+    _, log = opened()
+    put(log, clock)
+    put(log, clock)
+    log.close()
+    (file,) = (home / "events" / "wal").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:20] + b"\xff" + whole[21:])
+    with pytest.raises(LogError, match="is damaged"):
+        opened()
+    file.write_bytes(whole)
+
+    assert put(opened()[1], clock) == 3
+
+
 def test_a_copy_of_a_home_is_refused_while_the_first_one_lives(
     opened: Opened, home: Path, clock: SettableClock
 ) -> None:

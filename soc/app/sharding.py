@@ -93,9 +93,9 @@ class Holding:
     def _renew(self, lease: timedelta = LEASE) -> None:
         """Renew the lease, if the store answers."""
         with self._renewing:
-            if self._reached is None or (self._ended.is_set() and lease):
+            if self._ended.is_set() and lease:
                 return
-            began, reached = monotonic(), self._reached()
+            began, reached = monotonic(), self._reached() if self._reached else None
             try:
                 with session(self._database) as writing:
                     other = shards.renew(writing, self._held, reached, lease, self._clock)

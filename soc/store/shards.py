@@ -65,18 +65,18 @@ def take(session: Session, claim: Claim, owner: str, lease: timedelta, clock: Cl
 def renew(
     session: Session,
     held: Held,
-    reached: tuple[int, datetime],
+    reached: tuple[int, datetime] | None,
     lease: timedelta,
     clock: Clock,
 ) -> str:
     """Hold a shard for longer and tell how far it got; return who else took it, or nothing.
 
     lease: none at all lets the next process take it. reached: the last number in the cluster, and
-    what was taken in before which moment is there.
+    what was taken in before which moment is there; None as long as that is not known.
     """
-    upto, complete = reached
-    until = _now(session, clock) + lease
-    row = {"until": until, "upto": upto, "complete": complete}
+    row: dict[str, int | datetime] = {"until": _now(session, clock) + lease}
+    if reached:
+        row |= {"upto": reached[0], "complete": reached[1]}
     if session.exec(update(Shard).where(*_mine(held)).values(**row)).rowcount:
         return ""
     other = session.get(Shard, held.shard)
