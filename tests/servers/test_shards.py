@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,15 @@ import requests
 
 from soc.app.sharding import LEASE, Shards
 from soc.app.suite import Suite
+from soc.app.taking import Lines, store_lines
 from soc.clock import SettableClock
 from soc.errors import LogError
 from soc.logs.opensearch.store import OpenSearchLog
+from soc.logs.port import OpenLog
 from soc.model.shard import first_of, shard_of
 from soc.settings import Logs
-from soc.store.session import connect
+from soc.store.session import connect, session
+from soc.store.tables import Shard
 from tests.servers import machine, stores
 from tests.servers import postgres as postgres_server
 from tests.servers.opensearch import Node
@@ -41,6 +43,7 @@ logs: {{seal_after: 1s}}
 opensearch: {{urls: [{cluster}]}}
 store: {{url: "{store}"}}
 """
+EVENT = {"event": {"dataset": "platform.access", "action": "door-tried"}}
 RULE = """
 title: A door was tried
 id: 0bb8ca9d-49ba-461e-a056-d57b9f9139aa
@@ -73,13 +76,12 @@ class Site:
     def send(self, served: Served, *names: str) -> requests.Response:
         """Send an event for each of *names*, whose id is the name."""
         now = datetime.now(UTC).isoformat()
-        event = {"event": {"dataset": "platform.access", "action": "door-tried"}}
         lines = [
             part
             for name in names
             for part in (
                 json.dumps({"create": {"_id": name}}),
-                json.dumps({"@timestamp": now, **event, "wallet": {"address": f"0x{name}"}}),
+                json.dumps({"@timestamp": now, **EVENT, "wallet": {"address": f"0x{name}"}}),
             )
         ]
         return requests.post(
@@ -213,16 +215,32 @@ def test_of_a_home_and_its_copy_one_takes_events_at_a_time(site: Site) -> None:
         with pytest.raises(LogError, match="shard 0 is held by"):
             Suite(copy).log()
 
-        first.process.send_signal(signal.SIGSTOP)
-        time.sleep(LEASE.total_seconds())
-        with serving(copy, "--port", "0", command="front") as second:
-            first.process.send_signal(signal.SIGCONT)
+        second = Suite(copy)
+        with closing(taken_over(second)) as log:
             until(lambda: site.send(first, "c").status_code, 503)
             answer = site.send(first, "c")
-            assert site.send(second, "a", "c").status_code == 200
-            until(lambda: site.seen(second), [1, 2, 3])
+            line = json.dumps({"@timestamp": datetime.now(UTC).isoformat(), **EVENT}).encode()
+            stored = store_lines(second, log, Lines.of([line], "platform"))
+            log.seal()
+
+            assert stored.last == 3
+            assert second.reader.upto() == {0: 3}
+            assert len(second.reader.scan(0, 10)) == 3
+        second.database.dispose()
 
     assert "shard 0 was taken by" in answer.text
+
+
+def taken_over(suite: Suite) -> OpenLog:
+    """Take the shard of a home that lives, as if it could not renew its lease for a while."""
+    for _ in range(9):
+        with session(suite.database) as writing:
+            row = writing.get_one(Shard, 0)
+            row.until = datetime(2001, 1, 1, tzinfo=UTC)
+            writing.add(row)
+        with suppress(LogError):  # it was renewed just then
+            return suite.log()
+    raise AssertionError("it was renewed each time")
 
 
 def test_while_the_store_is_away_events_are_taken_in_and_sent_when_it_is_back(
@@ -248,8 +266,7 @@ def test_while_the_store_is_away_events_are_taken_in_and_sent_when_it_is_back(
 def taken(home: Path, *names_: str) -> int:
     """Send events through the home's socket, which asks the store for no token."""
     events = home / "events.ndjson"
-    event = {"@timestamp": datetime.now(UTC).isoformat()}
-    event |= {"event": {"dataset": "platform.access", "action": "door-tried"}}
+    event = {"@timestamp": datetime.now(UTC).isoformat(), **EVENT}
     lines = [json.dumps({**event, "wallet": {"address": f"0x{name}"}}) for name in names_]
     events.write_text("\n".join([*lines, ""]))
     accepted: int = soc(home, "ingest", str(events))["accepted"]
