@@ -27,7 +27,7 @@ SocError
 ├── StoreError        the store cannot be reached or used
 ├── Unfit             data do not allow what was asked of them
 ├── Unreloaded        nginx did not read what is in force
-└── WindowTaken       another worker moved a window first
+└── WindowTaken       another worker is ahead with a window
 
 The class name is the code, the first line of its docstring the message, its attributes the facts.
 """
@@ -229,9 +229,8 @@ class Unreloaded(_Reasoned):
 
 
 class WindowTaken(SocError):
-    """Another worker moved this window first: its results stand, these are dropped."""
+    """Another worker is ahead with this window: its results stand, these are dropped."""
 
-    def __init__(self, detector: str, hwm: int) -> None:
+    def __init__(self, detector: str) -> None:
         self.detector = detector
-        self.hwm = hwm
-        super().__init__(detector, hwm)
+        super().__init__(detector)

@@ -28,6 +28,7 @@ from soc.content.kinds import Duration, keys_beside, keys_of
 from soc.errors import SettingsError
 from soc.inputs import SHORTEST_SECRET, Inputs, cluster_url
 from soc.model.listener import Listener, address_of, unsafe
+from soc.model.shard import SHARDS
 from soc.model.value import Entity, Slug, Value
 from soc.outward import Opened, SecretName, SecretSource
 from soc.triage import Incidents
@@ -125,7 +126,8 @@ class OpenSearch(Value):
 
     urls: nodes of one cluster, such as ``https://opensearch.example:9200``. ca: file of the
     authority that signed their certificates, in the home unless it is absolute. timeout: seconds
-    for one question. shard: the number of this front door, if several write to one cluster.
+    for one question. shard: the number of this front door among those that write to one cluster;
+    without it, the home gets one from the store.
     """
 
     urls: tuple[str, ...] = ()
@@ -133,7 +135,7 @@ class OpenSearch(Value):
     password: SecretStr = SecretStr("")
     ca: Path | None = None
     timeout: Annotated[float, Field(gt=0)] = 30.0
-    shard: Annotated[int, Field(ge=0)] = 0
+    shard: Annotated[int, Field(ge=0, lt=SHARDS)] | None = None
 
     @model_validator(mode="after")
     def _must_keep_its_password(self) -> Self:

@@ -104,7 +104,7 @@ def test_while_a_detector_fails_nothing_is_told(place: Place) -> None:
 def test_a_detector_that_has_not_seen_what_came_minutes_ago_stops_it(place: Place) -> None:
     with session(place.suite.database) as writing:
         for row in writing.exec(select(DetectorWindow)):
-            row.hwm = 4 if row.detector == "unmatched" else 10
+            row.marks = '{"0":4}' if row.detector == "unmatched" else '{"0":10}'
     place.heart._taken.extend([5] * (heartbeat.REMEMBERED - 1))
 
     assert place.heart.troubles() == ["the detector unmatched is behind"]

@@ -110,7 +110,7 @@ def test_many_alerts_of_an_hour_are_a_finding_and_its_own_alerts_are_not(
     suite: Suite, gauges: Gauges
 ) -> None:
     with session(suite.database) as writing:
-        writing.add(DetectorWindow(detector="some", hwm=1, state="{}", moved=NOON))
+        writing.add(DetectorWindow(detector="some", state="{}", moved=NOON))
         writing.add_all([alert_of(None, f"rule-{n}", "ip:192.0.2.1", NOON) for n in range(9)])
         writing.add_all([alert_of(None, f"soc-{n}", "source:x", NOON) for n in range(9)])
 

@@ -17,6 +17,7 @@ from soc.app.local import LocalConnection
 from soc.app.suite import Suite
 from soc.clock import monotonic
 from soc.errors import StoreError
+from soc.model.shard import mark_of, marks_of, shard_of
 from soc.respond.deadline import within
 from soc.store.session import reading
 from soc.store.tables import DetectorWindow, Run
@@ -100,7 +101,12 @@ class Heartbeat:
         names = {PROJECTION, *self._suite.detectors}
         known = [row for row in windows if row.detector in names]
         wrong = [f"the detector {row.detector} failed" for row in known if row.failure]
-        wrong += [f"the detector {row.detector} is behind" for row in known if row.hwm < before]
+        shard = shard_of(before)
+        wrong += [
+            f"the detector {row.detector} is behind"
+            for row in known
+            if mark_of(marks_of(row.marks), shard) < before
+        ]
         return [*wrong, f"RUN-{waits} is not begun"] if waits else wrong
 
     def _fetch(self) -> list[str]:

@@ -19,6 +19,7 @@ from soc.detect.detector import Mode
 from soc.detect.sigma.navigator import Covered, Standing, covered_by
 from soc.detect.sigma.rule import About
 from soc.errors import NotFound, Problem
+from soc.model.shard import events_of
 from soc.store.tables import RuleState
 
 EXAMINED = 20_000
@@ -145,7 +146,7 @@ class Rulebook:
         return tested([*self._book.ask(60).answer.rules.values()])
 
     def _examine(self) -> Examined:
-        upto = self._suite.reader.view().upto
+        upto = events_of(self._suite.reader.upto())
         found = ruling.rule_health(self._suite, EXAMINED)
         known = {one["rule"]: one for one in found if one["state"] != "failed"}
         return Examined(min(upto, EXAMINED), known)

@@ -8,6 +8,8 @@ from soc import clock
 from soc.app.suite import Suite
 from soc.detect.sigma.health import Examiner, Health
 from soc.detect.sigma.weigh import Scales
+from soc.logs.following import following, newest
+from soc.model.shard import Marks, between
 from soc.model.value import rfc3339
 
 WEIGHED = 100
@@ -20,16 +22,14 @@ def rule_health(suite: Suite, events: int) -> list[dict[str, Any]]:
     cost_share: of what all rules took that were asked one by one about a hundred of these events.
     """
     ruleset = suite.read_rules().ruleset
-    upto = suite.reader.view().upto
-    after = max(0, upto - events)
-    examiner = Examiner(ruleset, Scales(clock.busy, (upto - after) // WEIGHED))
-    while after < upto:
-        batch = suite.reader.scan(after, min(suite.settings.detect.window, upto - after))
-        if batch.upto <= after:
-            break
-        for raw, ts in zip(batch.column("raw"), batch.moments, strict=True):
+    upto, more = suite.reader.upto(), True
+    marks: Marks = newest(upto, events)
+    examiner = Examiner(ruleset, Scales(clock.busy, between(marks, upto) // WEIGHED))
+    while more:
+        read = following(suite.reader, marks, suite.settings.detect.window, upto)
+        marks, more = read.marks, read.more
+        for raw, ts in zip(read.batch.column("raw"), read.batch.moments, strict=True):
             examiner.see(orjson.loads(raw), ts)
-        after = batch.upto
     found = [_told(one) for one in examiner.report()]
     blank = {"state": "failed", "events": 0, "hits": 0, "hits_a_day": 0.0, "errors": 0}
     blank |= {"last_hit": None, "cost_share": None}

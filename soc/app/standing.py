@@ -11,17 +11,21 @@ from sqlmodel import Session, col, func, select
 from soc.app.suite import Suite
 from soc.errors import SocError
 from soc.logs.port import OpenLog
+from soc.model.shard import Marks, between, events_of, first_of, marks_of
 from soc.model.value import rfc3339
 from soc.respond import reconcile
 from soc.store.failure import name_of
 from soc.store.schema import newest, revision_of
 from soc.store.session import reading
-from soc.store.tables import DetectorWindow, Run, Step
+from soc.store.shards import listed
+from soc.store.tables import DetectorWindow, Run, Shard, Step
 from soc.watch.tick import PROJECTION
 
 Plain = dict[str, Any]
 LATE = timedelta(minutes=5)
 """So long an event may not be looked at, and a run not be begun."""
+ENDED_WELL = timedelta(seconds=5)
+"""Who told how far it got at most so long before its end, and not a lease before, sent it all."""
 LOOKED_BACK = timedelta(days=1)
 
 
@@ -39,12 +43,14 @@ def standing(suite: Suite, log: OpenLog) -> Plain:
     with reading(suite.database) as looking:
         detectors = _detectors(looking, suite, log, now)
         runs = _runs(looking, now)
+        shards = [_shard(one, now) for one in listed(looking)]
         edges = reconcile.standing(looking, suite.settings.edges, now, with_effects=False)
         revision = revision_of(looking.connection())
     events = _events(suite, log)
     store = {"name": name_of(suite.database), "revision": revision, "newest": newest()}
     troubles = [
         *_of_events(events),
+        *_of_shards(shards),
         *_of_detectors(detectors),
         *_of_runs(runs),
         *(
@@ -59,6 +65,7 @@ def standing(suite: Suite, log: OpenLog) -> Plain:
     return {
         "events": events,
         "detectors": detectors,
+        "shards": shards,
         "runs": runs,
         "workers": {"last_sign": runs.pop("last_sign")},
         "edges": {
@@ -100,22 +107,37 @@ def _free(path: Path) -> int | None:
 
 def _detectors(looking: Session, suite: Suite, log: OpenLog, now: datetime) -> list[Plain]:
     """Return how far each detector has read. lag: events that wait for it; since: of the first."""
-    upto = log.reader.view().upto
+    upto = log.reader.upto()
     names = {PROJECTION, "sigma", *(one.name for one in suite.models.values())}
     query = select(DetectorWindow).order_by(col(DetectorWindow.detector))
-    return [
-        {
-            "detector": row.detector,
-            "hwm": row.hwm,
-            "lag": max(0, upto - row.hwm),
-            "moved": rfc3339(row.moved) if row.moved else None,
-            "late": row.hwm < upto and (row.moved is None or now - row.moved > LATE),
-            "failure": row.failure,
-            "failed": rfc3339(row.failed) if row.failed else None,
-        }
-        for row in looking.exec(query)
-        if row.detector in names
-    ]
+    return [_detector(row, upto, now) for row in looking.exec(query) if row.detector in names]
+
+
+def _detector(row: DetectorWindow, upto: Marks, now: datetime) -> Plain:
+    marks = marks_of(row.marks)
+    lag = between(marks, upto)
+    return {
+        "detector": row.detector,
+        "read": events_of(marks),
+        "lag": lag,
+        "moved": rfc3339(row.moved) if row.moved else None,
+        "late": lag > 0 and (row.moved is None or now - row.moved > LATE),
+        "failure": row.failure,
+        "failed": rfc3339(row.failed) if row.failed else None,
+    }
+
+
+def _shard(one: Shard, now: datetime) -> Plain:
+    """Return how far others see what a home took in, and whether it ended with more than that."""
+    is_held = one.until > now
+    return {
+        "shard": one.shard,
+        "owner": one.owner,
+        "until": rfc3339(one.until),
+        "events": one.upto - first_of(one.shard),
+        "complete": rfc3339(one.complete) if one.complete else None,
+        "holds_back": not is_held and (not one.complete or one.until - one.complete > ENDED_WELL),
+    }
 
 
 def _runs(looking: Session, now: datetime) -> Plain:
@@ -153,6 +175,14 @@ def _of_events(events: Plain) -> Iterator[Trouble]:
     if events["problem"]:
         remedy = "look at the log of the suite, then ask soc segments verify"
         yield Trouble("event store", events["problem"], remedy)
+
+
+def _of_shards(shards: list[Plain]) -> Iterator[Trouble]:
+    for one in shards:
+        if one["holds_back"]:
+            what = f"{one['owner']} ended and did not send all that came since {one['complete']}"
+            remedy = "start a front door at its home again: its journal has the rest"
+            yield Trouble(f"shard {one['shard']}", what, remedy)
 
 
 def _of_detectors(detectors: list[Plain]) -> Iterator[Trouble]:

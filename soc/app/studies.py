@@ -15,7 +15,9 @@ from soc.intelligence.view.gather import Gathered, collected
 from soc.intelligence.view.keep import View
 from soc.intelligence.view.marks import marks
 from soc.intelligence.view.settle import reasons_of, settle
+from soc.logs.following import following
 from soc.model.event import Batch
+from soc.model.shard import Marks
 from soc.model.value import rfc3339
 from soc.store.session import reading
 
@@ -34,16 +36,15 @@ def build_view(suite: Suite, *, full: bool = False) -> Plain:
 
     full: read all events again, as is needed when some were removed. Raises LogError.
     """
-    shard = str(suite.settings.opensearch.shard if suite.settings.opensearch.urls else 0)
     root, before = folder_of(suite), None if full else _last(suite)
-    after = before.manifest.upto.get(shard, 0) if before else 0
+    after = {int(shard): last for shard, last in before.manifest.upto.items()} if before else {}
     gathered, upto, events = _gathered(suite, before, after)
     tables = settle(gathered)
     with reading(suite.database) as looking:
         marked = marks(looking)
     facts = {
         "made": rfc3339(suite.clock.now()),
-        "upto": {**(before.manifest.upto if before else {}), shard: upto},
+        "upto": {str(shard): last for shard, last in sorted(upto.items())},
         "events": events + (before.manifest.events if before else 0),
         "refused": reasons_of(tables),
         "code": version("commonwatch"),
@@ -78,20 +79,19 @@ def _last(suite: Suite) -> View | None:
         return None
 
 
-def _gathered(suite: Suite, before: View | None, after: int) -> tuple[Gathered, int, int]:
-    """Return what is known with all events above number *after*, the last number, and how many."""
-    upto, events = after, 0
+def _gathered(suite: Suite, before: View | None, after: Marks) -> tuple[Gathered, Marks, int]:
+    """Return what is known with all events after those marks, the marks then, and how many."""
+    marks, events = after, 0
 
     def batches() -> Iterator[Batch]:
-        nonlocal upto, events
-        while suite.home.events.is_dir():
-            batch = suite.reader.scan(upto, AT_ONCE)
-            if len(batch):
-                events += len(batch)
-                yield batch
-            if batch.upto <= upto:
-                return
-            upto = batch.upto
+        nonlocal marks, events
+        more = suite.stored is not None
+        while more:
+            found = following(suite.reader, marks, AT_ONCE)
+            marks, more = found.marks, found.more
+            if len(found.batch):
+                events += len(found.batch)
+                yield found.batch
 
     gathered = collected(batches(), before.gathered if before else None)
-    return gathered, upto, events
+    return gathered, marks, events

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from soc.app.content import Playbooks, Sources
     from soc.app.home import Home
+    from soc.app.sharding import Shards
     from soc.detect.detector import Detector, Mode
     from soc.detect.rules import Rules
     from soc.detect.sigma.cache import RuleCache
@@ -84,14 +85,20 @@ class Suite:
             from soc.logs.opensearch.cluster import Cluster  # the extra of that name
             from soc.logs.opensearch.reader import OpenSearchReader
 
-            remote = self._remote
-            return OpenSearchReader(self.home.events, Cluster(remote), remote.shard)
+            return OpenSearchReader(self.home.events, Cluster(self._remote), self._shards.published)
         return LogReader(self.home.events)
 
     @property
     def stored(self) -> LogReader | None:
         """The event store, or None before there is any event."""
-        return self.reader if self.home.events.is_dir() else None
+        has_events = self.settings.opensearch.urls or self.home.events.is_dir()
+        return self.reader if has_events else None
+
+    @cached_property
+    def _shards(self) -> Shards:
+        from soc.app.sharding import Shards  # SQLAlchemy
+
+        return Shards(self.database, self.clock)
 
     @property
     def _remote(self) -> OpenSearch:
@@ -105,7 +112,8 @@ class Suite:
             from soc.logs.opensearch.store import OpenSearchLog  # the extra of that name
 
             parts = (self.settings.logs, self._remote, self.clock)
-            return OpenSearchLog(self.home.events, *parts)
+            shards = (self._shards.take, self._shards.published)
+            return OpenSearchLog(self.home.events, *parts, *shards)
         from soc.logs.embedded import EmbeddedLog  # pyarrow
         from soc.logs.opensearch.shipped import NAME  # as above
 

@@ -18,6 +18,7 @@ from soc.ingest.parse import Intake, restore
 from soc.ingest.parsers.evtx import read_evtx
 from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row, assign, to_columns
+from soc.model.shard import first_of, shard_of
 
 Append = Callable[[Sequence[bytes]], dict[str, Any]]
 Found = Sequence[tuple[str, Row | Reject]]
@@ -84,12 +85,14 @@ def replay(suite: Suite) -> dict[str, Any]:
 
 
 def replay_page(suite: Suite, log: OpenLog, after: int, limit: int) -> dict[str, Any]:
-    """Ask the parsers about at most *limit* rejects above number *after*.
+    """Ask the parsers about at most *limit* rejects of the own shard above number *after*.
 
     last_seq: the last one asked about; ask on from there until fewer than *limit* were asked.
     """
     columns = ["seq", "source", "raw"]
-    rows = log.reader.rejects(after, limit).select(columns).to_pylist()
+    own = shard_of(log.reader.view().upto)
+    found = log.reader.rejects(max(after, first_of(own)), limit).select(columns).to_pylist()
+    rows = [row for row in found if shard_of(row["seq"]) == own]
     lines = [(restore(row["raw"]), f"reject:{row['seq']}") for row in rows]
     again = zip(rows, suite.intake.read(lines), strict=True)
     taken = [(row["source"], parsed) for row, parsed in again if isinstance(parsed, Row)]

@@ -16,6 +16,7 @@ from soc.clock import monotonic, pause
 from soc.demo import stage as stages
 from soc.demo.table import result_of
 from soc.errors import HomeError
+from soc.model.shard import between, marks_of
 from soc.store.session import reading
 from soc.store.tables import DetectorWindow, Run
 
@@ -96,11 +97,12 @@ def _settled(home: Path, stage: stages.Stage) -> dict[str, Any]:
     suite = Suite(home)
     end = monotonic() + SETTLE
     while monotonic() < end:
-        upto = suite.reader.view().upto
+        upto = suite.reader.upto()
         with reading(suite.database) as looking:
-            behind = looking.exec(select(func.min(col(DetectorWindow.hwm)))).one() or 0
+            read = looking.exec(select(DetectorWindow.marks)).all()
             busy = select(func.count()).where(col(Run.state).in_(("queued", "running")))
-            if behind >= upto and not looking.exec(busy).one():
+            is_read = read and not any(between(marks_of(one), upto) for one in read)
+            if is_read and not looking.exec(busy).one():
                 break
         pause(0.5)
     files = {

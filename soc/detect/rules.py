@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import repeat
 
+import numpy as np
+
 from soc.content.kinds import duration
 from soc.detect.detector import Failure, Observed
 from soc.detect.sigma.chain import Chain, Place, matches_of
@@ -131,7 +133,7 @@ class Rules:
             if not self._chain.waits(old):
                 return state
             look.clocks.idle(batch.upto, now)
-        told, counts = self._chain.settle(look.seen, old, look.clocks.moves)
+        told, counts = self._chain.settle(look.seen, old, look.clocks.moves, _order(batch))
         if is_idle and not told:
             return state  # only the clock went on: that need not be written down
         self._tell(told, found, look.lines)
@@ -208,6 +210,14 @@ class Rules:
         tally = self._tally(found, one, whom, at, lambda: matches_of(one, result))
         tally.named.update(entities)
         return tally
+
+
+def _order(batch: Batch) -> Mapping[int, int]:
+    """Return where each event of a batch came, by number, if numbers of shards are mixed."""
+    seqs = batch.table["seq"].to_numpy()
+    if (np.diff(seqs) > 0).all():
+        return {}
+    return {seq: place for place, seq in enumerate(seqs.tolist())}
 
 
 class _Look:

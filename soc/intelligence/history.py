@@ -16,6 +16,7 @@ from soc.intelligence.indicator import Entry, Kind
 from soc.logs.reader import LogReader
 from soc.model.event import Batch, document_of
 from soc.model.finding import Finding, Match
+from soc.model.shard import events_of, first_of
 from soc.model.value import Entity, EntityKind, Severity, bucket_of, entity, short
 from soc.store.indicators import Network
 
@@ -70,20 +71,23 @@ class Looked:
 def look_back(reader: LogReader, entries: Sequence[Entry], elapsed: Callable[[], float]) -> Looked:
     """Return what the newest stored events say of *entries*; *elapsed*: a clock in seconds.
 
-    At most so many events, and for so long, as stand above; ``is_whole`` says if that was all.
+    At most so many events, of all shards alike, and for so long, as stand above; ``is_whole`` says
+    if that was all.
     """
     told, wanted = Looked(), _Wanted(entries)
-    high = told.of = reader.view().upto
+    high = reader.upto()
+    told.of = events_of(high)
     end = elapsed() + LONGEST.total_seconds()
-    while high > 0 and entries:
-        if told.of - high >= MOST_EVENTS or elapsed() > end:
+    while (left := events_of(high)) and entries:
+        if told.of - left >= MOST_EVENTS or elapsed() > end:
             told.is_whole = False
             break
-        low = max(0, high - AT_ONCE)
+        shard = max(high, key=lambda one: high[one] - first_of(one))
+        low = max(first_of(shard), high[shard] - AT_ONCE)
         batch = reader.scan(low, AT_ONCE)
-        rows = sum(seq <= high for seq in batch.column("seq"))
-        _read(Batch(batch.table.slice(0, rows), high), wanted, told)
-        high = low
+        rows = sum(seq <= high[shard] for seq in batch.column("seq"))
+        _read(Batch(batch.table.slice(0, rows), high[shard]), wanted, told)
+        high[shard] = low
     return told
 
 

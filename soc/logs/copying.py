@@ -44,11 +44,8 @@ def copy(root: Path, target: Path) -> int:
 
 def _marks(root: Path) -> Iterable[Path]:
     """Return the files that say how far a store elsewhere is, and which fields have columns."""
-    return [
-        path
-        for path in (root / "promoted.json", root / "shipped.json", *sorted(root.glob("ids/*")))
-        if path.is_file()
-    ]
+    single = [root / name for name in ("promoted.json", "shipped.json", "shard.json")]
+    return [path for path in (*single, *sorted(root.glob("ids/*"))) if path.is_file()]
 
 
 def _segments(root: Path, target: Path) -> tuple[Segment, ...]:

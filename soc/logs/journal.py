@@ -9,6 +9,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
@@ -70,6 +71,12 @@ class Journal:
     def is_closing(self) -> bool:
         """Return whether whatever takes long should end."""
         return self._closed
+
+    def oldest(self) -> datetime | None:
+        """Return when the first of the events came that are not permanent yet."""
+        with self._numbers:
+            waiting = self._tail.generations
+            return waiting[0].read()[0]["ingested"][0].as_py() if waiting else None
 
     def start(self, following: int, stored: Iterable[pa.Table]) -> None:
         """Continue at number *following*; *stored* are the newest rows that are permanent."""

@@ -109,7 +109,10 @@ Keep = Callable[[pa.Table], Sequence[bool]]
 
 
 class LogStore(Protocol):
-    """An event store. Every number is given once, in the order of intake, without a gap."""
+    """An event store. Every number is given once, in the order of intake, without a gap.
+
+    It gives the numbers of one shard, and may show those of others, too.
+    """
 
     def append(self, table: pa.Table) -> Appended:
         """Store *table*, columns of SCHEMA without numbers; return when it is durable.
@@ -118,7 +121,7 @@ class LogStore(Protocol):
         """
 
     def scan(self, after: int, limit: int) -> Batch:
-        """Return up to *limit* events above number *after*, up to the first missing one."""
+        """Return up to *limit* events of one shard above *after*, up to the first missing one."""
 
     def search(self, search: Search) -> Iterator[Mapping[str, Any]]:
         """Yield events, newest first by the time that they happened, then by number."""

@@ -78,8 +78,16 @@ class LogReader:
         state = self._chain.state()
         return state.live, state.sealed
 
+    def upto(self) -> dict[int, int]:
+        """Return the last number that can be read, by shard."""
+        return {0: self.view().upto}
+
+    def sees(self, seqs: Sequence[int]) -> bool:  # noqa: ARG002 - the home has all there ever was
+        """Return whether events of these numbers can be here by now."""
+        return True
+
     def scan(self, after: int, limit: int) -> Batch:
-        """Return up to *limit* events above number *after*, up to the first missing one."""
+        """Return up to *limit* events of one shard above *after*, up to the first missing one."""
         return self.looking(lambda view: self._scan(view, after, limit))
 
     def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
@@ -121,11 +129,11 @@ class LogReader:
 
         return questions.last_intake(self, source)
 
-    def last_before(self, moment: datetime) -> int:
-        """Return the last number of the events in by *moment*, or 0."""
+    def last_before(self, moment: datetime) -> dict[int, int]:
+        """Return the last number of the events in by *moment*, by shard."""
         from soc.logs import questions  # defers DuckDB
 
-        return questions.last_before(self, moment)
+        return {0: questions.last_before(self, moment)}
 
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""

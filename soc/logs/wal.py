@@ -123,6 +123,14 @@ class WalFile:
         self._file.close()
 
 
+def last_in(folder: Path) -> int:
+    """Return the last number in the write-ahead files in *folder*, or 0."""
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
+        if whole := list(frames(path.read_bytes())):
+            return int(whole[-1].first + whole[-1].table.num_rows - 1)
+    return 0
+
+
 class WalReader:
     """What stands in the write-ahead files, for any process; whole frames are read only once."""
 

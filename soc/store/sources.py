@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
+from soc.store.locks import alone
 from soc.store.tables import SourceState
 
 
@@ -30,6 +31,7 @@ def read(session: Session, most: int) -> list[State]:
 
 
 def keep(session: Session, states: Iterable[State]) -> None:
-    """Put *states* in the place of what was kept."""
+    """Put *states* in the place of what was kept; of front doors at once, each in turn."""
+    alone(session, "sources")
     for state in sorted(states):
         session.merge(SourceState(**state._asdict()))

@@ -84,6 +84,7 @@ __all__ = [
     "Run",
     "SavedView",
     "Schedule",
+    "Shard",
     "SourceState",
     "Step",
     "Suppression",
@@ -95,16 +96,36 @@ __all__ = [
 
 
 class DetectorWindow(SQLModel, table=True):
-    """How far each detector has read, what it remembers, and how its last run failed."""
+    """How far each detector has read, what it remembers, and how its last run failed.
+
+    marks: the number of the last event read, by shard, as JSON.
+    """
 
     __tablename__ = "detector_window"
 
     detector: str = Field(primary_key=True)
-    hwm: int = number()
     state: str = text()
     moved: datetime | None = moment(default=None)
     failure: str | None = text(default=None)
     failed: datetime | None = moment(default=None)
+    marks: str = text(default="{}", sa_column_kwargs={"server_default": "{}"})
+
+
+class Shard(SQLModel, table=True):
+    """A part of the events' numbers, which one home gives.
+
+    home: its id. owner: the process that holds it until the lease ends. fence: grows with each
+    take-over. upto: the last number that others find in the cluster. complete: what was taken in
+    before that is up to there.
+    """
+
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    home: str = Field(unique=True)
+    owner: str
+    until: datetime = moment()
+    fence: int = number()
+    upto: int = number()
+    complete: datetime | None = moment(default=None)
 
 
 class RuleState(SQLModel, table=True):

@@ -1,12 +1,12 @@
 """Remember how far each detector has read, and let exactly one worker move it on."""
 
 from datetime import datetime
-from typing import Annotated
 
 from pydantic import Field
 from sqlmodel import Session, col, select, update
 
 from soc.errors import WindowTaken
+from soc.model.shard import marks_of, text_of
 from soc.model.value import Value
 from soc.store.locks import put_new
 from soc.store.tables import DetectorWindow
@@ -15,11 +15,11 @@ from soc.store.tables import DetectorWindow
 class Window(Value):
     """How far a detector has read, and what it remembers of that.
 
-    hwm: ``soc.seq`` of the last event read. state: the detector's own, as JSON.
+    marks: ``soc.seq`` of the last event read, by shard. state: the detector's own, as JSON.
     """
 
     detector: str
-    hwm: Annotated[int, Field(ge=0)] = 0
+    marks: dict[int, int] = Field(default_factory=dict)
     state: str = "{}"
 
 
@@ -27,13 +27,13 @@ def register(session: Session, detectors: list[str]) -> None:
     """Put every detector that is not there yet before the first event."""
     known = set(session.exec(select(DetectorWindow.detector)))
     for name in sorted(set(detectors) - known):
-        put_new(session, DetectorWindow(detector=name, hwm=0, state="{}"))
+        put_new(session, DetectorWindow(detector=name, state="{}"))
 
 
 def read(session: Session, detector: str) -> Window:
     """Return the window of a registered detector."""
     row = session.get_one(DetectorWindow, detector)
-    return Window(detector=row.detector, hwm=row.hwm, state=row.state)
+    return Window(detector=row.detector, marks=marks_of(row.marks), state=row.state)
 
 
 def move(session: Session, old: Window, new: Window, now: datetime) -> None:
@@ -42,13 +42,13 @@ def move(session: Session, old: Window, new: Window, now: datetime) -> None:
         update(DetectorWindow)
         .where(
             col(DetectorWindow.detector) == old.detector,
-            col(DetectorWindow.hwm) == old.hwm,
+            col(DetectorWindow.marks) == text_of(old.marks),
             col(DetectorWindow.state) == old.state,
         )
-        .values(hwm=new.hwm, state=new.state, moved=now, failure=None)
+        .values(marks=text_of(new.marks), state=new.state, moved=now, failure=None)
     )
     if moved.rowcount != 1:
-        raise WindowTaken(old.detector, old.hwm)
+        raise WindowTaken(old.detector)
 
 
 def fail(session: Session, detector: str, reason: str, now: datetime) -> None:

@@ -15,9 +15,10 @@ from soc.errors import SocError, StoreError, WindowTaken
 from soc.funding import projection
 from soc.incidents.alerts import Evidence
 from soc.incidents.record import Change, record
+from soc.logs.following import Following, following
 from soc.logs.reader import LogReader
-from soc.model.event import Batch
 from soc.model.finding import Finding, NotReady, about_suite
+from soc.model.shard import Marks, between, text_of
 from soc.model.value import Entity, EntityKind, Severity, bucket_of
 from soc.settings import Settings
 from soc.store import rule_states, windows
@@ -34,7 +35,10 @@ Follow = Callable[[Session, tuple[Change, ...], datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """What one look of one detector came to. moved: events it saw. failed: why it saw none."""
+    """What one look of one detector came to. moved: events it saw. failed: why it saw none.
+
+    more: whether there are events that it has not seen.
+    """
 
     detector: str
     moved: int = 0
@@ -44,6 +48,7 @@ class Ticked:
     failures: tuple[Failure, ...] = ()
     failed: str = ""
     windows: int = 1
+    more: bool = False
 
     def and_then(self, more: "Ticked") -> "Ticked":
         """Return this look and the next one as one."""
@@ -75,8 +80,8 @@ class Watch:
         self._modes = modes
         self.timings: deque[tuple[str, float]] = deque(maxlen=MOST_TIMINGS)
         """How many seconds each detector took for a window of events, until somebody takes it."""
-        self._shared: dict[int, Batch] | None = None
-        """While all take a window: what was read, by the number after which it begins."""
+        self._shared: dict[str, Following] | None = None
+        """While all take a window: what was read, by the marks after which it begins."""
         with session(database) as writing:
             windows.register(writing, [PROJECTION, *detectors])
 
@@ -84,10 +89,10 @@ class Watch:
         """Go on with *detectors*, each where the one of its name stood."""
         self._detectors, self._modes = detectors, modes
 
-    def tick(self, upto: int | None = None) -> list[Ticked]:
+    def tick(self, upto: Marks | None = None) -> list[Ticked]:
         """Let every detector take its next window; return what each came to.
 
-        Whoever took a full one takes the next, too: a burst is caught up with in one tick.
+        Whoever left something takes the next, too: a burst is caught up with in one tick.
         """
         moves = {PROJECTION: lambda: self._project(upto)}
         moves |= {one.name: partial(self.advance, one, upto) for one in self._detectors.values()}
@@ -96,16 +101,15 @@ class Watch:
         for _ in range(BURST):
             self._shared = {}
             latest = {name: self._guarded(name, moves[name]) for name in behind}
-            for name, more in latest.items():
-                ticked[name] = ticked[name].and_then(more) if name in ticked else more
-            full = self._settings.detect.window
-            behind = [name for name, more in latest.items() if more.moved >= full]
+            for name, one in latest.items():
+                ticked[name] = ticked[name].and_then(one) if name in ticked else one
+            behind = [name for name, one in latest.items() if one.more]
             if not behind:
                 break
         self._shared = None
         return list(ticked.values())
 
-    def drain(self, upto: int | None = None) -> list[Ticked]:
+    def drain(self, upto: Marks | None = None) -> list[Ticked]:
         """Tick until no detector finds anything new to read."""
         done = ticks = self.tick(upto)
         while any(tick.moved for tick in ticks):
@@ -113,56 +117,55 @@ class Watch:
             done = [*done, *ticks]
         return done
 
-    def advance(self, detector: Detector[Any], upto: int | None = None) -> Ticked:
+    def advance(self, detector: Detector[Any], upto: Marks | None = None) -> Ticked:
         """Show *detector* the events it has not seen; keep all that follows from them, or nothing.
 
         Reading and judging come before the transaction, so a slow detector holds no lock. Raises
         WindowTaken if another worker was faster.
         """
-        old, batch = self._next(detector.name, upto)
+        old, found = self._next(detector.name, upto)
+        batch = found.batch
         now, began = self._clock.now(), monotonic()
         observed = detector.observe(batch, detector.state.model_validate_json(old.state), now)
         if len(batch):
             self.timings.append((detector.name, monotonic() - began))
         new = Window(
             detector=old.detector,
-            hwm=max(batch.upto, old.hwm),
+            marks=dict(found.marks),
             state=observed.state.model_dump_json(),
         )
         if new == old and not observed.findings:
-            return _ticked(detector.name, observed, 0, ())
+            return _ticked(detector.name, observed, found, 0, ())
         findings = self._switched(observed.findings, now)
-        evidence = self._evidence(findings)
+        evidence = self._evidence(detector.name, findings)
         with session(self._database) as writing:
             windows.move(writing, old, new, now)
             settings = self._settings.incidents
             changes = record(writing, findings, evidence, now, settings)
             self._follow(writing, changes, now)
-        return _ticked(detector.name, observed, new.hwm - old.hwm, changes)
+        moved = between(old.marks, new.marks)
+        return _ticked(detector.name, observed, found, moved, changes)
 
-    def _project(self, upto: int | None) -> Ticked:
+    def _project(self, upto: Marks | None) -> Ticked:
         """Move the projection of rounds and gifts, a window like any other, first of all."""
-        old, batch = self._next(PROJECTION, upto)
-        if batch.upto <= old.hwm:
+        old, found = self._next(PROJECTION, upto)
+        if not (moved := between(old.marks, found.marks)):
             return Ticked(PROJECTION)
-        new = Window(detector=PROJECTION, hwm=batch.upto)
+        new = Window(detector=PROJECTION, marks=dict(found.marks))
         with session(self._database) as writing:
             windows.move(writing, old, new, self._clock.now())
-            projection.project(writing, batch)
-        return Ticked(PROJECTION, new.hwm - old.hwm)
+            projection.project(writing, found.batch)
+        return Ticked(PROJECTION, moved, more=found.more)
 
-    def _next(self, name: str, upto: int | None) -> tuple[Window, Batch]:
+    def _next(self, name: str, upto: Marks | None) -> tuple[Window, Following]:
         """Return where *name* stands, and the events after it."""
         with reading(self._database) as looking:
             old = windows.read(looking, name)
-        if self._shared is not None and old.hwm in self._shared:
-            return old, self._shared[old.hwm]
-        batch = self._reader.scan(old.hwm, self._settings.detect.window)
-        if upto is not None and batch.upto > upto:
-            batch = _cut(batch, upto)
-        if self._shared is not None:
-            self._shared[old.hwm] = batch
-        return old, batch
+        shared = self._shared if self._shared is not None else {}
+        key = text_of(old.marks)
+        if key not in shared:
+            shared[key] = following(self._reader, old.marks, self._settings.detect.window, upto)
+        return old, shared[key]
 
     def _guarded(self, name: str, move: Callable[[], Ticked]) -> Ticked:
         try:
@@ -192,8 +195,15 @@ class Watch:
                 kept.append(finding.model_copy(update={"monitor": mode == Mode.MONITOR}))
         return tuple(kept)
 
-    def _evidence(self, findings: tuple[Finding, ...]) -> dict[int, Evidence]:
+    def _evidence(self, name: str, findings: tuple[Finding, ...]) -> dict[int, Evidence]:
+        """Return the events of *findings*.
+
+        Raises WindowTaken where a worker beside its front door has seen what the cluster has not
+        got yet: whoever sees all of it goes on.
+        """
         seqs = sorted({seq for finding in findings for seq in finding.seqs})
+        if not self._reader.sees(seqs):
+            raise WindowTaken(name)
         rows = self._reader.events(seqs).select(["seq", "ts", "source", "raw"]).to_pylist()
         return {row["seq"]: Evidence(**row) for row in rows}
 
@@ -206,12 +216,14 @@ def _failure(name: str, reason: str, now: datetime, settings: Settings) -> Findi
     return about_suite("soc-detector-failed", title, entity, Severity.HIGH, bucket, now, reason)
 
 
-def _ticked(name: str, observed: Observed[Any], moved: int, changes: tuple[Change, ...]) -> Ticked:
+def _ticked(
+    name: str,
+    observed: Observed[Any],
+    found: Following,
+    moved: int,
+    changes: tuple[Change, ...],
+) -> Ticked:
     waiting = tuple(a.reason for a in observed.answers if isinstance(a, NotReady))
     numbers = tuple(change.incident for change in changes)
-    return Ticked(name, moved, len(observed.findings), numbers, waiting, observed.failures)
-
-
-def _cut(batch: Batch, upto: int) -> Batch:
-    rows = sum(seq <= upto for seq in batch.column("seq"))
-    return Batch(batch.table.slice(0, rows), upto)
+    failures = observed.failures
+    return Ticked(name, moved, len(observed.findings), numbers, waiting, failures, more=found.more)

@@ -22,6 +22,7 @@ from soc.errors import Illegal, QueryError, Refused
 from soc.logs import query as queries
 from soc.logs.filter import parse
 from soc.logs.port import Bucket, Search
+from soc.model.shard import events_of
 from soc.model.value import rfc3339
 from soc.store import rule_states
 from soc.store.session import session
@@ -108,7 +109,7 @@ def answer(front: Front, asked: Question) -> Plain:
         Language.SIGMA: _matched,
     }[asked.language]
     found = ask(front, asked)
-    upto = front.log.reader.view().upto
+    upto = events_of(front.log.reader.upto())
     return {**found, "complete_to": upto, "took_ms": round((monotonic() - began) * 1000)}
 
 

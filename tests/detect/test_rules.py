@@ -16,6 +16,8 @@ from soc.detect.sigma.load import load_rules
 from soc.detect.sigma.ruleset import Ruleset
 from soc.ingest.parse import Intake
 from soc.model.event import SCHEMA, Batch, Row, to_table
+from soc.model.finding import Finding
+from soc.model.shard import first_of
 from soc.settings import Detect
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -160,3 +162,26 @@ def test_a_flood_costs_little() -> None:
 
     assert process_time() - started < 8  # 2 to 3 s where nothing else runs; it was 20
     assert len(observed.findings) == 1
+
+
+def test_mixed_numbers_of_two_shards_find_what_those_of_one_find() -> None:
+    """A backlog of hours is one batch in the order of intake, whoever took its events in."""
+    guessed = [
+        guess
+        for hour in range(6)
+        for guess in guesses(NOON - timedelta(hours=6 - hour), 30, f"user{hour}")
+    ]
+    one = batch(guessed)
+    numbers = [first_of(row % 2) + row // 2 + 1 for row in range(len(guessed))]
+    mixed = one.table.set_column(0, SCHEMA.field("seq"), pa.array(numbers, pa.int64()))
+
+    alone, both = (
+        RULES.observe(given, Remembered(), NOON) for given in (one, Batch(mixed, max(numbers)))
+    )
+
+    assert len(alone.findings) == 6
+    assert sorted(map(_of, both.findings)) == sorted(map(_of, alone.findings))
+
+
+def _of(found: Finding) -> tuple[object, ...]:
+    return found.rule, found.entity.value, found.first, found.last, found.count

@@ -13,6 +13,7 @@ import pytest
 from soc.errors import ClusterDown, LogError
 from soc.logs.copying import copy
 from soc.logs.opensearch.document import TEMPLATE
+from soc.model.shard import first_of
 from soc.settings import Logs
 from tests.servers import stores
 from tests.servers.opensearch import Node
@@ -172,9 +173,13 @@ def test_a_second_home_with_one_number_loses_nothing_and_is_told(
         assert scanned(log) == [1, 2]
         assert documents(node) == 2
 
-    with opened(tmp_path / "two", stores.settings(node, shard=1)) as log:
+    other = stores.settings(node, shard=1)
+    with pytest.raises(LogError, match="has events of shard 0"), opened(tmp_path / "two", other):
+        pass
+    with opened(tmp_path / "three", other) as log:
+        assert put(log, event(9)).first == first_of(1) + 1
         log.seal()
-        assert documents(node) == 4
+        assert documents(node) == 3
 
 
 def test_a_copy_of_the_store_goes_on_where_the_store_was(node: Node, tmp_path: Path) -> None:

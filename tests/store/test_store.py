@@ -48,21 +48,22 @@ def test_no_step_of_two_writers_is_lost(database: Database, clock: SettableClock
         while times:
             with suppress(WindowTaken), session(database) as writing:
                 old = windows.read(writing, "count")
-                windows.move(writing, old, Window(detector="count", hwm=old.hwm + 1), clock.now())
+                new = Window(detector="count", marks={0: old.marks.get(0, 0) + 1})
+                windows.move(writing, old, new, clock.now())
                 times -= 1
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(count_up, [20, 20]))
 
     with session(database) as reading:
-        assert windows.read(reading, "count").hwm == 40
+        assert windows.read(reading, "count").marks == {0: 40}
 
 
 def test_the_loser_of_a_window_is_told(database: Database, clock: SettableClock) -> None:
     with session(database) as writing:
         windows.register(writing, ["d"])
         old = windows.read(writing, "d")
-        windows.move(writing, old, Window(detector="d", hwm=5), clock.now())
+        windows.move(writing, old, Window(detector="d", marks={0: 5}), clock.now())
 
     with pytest.raises(WindowTaken, match="d"), session(database) as writing:
-        windows.move(writing, old, Window(detector="d", hwm=3), clock.now())
+        windows.move(writing, old, Window(detector="d", marks={0: 3}), clock.now())

@@ -24,7 +24,7 @@ from soc.respond.hands import LiveHands
 from soc.respond.notifier import Outbox
 from soc.respond.turn import Means
 from soc.settings import Edges, Respond
-from soc.store import windows
+from soc.store import sources, windows
 from soc.store.session import Database, connect, session
 from soc.store.tables import Alert, AuditRow, DetectorWindow, Edge, Effect, Incident, Run
 from soc.triage import Incidents
@@ -223,10 +223,17 @@ def test_what_is_new_to_all_of_them_is_written_once(
             edge = Edge(name="e", version=1, skew_ms=0, applied=0, failed=0, reported=clock.now())
             reconcile.heard(writing, edge, Edges())
 
+    def keep(one: Database) -> None:
+        with session(one) as writing:
+            seen = sources.State("s", clock.now(), clock.now().date(), 1, 0)
+            sources.keep(writing, [seen])
+
     at_once(workers, begin)
+    at_once(workers, keep)
 
     with Session(workers[0]) as looking:
         assert looking.exec(select(func.count()).select_from(DetectorWindow)).one() == 2
+        assert [one.name for one in sources.read(looking, 9)] == ["s"]
 
 
 @pytest.mark.server

@@ -125,7 +125,7 @@ def test_a_switch_counts_from_when_it_was_made_until_it_ends(world) -> None:
 def test_a_detector_that_fails_makes_its_rules_blind(world) -> None:
     world.act()
     now = world.clock.now()
-    row = DetectorWindow(detector="sigma", hwm=0, state="{}", failure="no", failed=now)
+    row = DetectorWindow(detector="sigma", state="{}", failure="no", failed=now)
     world.write(lambda writing: writing.add(row))
 
     found = see(world, "rule.enabled", "qf-api-abuse")

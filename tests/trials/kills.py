@@ -26,6 +26,7 @@ from typing import Any
 import requests
 
 PYTHON = sys.executable
+READ = "coalesce(json_extract(marks, '$.\"0\"'), 0)"
 SETTINGS = """\
 logs: {seal_rows: 2000, seal_after: 20s}
 detect:
@@ -199,7 +200,7 @@ def opened(home: Path, load: Load, victim: str, last_seq: int) -> set[str]:
         return found
     with closing(sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True, timeout=5)) as store:
         (running,) = store.execute("SELECT count(*) FROM run WHERE state = 'running'").fetchone()
-        (read,) = store.execute("SELECT min(hwm) FROM detector_window").fetchone()
+        (read,) = store.execute(f"SELECT min({READ}) FROM detector_window").fetchone()
     found |= {"step"} if running else set()
     return found | ({"window"} if read is not None and read < last_seq else set())
 
@@ -248,7 +249,7 @@ def settle(home: Path, patience: float) -> list[str]:
             rows = store.execute(
                 "SELECT id, playbook, state FROM run WHERE state IN ('queued', 'running', 'waiting')"
             ).fetchall()
-            ((is_read,),) = store.execute("SELECT min(hwm) = max(hwm) FROM detector_window")
+            ((is_read,),) = store.execute(f"SELECT min({READ}) = max({READ}) FROM detector_window")
         calm = calm + 1 if is_read and not rows else 0
         if calm == 3 or time.monotonic() > end:
             return [f"RUN-{number} {name} {state}" for number, name, state in rows]

@@ -145,7 +145,7 @@ def test_a_detector_that_raises_is_an_alert_and_its_window_stays(
     with Session(suite.database) as reading:
         window = reading.get_one(DetectorWindow, "broken")
         (alert,) = reading.exec(select(Alert)).all()
-    assert (window.hwm, window.failure) == (0, "ZeroDivisionError: a mistake")
+    assert (window.marks, window.failure) == ("{}", "ZeroDivisionError: a mistake")
     assert (alert.rule, alert.count) == ("soc-detector-failed", 2)
 
 
@@ -189,7 +189,7 @@ def test_a_removed_gift_is_taken_back(suite: Suite, log: EmbeddedLog) -> None:
 
     with Session(suite.database) as reading:
         assert projection.rounds(reading)[0]["amount"] == "0"
-        hwm = reading.exec(
-            select(DetectorWindow.hwm).where(col(DetectorWindow.detector) == "funding")
+        marks = reading.exec(
+            select(DetectorWindow.marks).where(col(DetectorWindow.detector) == "funding")
         )
-        assert hwm.one() == 4
+        assert marks.one() == '{"0":4}'

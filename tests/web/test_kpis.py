@@ -30,7 +30,7 @@ PAGE = {"accept": "text/html"}
 def client(suite: Suite):
     fill(suite, 1)
     with session(suite.database) as writing:
-        writing.add(DetectorWindow(detector="sigma", hwm=1, state="{}", moved=NOON))
+        writing.add(DetectorWindow(detector="sigma", state="{}", moved=NOON))
     log = suite.log()
     with TestClient(build(Front(suite, log))) as client:
         yield client

@@ -88,17 +88,21 @@ class Chain:
         seen: Mapping[str, Sequence[Seen]],
         counts: Mapping[str, Counts],
         moves: Sequence[Move],
+        order: Mapping[int, int] = {},
     ) -> tuple[list[tuple[Correlation, Correlated]], dict[str, Counts]]:
         """Return what is true by *seen*, the hits of each correlation, and what to remember.
 
         The results of a correlation are hits for those that count it, when its last event happened.
+        order: where each event came, by its number, if they did not come in the order of these.
         """
         made: defaultdict[str, list[Seen]] = defaultdict(list)
         told: list[tuple[Correlation, Correlated]] = []
         kept: dict[str, Counts] = {}
         for one in self.correlations:
             name, old = one.name, counts.get(one.name, Counts())
-            hits = sorted([*made[name], *seen.get(name, ())], key=lambda hit: hit.came)
+            hits = sorted(
+                [*made[name], *seen.get(name, ())], key=lambda hit: order.get(hit.came, hit.came)
+            )
             results, kept[name] = correlate(
                 one,
                 hits,

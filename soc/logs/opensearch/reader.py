@@ -1,6 +1,9 @@
-"""Read events from a cluster, and from the journal what has not got there yet."""
+"""Read events from a cluster, and from the journal what has not got there yet.
 
-from bisect import bisect_right
+Of the home's own shard everything is seen at once, of others what they have published: that can be
+found in the cluster for sure.
+"""
+
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import merge
@@ -16,10 +19,12 @@ from soc.logs.match import matcher
 from soc.logs.opensearch.cluster import Cluster
 from soc.logs.opensearch.document import COLUMNS, PATTERN, row_of, table_of
 from soc.logs.opensearch.dsl import query
-from soc.logs.opensearch.shipped import Shipped
+from soc.logs.opensearch.lease import Published, nobody
+from soc.logs.opensearch.shipped import Place, Shipped
 from soc.logs.port import Bucket, Counts, Search, Sender, column_of
 from soc.logs.reader import LogReader, View
 from soc.model.event import MOMENT, REJECTS, SHOWN, Batch, empty
+from soc.model.shard import Marks, first_of, mark_of, shard_of
 from soc.model.value import MICROSECOND, micros, moment_of
 
 PAGE = 5_000
@@ -28,19 +33,36 @@ NO_REJECT = {"bool": {"must_not": [{"term": {f"{COLUMNS}.class": REJECTS}}]}}
 
 
 class OpenSearchReader(LogReader):
-    """The event store, to look at."""
+    """The event store, to look at: all shards.
+
+    A view is of the home's own journal alone. published: tells what each shard has published.
+    """
 
     knows_sql = False
 
-    def __init__(self, root: Path, cluster: Cluster, shard: int = 0) -> None:
+    def __init__(self, root: Path, cluster: Cluster, published: Published = nobody) -> None:
         super().__init__(root)
-        self._cluster = cluster
-        self._mine = {"term": {"soc.shard": shard}}
-        self._shipped = Shipped(root)
+        self._cluster, self._published = cluster, published
+        self._shipped, self._place = Shipped(root), Place(root)
+        self._own: int | None = None
 
     def sealed(self) -> tuple[tuple[Segment, ...], int]:
-        """Return no segments, and the last number that the cluster has."""
-        return (), self._shipped.read()
+        """Return no segments, and the last number of the own shard that the cluster has."""
+        return (), self._shipped.read(self._shard() or 0)
+
+    def upto(self) -> dict[int, int]:
+        """Return the last number that can be read, by shard."""
+        own = self._shard()
+        mine = {} if own is None else {own: self.view().upto}
+        return {**self._published(), **mine}
+
+    def sees(self, seqs: Sequence[int]) -> bool:
+        """Return whether events of these numbers can be here by now."""
+        own, published = self._shard(), self._published()
+        return all(
+            shard == own or seq <= mark_of(published, shard)
+            for seq, shard in zip(seqs, map(shard_of, seqs), strict=True)
+        )
 
     def search(self, wanted: Search) -> Iterator[Mapping[str, Any]]:
         """Yield events, newest first by when they happened, then by number."""
@@ -106,31 +128,36 @@ class OpenSearchReader(LogReader):
         view = self.view()
         rows = view.waiting()
         waiting = pc.max(rows.filter(pc.equal(rows["source"], source))["ingested"]).as_py()
-        stored = self._most(view, INGESTED, {"term": {f"{COLUMNS}.source": source}})
+        stored = self._most(self._known(view), INGESTED, {"term": {f"{COLUMNS}.source": source}})
         known = [waiting] if waiting else []
         return max([*known, *([] if stored is None else [moment_of(int(stored))])], default=None)
 
-    def last_before(self, moment: datetime) -> int:
-        """Return the last number of the events in by *moment*, or 0."""
-        view = self.view()
+    def last_before(self, moment: datetime) -> dict[int, int]:
+        """Return the last number of the events in by *moment*, by shard."""
+        view, by_then = self.view(), {"range": {INGESTED: {"lte": micros(moment)}}}
+        found = {
+            shard: int(self._most({shard: upto}, SEQ, by_then) or first_of(shard))
+            for shard, upto in self._known(view).items()
+        }
         rows = view.waiting()
         early = pc.less_equal(rows["ingested"], pa.scalar(moment, MOMENT))
         waiting = pc.max(rows.filter(early)["seq"]).as_py()
-        stored = self._most(view, SEQ, {"range": {INGESTED: {"lte": micros(moment)}}})
-        return int(max(waiting or 0, stored or 0))
+        return found if waiting is None else {**found, shard_of(waiting): waiting}
 
     def count_rejects(self) -> int:
         """Return how much no parser took, without reading it."""
         view = self.view()
         in_tail = pc.sum(pc.equal(view.tail["class"], REJECTS)).as_py() or 0
-        if not view.sealed:
+        if not (known := self._known(view)):
             return int(in_tail)
-        body = {"size": 0, "track_total_hits": True, "query": self._upto(view, _REJECTS)}
+        body = {"size": 0, "track_total_hits": True, "query": _upto(known, _REJECTS)}
         total: int = self._cluster.search(PATTERN, body)["hits"]["total"]["value"]
         return int(in_tail) + total
 
     def _scan(self, view: View, after: int, limit: int) -> Batch:
-        stored = self._stored(view, after, limit, NO_REJECT)
+        if (shard := shard_of(after)) != self._shard():
+            return self._scan_other(shard, after, limit)
+        stored = self._stored(self._sealed(view), after, limit, NO_REJECT)
         if stored.num_rows >= limit:
             return Batch(stored, stored["seq"][-1].as_py())
         rows = view.waiting(after)
@@ -138,30 +165,36 @@ class OpenSearchReader(LogReader):
         cut = stored.num_rows + rows.num_rows > limit
         return Batch(found, found["seq"][-1].as_py() if cut else max(view.upto, after))
 
+    def _scan_other(self, shard: int, after: int, limit: int) -> Batch:
+        upto = mark_of(self._published(), shard)
+        stored = self._stored({shard: upto}, after, limit, NO_REJECT)
+        cut = stored.num_rows >= limit
+        return Batch(stored, stored["seq"][-1].as_py() if cut else max(upto, after))
+
     def _rejects(self, view: View, after: int, limit: int) -> pa.Table:
-        stored = self._stored(view, after, limit, _REJECTS)
+        stored = self._stored(self._known(view), after, limit, _REJECTS)
         tail = view.tail
         keep = pc.and_(pc.greater(tail["seq"], after), pc.equal(tail["class"], REJECTS))
-        return pa.concat_tables([stored, tail.filter(keep)]).slice(0, limit)
+        return pa.concat_tables([stored, tail.filter(keep)]).sort_by("seq").slice(0, limit)
 
     def _events(self, view: View, seqs: list[int], names: Sequence[str]) -> pa.Table:
-        ordered = sorted(seqs)
-        asked = ordered[: bisect_right(ordered, view.sealed)]
+        known = self._known(view)
+        asked = [seq for seq in sorted(seqs) if seq <= mark_of(known, shard_of(seq))]
         tables = [view.tail.filter(pc.is_in(view.tail["seq"], pa.array(seqs, pa.int64())))]
         for begin in range(0, len(asked), PAGE):
             some = {"terms": {SEQ: asked[begin : begin + PAGE]}}
-            tables.append(self._stored(view, 0, PAGE, some))
+            tables.append(self._stored(known, 0, PAGE, some))
         found = pa.concat_tables(tables).sort_by("seq")
         return found.select(names) if names else found
 
-    def _stored(self, view: View, after: int, limit: int, only: dict[str, Any]) -> pa.Table:
-        """Return up to *limit* rows above number *after* that the cluster has."""
-        if after >= view.sealed:
+    def _stored(self, known: Marks, after: int, limit: int, only: dict[str, Any]) -> pa.Table:
+        """Return up to *limit* rows above number *after* that the cluster has, up to *known*."""
+        if all(after >= upto for upto in known.values()):
             return empty()
         above = {"range": {SEQ: {"gt": after}}}
         body = {
             "size": min(limit, PAGE),
-            "query": self._upto(view, above, only),
+            "query": _upto(known, above, only),
             "sort": [{SEQ: "asc"}],
             "_source": [COLUMNS],
         }
@@ -174,12 +207,12 @@ class OpenSearchReader(LogReader):
         return pa.concat_tables(tables).slice(0, limit)
 
     def _found(self, view: View, wanted: Search) -> Iterator[dict[str, Any]]:
-        if not view.sealed:  # an outage from the first day on hides nothing
+        if not (known := self._known(view)):  # an outage from the first day on hides nothing
             return
         asked, takes = query(wanted.filter), matcher(wanted.filter)
         body = {
             "size": min(wanted.limit, PAGE) if asked.is_exact else PAGE,
-            "query": self._upto(view, NO_REJECT, asked.body, *_between(wanted)),
+            "query": _upto(known, NO_REJECT, asked.body, *_between(wanted)),
             "sort": [{TS: "desc"}, {SEQ: "desc"}],
             "_source": [COLUMNS],
         }
@@ -195,10 +228,10 @@ class OpenSearchReader(LogReader):
         self, view: View, wanted: Search, columns: Sequence[str], every: timedelta | None
     ) -> Iterator[tuple[int | None, tuple[str | None, ...], int]]:
         """Yield bucket, key and count by a composite aggregation: all, a page at a time."""
-        if not view.sealed:
+        if not (known := self._known(view)):
             return
         exact = query(wanted.filter).body
-        asked = self._upto(view, NO_REJECT, exact, *_between(wanted))
+        asked = _upto(known, NO_REJECT, exact, *_between(wanted))
         width = every // MICROSECOND if every else 1
         sources = [_terms(name) for name in columns]
         if every:
@@ -220,8 +253,8 @@ class OpenSearchReader(LogReader):
         *conditions: dict[str, Any],
     ) -> Iterator[tuple[tuple[str | None, ...], dict[str, Any]]]:
         """Yield what *further* asks of the stored events with each combination of *columns*."""
-        if view.sealed:
-            asked = self._upto(view, NO_REJECT, *conditions)
+        if known := self._known(view):
+            asked = _upto(known, NO_REJECT, *conditions)
             for key, bucket in self._composite(asked, [_terms(name) for name in columns], further):
                 yield tuple(key[name] for name in columns), bucket
 
@@ -243,26 +276,50 @@ class OpenSearchReader(LogReader):
                 return
             composite["after"] = said["after_key"]
 
-    def _most(self, view: View, field: str, only: dict[str, Any]) -> float | None:
+    def _most(self, known: Marks, field: str, only: dict[str, Any]) -> float | None:
         """Return the largest value of *field* among the stored events that *only* takes."""
-        if not view.sealed:
+        if not known:
             return None
         body = {
             "size": 0,
-            "query": self._upto(view, NO_REJECT, only),
+            "query": _upto(known, NO_REJECT, only),
             "aggs": {"most": {"max": {"field": field}}},
         }
         said = self._cluster.search(PATTERN, body).get("aggregations", {})
         most: float | None = said.get("most", {}).get("value")
         return most
 
-    def _upto(self, view: View, *conditions: dict[str, Any]) -> dict[str, Any]:
-        """Return the query for what the cluster is known to have of this store."""
-        known = {"range": {SEQ: {"lte": view.sealed}}}
-        return {"bool": {"filter": [self._mine, known, *conditions]}}
+    def _shard(self) -> int | None:
+        """Return the shard that this home writes, or None as long as it writes none."""
+        if self._own is None:
+            self._own = self._place.shard()
+        return self._own
+
+    def _sealed(self, view: View) -> dict[int, int]:
+        """Return how far the cluster has the own shard, if it has any of it."""
+        own = self._shard()
+        return {} if own is None or view.sealed == first_of(own) else {own: view.sealed}
+
+    def _known(self, view: View) -> dict[int, int]:
+        """Return how far the cluster has each shard of which it has any."""
+        others = {
+            shard: upto
+            for shard, upto in self._published().items()
+            if shard != self._shard() and upto > first_of(shard)
+        }
+        return {**others, **self._sealed(view)}
 
 
 _REJECTS = {"term": {f"{COLUMNS}.class": REJECTS}}
+
+
+def _upto(known: Marks, *conditions: dict[str, Any]) -> dict[str, Any]:
+    """Return the query for what fits all *conditions*, of what the cluster has for sure."""
+    shards = [
+        {"bool": {"filter": [{"term": {"soc.shard": shard}}, {"range": {SEQ: {"lte": upto}}}]}}
+        for shard, upto in sorted(known.items())
+    ]
+    return {"bool": {"filter": [*conditions], "should": shards, "minimum_should_match": 1}}
 
 
 def _between(wanted: Search) -> list[dict[str, Any]]:

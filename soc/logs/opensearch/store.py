@@ -2,11 +2,13 @@
 
 What is appended is durable in the local journal and acknowledged; it is shipped from there in the
 order of numbers. While the cluster is away the journal keeps taking events. A document's id is made
-of shard and number, so that what is shipped twice is stored once.
+of shard and number, so that what is shipped twice is stored once. Other homes may write other
+shards beside; what is removed at last is removed of all of them.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from opensearchpy.exceptions import NotFoundError
 
 from soc.clock import Clock
 from soc.errors import LogError
+from soc.logs import wal
 from soc.logs.files import sync_file
 from soc.logs.journaled import JournaledLog
 from soc.logs.known import COLUMNS as IDENTITY
@@ -30,9 +33,10 @@ from soc.logs.opensearch.document import (
     table_of,
     template,
 )
+from soc.logs.opensearch.lease import Lease, Published, Reached, Sole, Take, nobody
 from soc.logs.opensearch.reader import PAGE, SEQ, OpenSearchReader
-from soc.logs.opensearch.shipped import Shipped
-from soc.logs.port import Keep
+from soc.logs.opensearch.shipped import Place, Shipped
+from soc.logs.port import Appended, Keep
 from soc.logs.tail import Generation
 from soc.model.event import REJECTS
 from soc.settings import Logs, OpenSearch
@@ -55,28 +59,63 @@ UNFIT_DOCUMENT = frozenset(
 )
 """The cluster's names for what is wrong with a document itself: the same never succeeds."""
 GONE = 404
+UNDER_WAY = timedelta(minutes=1)
+"""For so long an event may be between its moment of intake and the journal."""
 
 
 class OpenSearchLog(JournaledLog):
-    """The event store, to write to. Raises LogError if another process holds its lock."""
+    """The event store, to write to.
 
-    def __init__(self, root: Path, settings: Logs, remote: OpenSearch, clock: Clock) -> None:
+    Raises LogError if another process holds its lock or its shard. take: gives the lease of a
+    shard. published: tells what other shards have in the cluster.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Logs,
+        remote: OpenSearch,
+        clock: Clock,
+        take: Take = Sole,
+        published: Published = nobody,
+    ) -> None:
         (root / "ids").mkdir(parents=True, exist_ok=True)
-        self._shard = remote.shard
+        self._asked, self._take = remote.shard, take
+        self._lease: Lease | None = None
         self._cluster = Cluster(remote)
         self._is_prepared = False
         self._shipped = Shipped(root)
-        super().__init__(root, settings, clock)
-        self.reader = OpenSearchReader(root, self._cluster, self._shard)
+        with ExitStack() as undo:
+            undo.callback(self._let_go)
+            super().__init__(root, settings, clock)
+            undo.pop_all()
+        self._held.keep(self._reached)
+        self.reader = OpenSearchReader(root, self._cluster, published)
+
+    @property
+    def problem(self) -> str:
+        """Return why what was acknowledged is not permanent yet, or nothing."""
+        return self._held.lost or super().problem
+
+    def append(self, table: pa.Table) -> Appended:
+        """Store *table*; raise LogError, too, if another process has taken the shard."""
+        if self._held.lost:
+            raise LogError(self._held.lost)
+        return super().append(table)
 
     def close(self) -> None:
         """Let another process write; this one no longer can. What waits, it will ship."""
         self._cluster.close()
         super().close()
+        self._let_go()
 
     def drop(self, data_class: str, day: date, reason: str) -> int:
-        """Remove the index of what *data_class* took in on *day*; return how many rows it held."""
+        """Remove the index of what *data_class* took in on *day*; return how many rows it held.
+
+        Raises LogError while any front door may still send events of that day.
+        """
         self._chain.require_free(data_class, day)
+        self._require_all(day)
         self.seal()
         index = index_of(data_class, day)
         try:
@@ -88,14 +127,18 @@ class OpenSearchLog(JournaledLog):
         return rows
 
     def rewrite(self, data_class: str, day: date, keep: Keep, reason: str) -> int:
-        """Remove the rows that *keep* refuses; return how many."""
+        """Remove the rows that *keep* refuses, whoever took them in; return how many.
+
+        Raises LogError while another front door may still send events of that day.
+        """
         self._chain.require_free(data_class, day)
+        self._require_all(day)
         self.seal()
         index = index_of(data_class, day)
         self._chain.append("rewrite", self._clock.now(), (), reason=f"{index}: {reason}")
         body = {
             "size": PAGE,
-            "query": {"term": {"soc.shard": self._shard}},
+            "query": {"match_all": {}},
             "sort": [{SEQ: "asc"}],
             "_source": [COLUMNS],
         }
@@ -122,12 +165,14 @@ class OpenSearchLog(JournaledLog):
         table = pa.concat_tables(generation.read())
         indices: set[str] = set()
         for begin in range(0, table.num_rows, AT_ONCE):
+            self._held.require()
             rows = table.slice(begin, AT_ONCE).to_pylist()
             indices |= {index_of(row["class"], row["ingested"].date()) for row in rows}
             indices |= self._send(rows)
         self._cluster.refresh(",".join(sorted(indices)))
         self._remember(table)
         self._shipped.move(table["seq"][-1].as_py())
+        self._held.publish()
 
     def _send(self, rows: list[dict[str, Any]]) -> set[str]:
         """Create *rows*; what the cluster refuses is kept with fewer fields, or as a reject.
@@ -153,7 +198,7 @@ class OpenSearchLog(JournaledLog):
         """Return the rows that do not fit, each with the cluster's name for the reason."""
         if not rows:
             return []
-        results = self._cluster.bulk(actions(rows, self._shard, whole=whole))
+        results = self._cluster.bulk(actions(rows, self._held.shard, whole=whole))
         refused, before = [], list[dict[str, Any]]()
         for row, result in zip(rows, results, strict=True):
             if result["status"] in STORED:
@@ -170,15 +215,15 @@ class OpenSearchLog(JournaledLog):
 
     def _require_ours(self, rows: Sequence[dict[str, Any]]) -> None:
         """Do nothing if the documents that are there already are *rows*; raise LogError."""
-        places = [place_of(row, self._shard) for row in rows]
+        places = [place_of(row, self._held.shard) for row in rows]
         for row, place, there in zip(
             rows, places, self._cluster.columns(places, COLUMNS), strict=True
         ):
             if there is not None and not is_of(row, there):
                 raise LogError(
                     f"{place['_index']}/{place['_id']} is another event: a second home, or one "
-                    f"restored from an older backup, writes as shard {self._shard}: give each home "
-                    "an opensearch.shard of its own"
+                    f"restored from an older backup, writes as shard {self._held.shard}: "
+                    "begin a new home"
                 )
 
     def _prepare(self) -> None:
@@ -212,7 +257,48 @@ class OpenSearchLog(JournaledLog):
             raise LogError(
                 f"{self._root}: its events are kept here: begin a new home for OpenSearch"
             )
-        return self._shipped.read()
+        place = Place(self._root)
+        shard = place.shard()
+        if shard is not None and self._asked not in {None, shard}:
+            raise LogError(
+                f"{self._root}: opensearch.shard is {self._asked}, but this home has events of "
+                f"shard {shard}: write that, or nothing; if an earlier version gave it "
+                f"{self._asked}, begin a new home"
+            )
+        wanted = self._asked if shard is None else shard
+        last = max(self._shipped.read(wanted or 0), wal.last_in(self._root / "wal"))
+        self._lease = self._take(place.home(), wanted, last)
+        place.keep(self._lease.shard)
+        return self._shipped.read(self._lease.shard)
+
+    @property
+    def _held(self) -> Lease:
+        assert self._lease is not None  # noqa: S101 - taken before anything else is done
+        return self._lease
+
+    def _reached(self) -> Reached:
+        """Return how far the cluster has got: first what waits, so that nothing is overlooked."""
+        now, oldest = self._clock.now(), self._journal.oldest()
+        return Reached(self._shipped.read(self._held.shard), min(now, oldest or now))
+
+    def _let_go(self) -> None:
+        if self._lease:
+            self._lease.release()
+
+    def _require_all(self, day: date) -> None:
+        """Do nothing if no other home can still send events that came on *day*."""
+        begin = datetime.combine(day, time(), UTC)
+        end = begin + timedelta(days=1) + UNDER_WAY
+        late = [
+            str(one.shard)
+            for one in self._held.others()
+            if one.until >= begin and (one.since is None or one.since < end)
+        ]
+        if late:
+            raise LogError(
+                f"{day}: shards that may still send events of that day: {', '.join(late)}; try "
+                "again when it is over and their front doors have sent what they hold"
+            )
 
     def _tidy(self) -> None:
         """Do nothing: a cluster joins what it keeps by itself."""

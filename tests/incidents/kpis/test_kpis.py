@@ -43,7 +43,7 @@ def valued(monkeypatch: pytest.MonkeyPatch) -> None:
 def filled(request: pytest.FixtureRequest, valued: None, suite: Suite) -> Suite:
     fill(suite, request.param)
     with session(suite.database) as writing:
-        writing.add(DetectorWindow(detector="sigma", hwm=1, state="{}", moved=NOON))
+        writing.add(DetectorWindow(detector="sigma", state="{}", moved=NOON))
     return suite
 
 
@@ -188,7 +188,7 @@ def test_an_event_store_that_cannot_be_asked_is_no_data(filled: Suite) -> None:
 
 def test_a_quiet_week_has_no_suspicious_hour_if_somebody_watched(empty: Suite) -> None:
     with session(empty.database) as writing:
-        writing.add(DetectorWindow(detector="sigma", hwm=1, state="{}", moved=NOON))
+        writing.add(DetectorWindow(detector="sigma", state="{}", moved=NOON))
 
     told = by_slug(empty)["suspicious-per-hour"]
 
@@ -200,7 +200,7 @@ def test_a_quiet_week_has_no_suspicious_hour_if_somebody_watched(empty: Suite) -
 )
 def test_alerts_of_an_hour_are_judged_by_the_levels(empty: Suite, alerts: int, level: str) -> None:
     with session(empty.database) as writing:
-        writing.add(DetectorWindow(detector="sigma", hwm=1, state="{}", moved=NOON))
+        writing.add(DetectorWindow(detector="sigma", state="{}", moved=NOON))
         writing.add_all(
             [
                 alert_of(None, f"rule-{n}", "ip:192.0.2.1", NOON - timedelta(minutes=5))
