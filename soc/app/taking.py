@@ -116,13 +116,8 @@ def store_lines(suite: Suite, log: OpenLog, lines: Lines) -> Appended:
     return log.append(_table(suite, lines))
 
 
-def store_together(
-    suite: Suite, log: OpenLog, many: Sequence[Lines], was_read: Callable[[], None] = lambda: None
-) -> list[Appended]:
-    """Append what several callers sent as if it were one batch; return what became of each.
-
-    was_read: is called when only the disk is waited for.
-    """
+def store_together(suite: Suite, log: OpenLog, many: Sequence[Lines]) -> list[Appended]:
+    """Append what several callers sent as if it were one batch; return what became of each."""
     if len({lines.form for lines in many}) > 1:
         return [store_lines(suite, log, lines) for lines in many]
     texts, ids, sources = (
@@ -131,7 +126,6 @@ def store_together(
     )
     table = _table(suite, Lines(texts, ids, sources, many[0].form))
     is_reject = table["reason"].is_valid().to_pylist()
-    was_read()
     return log.append(table).split([len(lines.text) for lines in many], is_reject)
 
 

@@ -36,10 +36,8 @@ LATER = {"Retry-After": "2"}
 WRITING = ("POST", "PUT")
 MEMBERS = 1_000
 """Parts that a gzip body may be put together from: each costs a little, also an empty one."""
-TOGETHER = 1 << 20
+TOGETHER = 2 << 20
 """Bytes of several requests that are read and written as one batch."""
-WORTH = 1 << 18
-"""Bytes that are worth a batch of their own while another one is written."""
 VERSION = {"number": "2.19.0", "distribution": "opensearch", "build_flavor": "default"}
 
 
@@ -68,7 +66,7 @@ class Bulk:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER, WORTH)
+        self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -113,17 +111,12 @@ class Bulk:
         who.require(Permission.INGEST)
         return who
 
-    def _store(
-        self, many: Sequence[_Sent], was_read: Callable[[], None]
-    ) -> list[Response | SocError]:
-        """Return the answer to each of *many*, when all that they brought is on the disk.
-
-        was_read: is called when only the disk is waited for.
-        """
+    def _store(self, many: Sequence[_Sent]) -> list[Response | SocError]:
+        """Return the answer to each of *many*, when all that they brought is on the disk."""
         asked = [self._asked(sent) for sent in many]
         brought = [one.lines for one in asked if isinstance(one, _Asked) and one.lines.text]
         try:
-            stored = iter(self._front.store_together(brought, was_read))
+            stored = iter(self._front.store_together(brought))
         except SocError as failed:
             return [one if isinstance(one, SocError) else failed for one in asked]
         return [

@@ -3,7 +3,7 @@
 import base64
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -189,16 +189,11 @@ class Front:
         """Append lines as the parsers read them; return when they are on the disk."""
         return self.store_together([lines])[0]
 
-    def store_together(
-        self, many: Sequence[taking.Lines], was_read: Callable[[], None] = lambda: None
-    ) -> list[Appended]:
-        """Append what several requests brought as one batch; return what became of each.
-
-        was_read: is called when only the disk is waited for.
-        """
+    def store_together(self, many: Sequence[taking.Lines]) -> list[Appended]:
+        """Append what several requests brought as one batch; return what became of each."""
         if not many:
             return []
-        stored = taking.store_together(self.suite, self.log, many, was_read)
+        stored = taking.store_together(self.suite, self.log, many)
         self.sources.seen(Counter(chain.from_iterable(lines.sources for lines in many)))
         return stored
 

@@ -1,6 +1,7 @@
-"""Requests that wait for the same work are served together, as one batch.
+"""Requests that wait for the same work are served together, as one batch, and one at a time.
 
-The next batch may be read while the one before it is written.
+Several clients that wait for each other's batch would make small ones in turn: as many as came
+lately are awaited for a moment, so that all are in one.
 """
 
 import asyncio
@@ -15,57 +16,50 @@ Given = TypeVar("Given")
 Done = TypeVar("Done")
 
 
-Work = Callable[[Sequence[Given], Callable[[], None]], Sequence[Done | SocError]]
+Work = Callable[[Sequence[Given]], Sequence[Done | SocError]]
 
-UNDER_WAY = 2
-"""Batches at once: one waits for the disk, one for the interpreter. More would only contend."""
+MOMENT = 0.004
+"""Seconds for which those are awaited who came lately."""
 
 
 class Gathering(Generic[Given, Done]):
     """Gives whatever waits to *work*, which returns for each what became of it, or why nothing did.
 
-    *work* calls what it gets besides when it only waits for the disk from there on. weigh, most:
-    how much may be in one batch; alone, one may weigh more. worth: how much must wait to be begun
-    beside another batch. To be used on one loop.
+    weigh, most: how much may be in one batch; alone, one may weigh more. To be used on one loop.
     """
 
-    def __init__(
-        self, work: Work[Given, Done], weigh: Callable[[Given], int], most: int, worth: int = 1
-    ) -> None:
-        self._work, self._weigh, self._most, self._worth = work, weigh, most, worth
+    def __init__(self, work: Work[Given, Done], weigh: Callable[[Given], int], most: int) -> None:
+        self._work, self._weigh, self._most = work, weigh, most
         self._waiting: deque[tuple[Given, asyncio.Future[Done]]] = deque()
-        self._weight = self._under_way = 0
-        self._reading: Sequence[Given] | None = None
+        self._weight = 0
+        self._expected = 1
+        self._is_under_way = False
+        self._awaited: asyncio.TimerHandle | None = None
 
     async def submit(self, given: Given) -> Done:
         """Return what became of *given*; raises what it failed with."""
         future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._waiting.append((given, future))
         self._weight += self._weigh(given)
-        self._begin()
+        if len(self._waiting) >= self._expected or self._weight >= self._most:
+            self._begin()
+        elif not self._is_under_way and self._awaited is None:
+            self._await()
         return await future
 
+    def _await(self) -> None:
+        self._awaited = asyncio.get_running_loop().call_later(MOMENT, self._begin)
+
     def _begin(self) -> None:
-        if not self._waiting or self._reading or self._under_way >= UNDER_WAY:
+        if self._awaited:
+            self._awaited.cancel()
+            self._awaited = None
+        if not self._waiting or self._is_under_way:
             return
-        if self._under_way and self._weight < self._worth:
-            return
-        loop = asyncio.get_running_loop()
-        group = self._take()
+        group, self._is_under_way = self._take(), True
         given = [one for one, _ in group]
-        self._reading, self._under_way = given, self._under_way + 1
-
-        def was_read() -> None:
-            loop.call_soon_threadsafe(self._go_on, given)
-
-        begun = loop.run_in_executor(None, self._work, given, was_read)
-        begun.add_done_callback(partial(self._end, given, [future for _, future in group]))
-
-    def _go_on(self, read: Sequence[Given]) -> None:
-        """Begin the next batch, now that *read* only waits for the disk, or is over."""
-        if self._reading is read:
-            self._reading = None
-        self._begin()
+        begun = asyncio.get_running_loop().run_in_executor(None, self._work, given)
+        begun.add_done_callback(partial(self._end, [future for _, future in group]))
 
     def _take(self) -> list[tuple[Given, asyncio.Future[Done]]]:
         group = [self._waiting.popleft()]
@@ -80,11 +74,10 @@ class Gathering(Generic[Given, Done]):
 
     def _end(
         self,
-        given: Sequence[Given],
         futures: Sequence[asyncio.Future[Done]],
         begun: asyncio.Future[Sequence[Done | SocError]],
     ) -> None:
-        self._under_way -= 1
+        self._is_under_way = False
         failed = asyncio.CancelledError() if begun.cancelled() else begun.exception()
         results = [failed] * len(futures) if failed else begun.result()
         for future, result in zip(futures, results, strict=True):
@@ -94,4 +87,8 @@ class Gathering(Generic[Given, Done]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-        self._go_on(given)
+        self._expected = len(futures) + len(self._waiting)
+        if len(self._waiting) >= self._expected or self._weight >= self._most:
+            self._begin()
+        elif self._waiting:
+            self._await()

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -17,7 +17,7 @@ class Slow:
         self.groups: list[list[int]] = []
         self.begun, self.go = threading.Event(), threading.Event()
 
-    def work(self, numbers: Sequence[int], _was_read: Callable[[], None]) -> list[int | SocError]:
+    def work(self, numbers: Sequence[int]) -> list[int | SocError]:
         self.groups.append(list(numbers))
         self.begun.set()
         self.go.wait(10)
@@ -83,47 +83,21 @@ def test_who_gave_up_spoils_it_for_nobody() -> None:
     assert asyncio.run(leave()) == (4, True)
 
 
-class Pipe:
-    """Says at once that a batch was read, and writes it only when told to."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[int]] = []
-        self.go = threading.Event()
-
-    def work(self, numbers: Sequence[int], was_read: Callable[[], None]) -> list[int | SocError]:
-        self.groups.append(list(numbers))
-        if 13 in numbers:
-            raise LogError("unread")
-        was_read()
-        self.go.wait(10)
-        return list(numbers)
-
-
-async def pipe(worth: int, *numbers: int) -> tuple[list[list[int]], list[int | BaseException]]:
-    """Return the batches that were begun before any was written, and what became of all."""
-    slow = Pipe()
-    gathering = Gathering(slow.work, lambda number: number, 10, worth)
-    asked = []
-    for number in numbers:
-        asked.append(asyncio.create_task(gathering.submit(number)))
-        await asyncio.sleep(0)
-        while gathering._reading:  # noqa: ASYNC110 - it has nothing to wait for
-            await asyncio.sleep(0)
-    begun = list(slow.groups)
+async def again(slow: Slow) -> None:
+    """Submit 1, and 2 to 4 meanwhile; 5 only when 1 is done, and 6 when all are."""
+    gathering = Gathering(slow.work, lambda number: number, 100)
+    first = asyncio.create_task(gathering.submit(1))
+    more = [asyncio.create_task(gathering.submit(number)) for number in (2, 3, 4)]
+    await asyncio.to_thread(slow.begun.wait, 10)
     slow.go.set()
-    return begun, await asyncio.gather(*asked, return_exceptions=True)
+    await first
+    await asyncio.gather(*more, gathering.submit(5))
+    await gathering.submit(6)
 
 
-def test_the_next_batch_is_read_while_one_is_written_and_no_third() -> None:
-    assert asyncio.run(pipe(1, 4, 5, 6)) == ([[4], [5]], [4, 5, 6])
+def test_as_many_as_came_lately_are_awaited_but_not_for_long() -> None:
+    slow = Slow()
 
+    asyncio.run(asyncio.wait_for(again(slow), 10))
 
-def test_what_is_not_worth_a_batch_of_its_own_waits_for_more() -> None:
-    assert asyncio.run(pipe(5, 4, 2, 3)) == ([[4], [2, 3]], [4, 2, 3])
-
-
-def test_a_batch_that_cannot_be_read_holds_up_nobody() -> None:
-    begun, became = asyncio.run(pipe(1, 4, 13, 5))
-
-    assert begun == [[4], [13], [5]]
-    assert [str(one) for one in became] == ["4", "unread", "5"]
+    assert slow.groups == [[1], [2, 3, 4, 5], [6]]
