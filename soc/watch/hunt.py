@@ -160,10 +160,11 @@ def _look(ruleset: Ruleset, sheet: Sheet, fields: Sequence[str]) -> None:
     if len(ruleset.rules) > FEW:
         sheet.read(fields)
         return
-    first = ruleset.telling
-    origin = dict.fromkeys(map(key_of, ruleset.origin))
-    _narrow(ruleset, sheet, [name for name in fields if name in first])
-    for name in dict.fromkeys((*origin, *fields)):
+    origin = list(dict.fromkeys(map(key_of, ruleset.origin)))
+    own = [name for name in fields if name not in origin]
+    first = [name for name in own if name in ruleset.telling]
+    _narrow(ruleset, sheet, first)
+    for name in (*own, *origin) if first else (*origin, *own):
         if name not in first:
             _narrow(ruleset, sheet, [name])
 

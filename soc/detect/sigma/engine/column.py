@@ -21,7 +21,7 @@ ENTRY = 120
 MEMBER = 60
 """Bytes that a member of a set costs, about."""
 
-TOGETHER, AT_ONCE = 16, 2_000
+TOGETHER, AT_ONCE = 16, 4_000
 """New texts from how many on, and up to how many, one pass looks at."""
 
 Spend = Callable[[int], None]
@@ -130,9 +130,11 @@ class Column:
         if None not in known:
             self._novelty.note(len(values), 0)
             return cast("list[int]", known)
-        new = {value for value, code in zip(values, known, strict=True) if code is None}
-        self._novelty.note(len(values), known.count(None))
-        made = self._together(list(new)) if len(new) >= TOGETHER else {}
+        new = [value for value, code in zip(values, known, strict=True) if code is None]
+        self._novelty.note(len(values), len(new))
+        made = self._together(new) if len(new) >= TOGETHER else {}
+        if len(made) == len(values):
+            return list(made.values())
         return [
             (made[value] if value in made else self.code(value)) if code is None else code
             for value, code in zip(values, known, strict=True)
@@ -164,14 +166,16 @@ class Column:
         made: dict[Any, int] = {}
         if set(map(type, values)) != {str}:
             return made
-        for begin in range(0, len(values), AT_ONCE):
-            texts = [text for text in values[begin : begin + AT_ONCE] if len(text) <= LONG]
-            yes = self._accepts.of_each(texts)
+        texts, usual = list(dict.fromkeys(values)), self.classes.number(frozenset(self._exists))
+        for begin in range(0, len(texts), AT_ONCE):
+            some = [text for text in texts[begin : begin + AT_ONCE] if len(text) <= LONG]
+            yes = self._accepts.of_each(some)
             if yes is None:
                 continue
-            made |= dict.fromkeys(texts, self.classes.number(frozenset(self._exists)))
+            codes = [usual] * len(some)
             for place, atoms in yes.items():
-                made[texts[place]] = self.classes.number(frozenset(self._exists | atoms))
+                codes[place] = self.classes.number(frozenset(self._exists | atoms))
+            made.update(zip(some, codes, strict=True))
         kept = made
         if self._novelty.is_flood:
             kept = {text: code for text, code in made.items() if len(text) <= SHORT}

@@ -57,6 +57,8 @@ class _Table:
 
     def narrow(self) -> None:
         """Leave out events about which nothing can be said."""
+        if not self._classes:
+            return
         judged = self.judge()
         keep = np.array([one is not NOTHING for one in judged.decided], np.bool_)[judged.which]
         self.rows, self.places = self.rows[keep], self.places[keep]
@@ -90,13 +92,13 @@ def _cheapest_first(
 ) -> Iterator[tuple[int, tuple[str, Column]]]:
     """Yield the columns of *partition*, those with few different values in *rows* first."""
     known = [one for one in partition.columns if one[0] in columns]
-    counts = [len(_different(columns[name].codes[rows])) for name, _ in known]
+    counts = [len(_different(_codes(columns[name], rows))) for name, _ in known]
     order = sorted(range(len(counts)), key=counts.__getitem__)
     yield from ((counts[place], known[place]) for place in order)
 
 
 def _classes(column: Column, coded: Coded, rows: Ints) -> Ints:
-    codes = coded.codes[rows]
+    codes = _codes(coded, rows)
     different = _different(codes)
     there = different[different >= 0]
     classes = np.full(int(codes.max(initial=0)) + 1 - UNKNOWN, column.absent, np.int64)
@@ -105,6 +107,11 @@ def _classes(column: Column, coded: Coded, rows: Ints) -> Ints:
         classes[there - UNKNOWN] = column.codes(coded.some(there))
     found: Ints = classes[codes - UNKNOWN]
     return found
+
+
+def _codes(coded: Coded, rows: Ints) -> Ints:
+    """Return the codes in *rows*, each of which is there once, in their order."""
+    return coded.codes if len(rows) == len(coded.codes) else coded.codes[rows]
 
 
 def _different(codes: Ints) -> Ints:
