@@ -30,6 +30,10 @@ PLACEHOLDER = b"expand"
 """A file without this word needs no lists."""
 MOST = 16
 """Sets of rules that are kept; those used least lately go."""
+FEW, SHARE = 16, 0.02
+"""So many changed files, and such a part of all, are compiled again by the next process: to write
+down all for them would take longer.
+"""
 
 
 Compiled = list[Draft | Filter | Mistake]
@@ -68,11 +72,13 @@ class Sure(NamedTuple):
 class Known:
     """What a process has of one set of rules: as it was written last, and as it was read.
 
-    rules: by slug, each with what it was made of. sure: files that need not be read.
+    unwritten: files of which only this process knows what they were compiled to. rules: by slug,
+    each with what it was made of. sure: files that need not be read.
     """
 
     def __init__(self, written: _Written, at: int) -> None:
         self.written, self.at = written, at
+        self.unwritten: set[str] = set()
         self.read: dict[str, Compiled] = {}
         self.rules: dict[str, tuple[Draft, Rule]] = {}
         self.sure: dict[RuleFile, Sure] = {}
@@ -139,6 +145,19 @@ class Kept:
         self.known.read[read.digest] = drafts
         self._added[file] = Sure(read, [entry(file.path, draft) for draft in drafts])
         self._drafts[read.digest] = msgspec.Raw(msgspec.msgpack.encode(drafts))
+
+    def keep_to_itself(self, written: _Written) -> None:
+        """Note what is known beside what was written, and not newer."""
+        self.known.unwritten |= self._added_names()
+        self.settle(written, self.known.at)
+
+    def is_worth_writing(self) -> bool:
+        """Return whether others should know, too."""
+        changed = self.known.unwritten | self._added_names()
+        return len(changed) > min(FEW, SHARE * len(self._old.files))
+
+    def _added_names(self) -> set[str]:
+        return {file.name for file in self._added}
 
     def settle(self, written: _Written, at: int) -> Known:
         """Note that *written* was written *at* that time; return what the process has now."""
@@ -217,6 +236,9 @@ class RuleCache:
         written = kept.written()
         if written is None or kept.place is None:
             return
+        if not kept.is_worth_writing():
+            kept.keep_to_itself(written)
+            return
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = kept.place.with_suffix(f".{os.getpid()}")
@@ -225,6 +247,7 @@ class RuleCache:
             new.replace(kept.place)
             at = kept.place.stat().st_mtime_ns
             self._known[kept.place] = kept.settle(written, at)
+            kept.known.unwritten.clear()
             for old in sorted(self.folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
                 old.unlink()
         except (OSError, OverflowError, UnicodeError) as why:

@@ -84,6 +84,28 @@ def test_a_changed_file_is_compiled_anew(
         assert load_rules([rules], cache=again).match({"f": "changed"}).hits
 
 
+def test_few_changes_among_many_files_are_written_down_when_there_are_more(
+    rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
+) -> None:
+    for number in range(120):
+        write(rules / f"r{number}.yml", rule_of({"f": f"old {number}"}, name=f"r{number}"))
+    cache = RuleCache(tmp_path / "c")
+    load_rules([rules], cache=cache)
+    (kept,) = (tmp_path / "c").glob("rules-*.msgpack")
+    written, is_rewritten = kept.read_bytes(), []
+
+    for number in range(4):
+        changed = rule_of({"f": f"new {number}"}, name=f"r{number}")
+        write(rules / f"r{number}.yml", changed, LONG_AGO + 1)
+        for again in (cache, RuleCache(tmp_path / "other")):
+            found = load_rules([rules], cache=again)
+            assert found.match({"f": f"new {number}"}).hits
+            assert not found.match({"f": f"old {number}"}).hits
+        is_rewritten.append(kept.read_bytes() != written)
+
+    assert is_rewritten == [False, False, True, True]
+
+
 def test_a_file_of_just_now_is_read_though_its_time_and_size_are_the_same(
     rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
 ) -> None:
