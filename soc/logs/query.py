@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from weakref import finalize
 
 import duckdb
 
@@ -42,12 +43,14 @@ def sql(
 class Asking:
     """Several questions, one after the other: to open a database for each takes longer than most.
 
-    Each question sees what is stored when it is asked.
+    Each question sees what is stored when it is asked. The database is closed when this is let go,
+    and at the latest before the interpreter ends: its threads give back memory through that.
     """
 
     def __init__(self, reader: LogReader, allowed: Logs = DEFAULT) -> None:
         self._reader, self._allowed = reader, allowed
         self._opened: tuple[_Seen, duckdb.DuckDBPyConnection] | None = None
+        self._close: Callable[[], object] = lambda: None
 
     def rows(self, query: str, limit: int = LIMIT) -> list[dict[str, Any]]:
         """Return what ``sql`` does."""
@@ -80,7 +83,9 @@ class Asking:
     def _connection(self, view: View) -> duckdb.DuckDBPyConnection:
         seen = view.segments, view.upto
         if self._opened is None or self._opened[0] != seen:
-            self._opened = seen, _connect(self._reader, view, self._allowed)
+            self._close()
+            connection = _connect(self._reader, view, self._allowed)
+            self._opened, self._close = (seen, connection), finalize(self, connection.close)
         return self._opened[1]
 
 
