@@ -90,14 +90,13 @@ def incidents_show(incident: Id, home: HomeOption = HOME, as_json: Json = False)
     from soc.store.session import reading
     from soc.web import views
     from soc.web.clocks import with_clocks
-    from soc.web.views import with_labels
 
     suite = suite_at(home)
     with reading(suite.database) as looking:
         whole = views.incident_whole(looking, lifecycle.number_of(incident))
         settings, now = suite.settings.incidents, suite.clock.now()
         (found,) = with_clocks(looking, [whole], settings, now)
-        found = with_labels(looking, found, now)
+        found = views.with_labels(looking, found, now)
     due = found.pop("due")
     lines = [f"{k}: {'-' if v is None else v}" for k, v in found.items() if not isinstance(v, list)]
     lines += [f"{c['clock']}: {c['state']}, due {c['due'] or 'never'}" for c in found["clocks"]]

@@ -22,9 +22,9 @@ from soc.detect.sigma.event import Event, key_of
 from soc.detect.sigma.rule import Hit, Rule
 from soc.detect.sigma.ruleset import INDIGESTIBLE, Ruleset
 from soc.logs import columns
-from soc.logs.columns import ABOUT, Lot
+from soc.logs.columns import ABOUT, Lot, Rows
 from soc.logs.reader import LogReader
-from soc.watch.sheet import Coded, Rows, Sheet
+from soc.watch.sheet import Coded, Sheet
 from soc.watch.together import Together
 
 FEW = 20
@@ -70,12 +70,11 @@ def hunt(
     """
     fields = sorted(map(key_of, fields_of(ruleset)))
     for lot in columns.each(reader, fields):
-        rows = _between(lot, since, until)
-        if not len(rows):
+        rows, newest = _between(lot, since, until)
+        if newest is None:
             continue
         told.events += len(rows)
         told.from_text += min(lot.from_text, len(rows))
-        newest = lot.newest if len(rows) == lot.size else _newest(lot, rows)
         told.newest = max(told.newest or newest, newest)
         judged = _judged(ruleset, Sheet(lot, rows), fields)
         yield from judged.struck
@@ -98,24 +97,20 @@ def correlated(
     yield from together.results()
 
 
-def _between(lot: Lot, since: datetime | None, until: datetime | None) -> Rows:
-    """Return the rows of the events that happened then."""
+def _between(
+    lot: Lot, since: datetime | None, until: datetime | None
+) -> tuple[Rows, datetime | None]:
+    """Return the rows of the events that happened then, and when the last of them did."""
     every = np.arange(lot.size)
     if since is None and until is None:
-        return every
+        return every, lot.newest
     happened = lot.pick(["ts"], every).table["ts"]
     keep = np.ones(lot.size, bool)
     if since is not None:
         keep &= pc.greater_equal(happened, since).to_numpy()
     if until is not None:
         keep &= pc.less(happened, until).to_numpy()
-    return np.flatnonzero(keep)
-
-
-def _newest(lot: Lot, rows: Rows) -> datetime:
-    table, places = lot.pick(["ts"], rows)
-    newest: datetime = pc.max(table["ts"].take(pa.array(places))).as_py()
-    return newest
+    return np.flatnonzero(keep), pc.max(happened.filter(pa.array(keep))).as_py()
 
 
 class _Judged(NamedTuple):

@@ -5,20 +5,17 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.detect.sigma.engine.resolver import MISSING
 from soc.detect.sigma.engine.stored import ABSENT, UNKNOWN
-from soc.logs.columns import ABOUT, Lot, Picked
+from soc.logs.columns import ABOUT, Lot, Picked, Rows
 from soc.logs.promote import LONG, PREFIX
 
 FEW = 20
 """Values that are rather taken one by one."""
-
-Rows = npt.NDArray[np.int64]
 
 
 class About(NamedTuple):
@@ -67,11 +64,11 @@ class Sheet:
     def read(self, fields: Iterable[str]) -> None:
         """Look at *fields*, too."""
         asked = list(fields)
-        self.values |= {name: _absent(self.size) for name in asked}
-        there = [name for name in asked if PREFIX + name in self._lot.fields]
-        if there and self.size:
+        there = [name for name in asked if self.size and PREFIX + name in self._lot.fields]
+        if there:
             picked = self._lot.pick([PREFIX + name for name in there], self._rows)
             self.values |= {name: _coded(picked, PREFIX + name) for name in there}
+        self.values |= {name: _absent(self.size) for name in asked if name not in there}
 
     def keep(self, which: Rows) -> None:
         """Go on with some of the events."""

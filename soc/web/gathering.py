@@ -41,21 +41,22 @@ class Gathering(Generic[Given, Done]):
         future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._waiting.append((given, future))
         self._weight += self._weigh(given)
-        if len(self._waiting) >= self._expected or self._weight >= self._most:
-            self._begin()
-        elif not self._is_under_way and self._awaited is None:
-            self._await()
+        self._go_on()
         return await future
 
-    def _await(self) -> None:
-        self._awaited = asyncio.get_running_loop().call_later(MOMENT, self._begin)
+    def _go_on(self) -> None:
+        """Begin what waits, or await for a moment who is missing."""
+        if self._is_under_way or not self._waiting:
+            return
+        if len(self._waiting) >= self._expected or self._weight >= self._most:
+            self._begin()
+        elif self._awaited is None:
+            self._awaited = asyncio.get_running_loop().call_later(MOMENT, self._begin)
 
     def _begin(self) -> None:
         if self._awaited:
             self._awaited.cancel()
             self._awaited = None
-        if not self._waiting or self._is_under_way:
-            return
         group, self._is_under_way = self._take(), True
         given = [one for one, _ in group]
         begun = asyncio.get_running_loop().run_in_executor(None, self._work, given)
@@ -88,7 +89,4 @@ class Gathering(Generic[Given, Done]):
             else:
                 future.set_result(result)
         self._expected = len(futures) + len(self._waiting)
-        if len(self._waiting) >= self._expected or self._weight >= self._most:
-            self._begin()
-        elif self._waiting:
-            self._await()
+        self._go_on()

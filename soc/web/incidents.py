@@ -24,7 +24,6 @@ from soc.web import case, views
 from soc.web.asked import Body, Number, Plain, Reason, bounded_body, needs
 from soc.web.clocks import with_clocks
 from soc.web.front import Front
-from soc.web.views import with_labels
 
 Match = Annotated[str | None, Header(alias="If-Match", max_length=200)]
 Name = Annotated[str, PathParameter(max_length=64, examples=["INC-1"])]
@@ -164,7 +163,7 @@ class _Desk:
         suite = self._front.suite
         now, tag = suite.clock.now(), {"ETag": tag_of(body)}
         (timed,) = with_clocks(looking, [body], suite.settings.incidents, now)
-        whole = with_labels(looking, timed, now)
+        whole = views.with_labels(looking, timed, now)
         return Response(orjson.dumps(whole), media_type="application/json", headers=tag)
 
 

@@ -10,7 +10,6 @@ from sqlmodel import Session, col, func, select
 from soc.incidents import alerts, lifecycle, severity, suppressions
 from soc.incidents.backtest import BackTest
 from soc.incidents.money import at_risk, at_risk_whole
-from soc.incidents.suppressions import state_of
 from soc.model.value import rfc3339
 from soc.respond import approvals, labels, ledger
 from soc.respond.reconcile import Standing
@@ -292,7 +291,7 @@ def suppression(row: Suppression, now: datetime) -> Plain:
         "owner": row.owner,
         "reason": row.reason,
         "mode": row.mode,
-        "state": state_of(row, now),
+        "state": suppressions.state_of(row, now),
         "created": rfc3339(row.created),
         "created_by": row.created_by,
         "until": rfc3339(row.until),
@@ -351,7 +350,7 @@ def indicator(row: Indicator) -> Plain:
     }
 
 
-def counted(looking: Session, items: list[Plain], now: Any) -> list[Plain]:  # noqa: ANN401 - a moment
+def counted(looking: Session, items: list[Plain], now: datetime) -> list[Plain]:
     """Return *items*, lists, each with its entries and how many of them have expired."""
     names = [item["name"] for item in items]
     query = select(Indicator.list, func.count()).where(col(Indicator.list).in_(names))
@@ -367,7 +366,7 @@ def counted(looking: Session, items: list[Plain], now: Any) -> list[Plain]:  # n
     ]
 
 
-def with_labels(looking: Session, found: Plain, now: Any) -> Plain:  # noqa: ANN401 - a moment
+def with_labels(looking: Session, found: Plain, now: datetime) -> Plain:
     """Return *found*, an incident or alert, with what lists say of its entities as labels."""
     told = indicators.labels_of(looking, found["entities"], now)
     given = found.get("labels", {})

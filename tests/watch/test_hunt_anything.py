@@ -44,11 +44,11 @@ def hunted(folder: Path, conditions: list[Node], events: list[dict[str, Any]]) -
     log.close()
 
 
+asked = given(st.lists(nodes, min_size=1, max_size=2), st.lists(documents, min_size=1, max_size=30))
+
+
 @settings(max_examples=60, suppress_health_check=[*HealthCheck], deadline=None)
-@given(
-    st.lists(nodes, min_size=1, max_size=2),
-    st.lists(documents, min_size=1, max_size=30),
-)
+@asked
 def test_a_hunt_finds_what_rules_hit(
     tmp_path_factory: pytest.TempPathFactory, conditions: list[Node], events: list[dict[str, Any]]
 ) -> None:
@@ -58,10 +58,7 @@ def test_a_hunt_finds_what_rules_hit(
 @pytest.mark.trial
 @pytest.mark.timeout(3_600)
 @settings(max_examples=1_000, suppress_health_check=[*HealthCheck], deadline=None)
-@given(
-    st.lists(nodes, min_size=1, max_size=2),
-    st.lists(documents, min_size=1, max_size=30),
-)
+@asked
 def test_hunts_find_what_rules_hit(
     tmp_path_factory: pytest.TempPathFactory, conditions: list[Node], events: list[dict[str, Any]]
 ) -> None:

@@ -14,7 +14,6 @@ from soc.web import explain, views
 from soc.web.console import saved
 from soc.web.console.shell import Console, PageNumber, number_of, paged
 from soc.web.suppressions import is_counted_by
-from soc.web.views import with_labels
 
 Plain = dict[str, Any]
 Days = Annotated[int | None, Query(ge=1, le=3_660)]
@@ -67,7 +66,7 @@ def add(routes: APIRouter, console: Console) -> None:
                 raise NotFound("alert", name)
             whole = views.alert_whole(looking, row)
             now = front.suite.clock.now()
-            found = with_labels(looking, whole, now)
+            found = views.with_labels(looking, whole, now)
             past = explain.history(looking, row.rule, now)
         return console.page(
             request,

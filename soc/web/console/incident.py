@@ -21,7 +21,6 @@ from soc.web.console import timeline
 from soc.web.console.inbox import question
 from soc.web.console.problems import sentence
 from soc.web.console.shell import Console, Line, Text, go, number_of
-from soc.web.views import with_labels
 
 Plain = dict[str, Any]
 Change = Callable[..., object]
@@ -119,7 +118,7 @@ class Desk:
             questions = [question(looking, row, who, now) for row in asked]
             changes = _changes(looking, number)
             (found,) = with_clocks(looking, [found], self._front.suite.settings.incidents, now)
-            found = with_labels(looking, found, now)
+            found = views.with_labels(looking, found, now)
             rules = {a["rule"] for a in found["alerts"]}
             found["techniques"] = self._front.rulebook.techniques(rules)
         return self._console.page(
