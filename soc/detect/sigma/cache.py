@@ -146,19 +146,6 @@ class Kept:
         self._added[file] = Sure(read, [entry(file.path, draft) for draft in drafts])
         self._drafts[read.digest] = msgspec.Raw(msgspec.msgpack.encode(drafts))
 
-    def keep_to_itself(self, written: _Written) -> None:
-        """Note what is known beside what was written, and not newer."""
-        self.known.unwritten |= self._added_names()
-        self.settle(written, self.known.at)
-
-    def is_worth_writing(self) -> bool:
-        """Return whether others should know, too."""
-        changed = self.known.unwritten | self._added_names()
-        return len(changed) > min(FEW, SHARE * len(self._old.files))
-
-    def _added_names(self) -> set[str]:
-        return {file.name for file in self._added}
-
     def settle(self, written: _Written, at: int) -> Known:
         """Note that *written* was written *at* that time; return what the process has now."""
         known, paths = self.known, written.files
@@ -175,16 +162,23 @@ class Kept:
                 known.sure[file] = one
         return known
 
-    def written(self) -> _Written | None:
-        """Return what is to be written, or None if that is there already."""
-        files = self._found | self._files
-        if files == self._old.files and all(
-            one.mtime_ns + SURE_AFTER < self.known.at for one in files.values()
-        ):
-            return None
+    @property
+    def files(self) -> dict[str, _File]:
+        """Return each file that was asked for or added, by name."""
+        return self._found | self._files
+
+    def changed(self) -> set[str]:
+        """Return the files that others do not know as they are, or cannot be sure of."""
+        files, old = self.files, self._old.files
+        sure = self.known.at - SURE_AFTER
+        changed = {n for n, one in files.items() if one.mtime_ns >= sure or one != old.get(n)}
+        return self.known.unwritten | changed | (old.keys() - files.keys())
+
+    def written(self) -> _Written:
+        """Return what is known now, to be written."""
         old = self._old.drafts
         drafts = {one.digest: old[one.digest] for one in self._found.values()} | self._drafts
-        return _Written(_code(), files, drafts)
+        return _Written(_code(), self.files, drafts)
 
     def _drafts_of(self, digest: str) -> Compiled | None:
         raw, read = self._old.drafts.get(digest), self.known.read.get(digest)
@@ -233,11 +227,12 @@ class RuleCache:
 
     def close(self, kept: Kept) -> None:
         """Write what changed."""
-        written = kept.written()
-        if written is None or kept.place is None:
+        changed = kept.changed()
+        if kept.place is None or not changed:
             return
-        if not kept.is_worth_writing():
-            kept.keep_to_itself(written)
+        written = kept.written()
+        if len(changed) <= min(FEW, SHARE * len(written.files)):
+            kept.settle(written, kept.known.at).unwritten = changed
             return
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -247,7 +242,7 @@ class RuleCache:
             new.replace(kept.place)
             at = kept.place.stat().st_mtime_ns
             self._known[kept.place] = kept.settle(written, at)
-            kept.known.unwritten.clear()
+            kept.known.unwritten = set()
             for old in sorted(self.folder.glob("rules-*.msgpack"), key=_age)[:-MOST]:
                 old.unlink()
         except (OSError, OverflowError, UnicodeError) as why:

@@ -106,6 +106,25 @@ def test_few_changes_among_many_files_are_written_down_when_there_are_more(
     assert is_rewritten == [False, False, True, True]
 
 
+def test_files_of_a_new_time_are_written_down_so_that_they_need_not_be_read_again(
+    rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
+) -> None:
+    for number in range(120):
+        write(rules / f"r{number}.yml", rule_of({"f": f"{number}"}, name=f"r{number}"))
+    load_rules([rules], cache=RuleCache(tmp_path / "c"))
+    (kept,) = (tmp_path / "c").glob("rules-*.msgpack")
+    written = kept.read_bytes()
+
+    for path in rules.iterdir():
+        os.utime(path, ns=(LONG_AGO + 1, LONG_AGO + 1))
+    load_rules([rules], cache=RuleCache(tmp_path / "c"))
+    again = kept.read_bytes()
+    load_rules([rules], cache=RuleCache(tmp_path / "c"))
+
+    assert again != written
+    assert kept.read_bytes() == again
+
+
 def test_a_file_of_just_now_is_read_though_its_time_and_size_are_the_same(
     rules: Path, tmp_path: Path, rule_of: Callable[..., dict[str, Any]]
 ) -> None:
