@@ -19,7 +19,7 @@ from soc.ingest.parsers.evtx import read_evtx
 MAX_LINE = 16 * 1024 * 1024
 MAX_WHOLE = 256 * 1024 * 1024
 """A file that is one JSON value over several lines may have this many bytes."""
-CHUNK = 1 << 19
+CHUNK = 1 << 20
 """Bytes that are read together, at least."""
 
 

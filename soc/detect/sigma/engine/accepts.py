@@ -1,12 +1,13 @@
 """Ask one value many questions at once: needles of all rules are looked for in a single pass."""
 
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
+from itertools import accumulate
 
-import numpy as np
 from ahocorasick_rs import BytesAhoCorasick
 
 from soc.detect.sigma.engine import hyper
@@ -89,10 +90,8 @@ class Needles:
         octets = texts.encode()
         seen = self._parts and self._automaton.find_matches_as_indexes(octets, overlapping=True)
         if seen:
-            ends = np.flatnonzero(np.frombuffer(octets, np.uint8) == ord(END))
-            which, begins, _ = np.array(seen).T
-            places = np.searchsorted(ends, begins)
-            for place, needle in {*zip(places.tolist(), which.tolist(), strict=True)}:
+            ends = list(accumulate(len(one) + 1 for one in octets.split(END.encode())))
+            for place, needle in {(bisect_right(ends, begin), which) for which, begin, _ in seen}:
                 yield place, self._askers[needle]
 
     def _add_parts(self, who: int, needles: Iterable[str]) -> None:
