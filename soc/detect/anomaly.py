@@ -5,6 +5,7 @@ names the same entity.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from math import log10
 from typing import Any, ClassVar
@@ -27,6 +28,7 @@ from soc.model.value import (
     bounded,
     bucket_of,
     entity,
+    name_of,
     short,
     whole,
 )
@@ -47,8 +49,11 @@ MOST_JUDGED = 10
 """Buckets that are judged in one go, oldest first; the rest in the next."""
 
 
-class Activity(Value):
-    """What one entity did in one bucket."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What one entity did in one bucket; thousands are made for a window."""
+
+    __pydantic_config__ = Value.model_config
 
     events: int = 0
     failures: int = 0
@@ -133,16 +138,16 @@ class Anomaly:
         named = batch.having(self.column)
         names = (self.column, "seq", "outcome", "project", "src_ip", "dataset", "amount")
         for ts, name, *what in zip(named.moments, *map(named.column, names), strict=True):
-            whom = entity(self.kind, name)
+            whom = name_of(self.kind, name)
             if whom is None:
                 continue
             bucket = bucket_of(ts, self._bucket)
             if judged and bucket < judged:
                 too_late += 1
                 continue
-            key = (bucket, whom.value)
+            key = (bucket, whom)
             if key not in grown:
-                old = opened.setdefault(bucket, {}).get(whom.value)
+                old = opened.setdefault(bucket, {}).get(whom)
                 grown[key] = _Growing(old or Activity(first=ts, last=ts))
             grown[key].add(ts, what)
         for (bucket, name), growing in grown.items():

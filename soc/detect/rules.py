@@ -96,13 +96,15 @@ class Rules:
         heard = columns.heard() if self._chain else repeat(None)
         outcomes = self._rules.match_stored(batch.column("raw"))
         for row, (outcome, one) in enumerate(zip(outcomes, heard, strict=False)):
-            place = look.hear(one) if one else None
+            if one:
+                look.hear(one)
             if outcome.errors:
                 look.failures.update(Failure(e.rule.name, e.reason) for e in outcome.errors)
             if not outcome.hits:
                 continue
             line = columns.line(row, outcome.hits[0].event)
             look.lines[line.seq] = line
+            place = look.place(one) if one else None
             for hit in outcome.hits:
                 if place:
                     look.count(hit, place)
@@ -228,13 +230,16 @@ class _Look:
         self.lines: dict[int, Line] = {}
         self.seen: defaultdict[str, list[Seen]] = defaultdict(list)
         self.failures: set[Failure] = set()
-        self._chain = chain
+        self._chain, self._passed, self._is_late = chain, clocks.passed, False
 
-    def hear(self, heard: Heard) -> Place:
-        """Let the clocks hear of an event; return where it stands."""
-        passed = self.clocks.passed
-        is_late = self.clocks.hear(*heard)
-        return Place(heard.at, heard.seq, passed, self.clocks.awaited, is_late)
+    def hear(self, heard: Heard) -> None:
+        """Let the clocks hear of an event."""
+        self._passed = self.clocks.passed
+        self._is_late = self.clocks.hear(*heard)
+
+    def place(self, heard: Heard) -> Place:
+        """Return where the event stands that was heard last."""
+        return Place(heard.at, heard.seq, self._passed, self.clocks.awaited, self._is_late)
 
     def count(self, hit: Hit, place: Place) -> None:
         """Show *hit* to the correlations that count it."""

@@ -28,7 +28,12 @@ MAX_DIGITS = 78
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of characters, and what breaks lines."""
 
-Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+Utc = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A moment in UTC: a time without a zone is refused, one in another zone converted."""
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,127}$")]
@@ -104,8 +109,14 @@ class Entity(Value):
 
 def entity(kind: EntityKind, value: str | None) -> Entity | None:
     """Return whom *value* names, made fit to be kept; None if it names nobody."""
+    named = name_of(kind, value)
+    return _entity(kind, named) if named else None
+
+
+def name_of(kind: EntityKind, value: str | None) -> str | None:
+    """Return *value* as an entity is called by it; None if it names nobody."""
     named = bounded(value or "", fold=kind is EntityKind.WALLET)
-    return _entity(kind, named) if named.strip() else None
+    return named if named.strip() else None
 
 
 @lru_cache(maxsize=8192)

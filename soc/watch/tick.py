@@ -82,12 +82,15 @@ class Watch:
         """How many seconds each detector took for a window of events, until somebody takes it."""
         self._shared: dict[str, Following] | None = None
         """While all take a window: what was read, by the marks after which it begins."""
+        self._states: dict[str, tuple[str, Any]] = {}
+        """What each detector wrote down last, and what that says: few others write there."""
         with session(database) as writing:
             windows.register(writing, [PROJECTION, *detectors])
 
     def change(self, detectors: Mapping[str, Detector[Any]], modes: Mapping[str, Mode]) -> None:
         """Go on with *detectors*, each where the one of its name stood."""
         self._detectors, self._modes = detectors, modes
+        self._states.clear()
 
     def tick(self, upto: Marks | None = None) -> list[Ticked]:
         """Let every detector take its next window; return what each came to.
@@ -126,7 +129,7 @@ class Watch:
         old, found = self._next(detector.name, upto)
         batch = found.batch
         now, began = self._clock.now(), monotonic()
-        observed = detector.observe(batch, detector.state.model_validate_json(old.state), now)
+        observed = detector.observe(batch, self._state(detector, old.state), now)
         if len(batch):
             self.timings.append((detector.name, monotonic() - began))
         new = Window(
@@ -135,6 +138,7 @@ class Watch:
             state=observed.state.model_dump_json(),
         )
         if new == old and not observed.findings:
+            self._states[detector.name] = new.state, observed.state
             return _ticked(detector.name, observed, found, 0, ())
         findings = self._switched(observed.findings, now)
         evidence = self._evidence(detector.name, findings)
@@ -143,8 +147,14 @@ class Watch:
             settings = self._settings.incidents
             changes = record(writing, findings, evidence, now, settings)
             self._follow(writing, changes, now)
+        self._states[detector.name] = new.state, observed.state
         moved = between(old.marks, new.marks)
         return _ticked(detector.name, observed, found, moved, changes)
+
+    def _state(self, detector: Detector[Any], written: str) -> Any:  # noqa: ANN401 - each has its own
+        """Return what *detector* remembers, as it is *written*."""
+        known, state = self._states.pop(detector.name, ("", None))
+        return state if state and known == written else detector.state.model_validate_json(written)
 
     def _project(self, upto: Marks | None) -> Ticked:
         """Move the projection of rounds and gifts, a window like any other, first of all."""

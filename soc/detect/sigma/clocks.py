@@ -54,7 +54,9 @@ class Clocks:
         if not is_silent and is_ahead:
             return is_late
         if slow is None or slow == source or is_silent:
-            slow = min(self._speaking(), key=self._event.__getitem__, default=source)
+            is_alone = len(self._event) == 1
+            speaking = [source] if is_alone else self._speaking()
+            slow = min(speaking, key=self._event.__getitem__, default=source)
         elif self._event[source] < self._event[slow]:
             slow = source
         self._slowest = slow
@@ -86,7 +88,8 @@ class Clocks:
         return slow is None or self._event[source] < self._event[slow]
 
     def _speaking(self) -> list[str]:
-        return [name for name in self._event if not self._is_silent(name)]
+        since = self._now - self._lateness
+        return [name for name, heard in self._intake.items() if heard >= since]
 
     def _is_silent(self, name: str) -> bool:
         return self._now - self._intake[name] > self._lateness

@@ -1,13 +1,14 @@
 """Sort events into lanes: of each, only the values that rules ask for are kept meanwhile."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from soc.detect.sigma.engine.partition import Partition
 from soc.detect.sigma.engine.references import Values
-from soc.detect.sigma.engine.resolver import MAX_SHAPES, Shape
+from soc.detect.sigma.engine.resolver import MAX_SHAPES, Path, Shape
 from soc.detect.sigma.event import Event
 from soc.detect.sigma.logsource import Routes
 
@@ -16,7 +17,34 @@ Row = tuple[Any, ...]
 Read = Callable[[Document], Row]
 
 
-def _reader(keys: Iterable[str]) -> Read:
+class Reader:
+    """Reads what stands at some *paths*: those in the same object together.
+
+    places: of each path among what is read.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        inside: defaultdict[Path, dict[str, None]] = defaultdict(dict)
+        for *above, key in paths:
+            inside[tuple(above)][key] = None
+        read = [(*above, key) for above, keys in inside.items() for key in keys]
+        places = {path: place for place, path in enumerate(read)}
+        self.paths, self.places = paths, [places[path] for path in paths]
+        self._objects = [(above, _getter(keys)) for above, keys in inside.items()]
+        is_flat = inside.keys() <= {()}
+        self.read: Read = _getter(inside[()]) if is_flat else self._read
+
+    def _read(self, document: Document) -> Row:
+        row: Row = ()
+        for above, get in self._objects:
+            found = document
+            for key in above:
+                found = found[key]
+            row += get(found)
+        return row
+
+
+def _getter(keys: Iterable[str]) -> Read:
     """Return what gives the values under *keys*, always as a tuple."""
     names = tuple(keys)
     if len(names) > 1:
@@ -32,39 +60,42 @@ MAX_LANES = 20_000
 
 
 class Lane:
-    """Events with the same keys from one origin.
+    """Events of one shape from one origin.
 
     partition: decides about them; None if each must be looked at by itself. types: of the values
-    that tell the origin: 1 and true are alike to a dictionary. keys: as the partition has them.
+    at the paths of the *origin*: 1 and true are alike to a dictionary. paths: as the partition has
+    them.
     """
 
     def __init__(
         self,
         partition: Partition | None = None,
-        origin: Shape = (),
+        origin: Sequence[Path] = (),
         types: tuple[type, ...] = (),
-        keys: tuple[str | None, ...] = (),
+        paths: Sequence[Path | None] = (),
     ) -> None:
         self.partition = partition
         self.is_asked = partition is None or bool(partition.rules)
-        self.read = _reader([*origin, *(key for key in keys if key is not None)])
-        self._types, self._keys = types, keys
+        reader = Reader([*origin, *(path for path in paths if path is not None)])
+        self.read = reader.read
+        self._places = reader.places
+        self._types, self._paths = types, paths
 
     def values(self, rows: list[Row]) -> list[Values | None] | None:
-        """Return what stands under each of the keys; None if the origins are not all alike."""
-        columns = iter(zip(*rows, strict=True))
+        """Return what stands at each of the paths; None if the origins are not all alike."""
+        read = list(zip(*rows, strict=True))
+        columns = iter([read[place] for place in self._places])
         for one in self._types:
             if set(map(type, next(columns))) != {one}:
                 return None
-        return [None if key is None else next(columns) for key in self._keys]
+        return [None if path is None else next(columns) for path in self._paths]
 
 
 @dataclass(slots=True)
 class Plan:
     """What to do with events of one shape. origin: reads what tells where they are from."""
 
-    keys: Shape
-    origin: Read
+    origin: Reader
     lanes: dict[Row, Lane] = field(default_factory=dict)
 
 
@@ -91,17 +122,17 @@ class Lanes:
         """Yield *documents* in groups; None stands for one that is not there."""
         groups: dict[Lane, Group] = {}
         ways: dict[Lane, tuple[Callable[[int], None], Callable[[Row], None], Read]] = {}
-        plans = self._plans
+        plans, shape_of = self._plans, self._routes.resolver.shape
         for place, document in enumerate(documents):
             if document is None:
                 continue
-            plan = plans.get(shape := tuple(document))
+            plan = plans.get(shape := shape_of(document))
             if plan is None:
-                plan = self._learn(shape)
+                plan = self._learn(shape, document)
             try:
-                lane = plan.lanes.get(origin := plan.origin(document))
+                lane = plan.lanes.get(origin := plan.origin.read(document))
                 if lane is None:
-                    lane = self._open(plan, shape, origin, document)
+                    lane = self._open(plan, origin, document)
             except TypeError:  # the origin is a list or an object
                 lane = ODD
             way = ways.get(lane)
@@ -115,24 +146,26 @@ class Lanes:
             add(read(document))
         yield from groups.items()
 
-    def _learn(self, shape: Shape) -> Plan:
+    def _learn(self, shape: Shape, document: Document) -> Plan:
+        """Return what to do with *document*, which is the first of its shape."""
         if len(self._plans) >= MAX_SHAPES:
             self._plans.clear()
-        keys = self._routes.keys(shape)
-        plan = Plan((), _reader([]), {(): ODD}) if keys is None else Plan(keys, _reader(keys))
+        origin = self._routes.paths(document)
+        plan = Plan(Reader(()), {(): ODD}) if origin is None else Plan(Reader(origin))
         self._plans[shape] = plan
         return plan
 
-    def _open(self, plan: Plan, shape: Shape, origin: Row, document: Document) -> Lane:
+    def _open(self, plan: Plan, origin: Row, document: Document) -> Lane:
         """Return the lane of *document*, which is the first of its kind."""
         self._opened += 1
         if self._opened > MAX_LANES:
             self._opened = 0
             self._plans.clear()
         partition = self._routes.route_of(Event(document)).partition
-        keys = partition.keys(shape)
+        paths = partition.paths(document)
         made = ODD
-        if keys is not None:
-            made = Lane(partition, plan.keys, tuple(map(type, origin)), keys)
+        if paths is not None:
+            types = tuple(type(origin[place]) for place in plan.origin.places)
+            made = Lane(partition, plan.origin.paths, types, paths)
         plan.lanes[origin] = made
         return made

@@ -22,7 +22,7 @@ from soc.detect.sigma.condition import And, FieldMatch, Node, Or
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.partition import Partition
-from soc.detect.sigma.engine.resolver import MISSING, Resolver, Shape
+from soc.detect.sigma.engine.resolver import MISSING, Path, Resolver
 from soc.detect.sigma.event import Event, Scalar, key_of
 from soc.detect.sigma.pipelines import origin_of
 from soc.detect.sigma.predicate import Equals, Number, Predicate
@@ -131,13 +131,19 @@ class Routes:
         found = self._ground.telling(origin)
         return found if found.isdisjoint(origin) else frozenset()
 
-    def keys(self, shape: Shape) -> Shape | None:
-        """Return the keys under which objects with the keys *shape* say where they are from.
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Knows the shapes of events: of all that any rule asks, and of what tells the origin."""
+        origin = map(key_of, self.origin)
+        return Resolver(enumerate(sorted(self._ground.fields.union(origin))))
+
+    def paths(self, document: Mapping[str, Any]) -> list[Path] | None:
+        """Return where events that are like *document* say where they are from.
 
         Returns None if one of these fields may stand in more than one place.
         """
-        keys = self._resolver.keys(shape)
-        return None if keys is None else tuple(key for key in keys if key is not None)
+        paths = self._resolver.paths(document)
+        return None if paths is None else [path for path in paths if path is not None]
 
     def route_of(self, event: Event) -> Route:
         """Return where *event* goes: to the rules that it must be shown to, in their order."""

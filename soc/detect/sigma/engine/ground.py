@@ -10,6 +10,7 @@ from soc.detect.sigma.engine.hyper import Databases
 from soc.detect.sigma.engine.keywords import Keywords
 from soc.detect.sigma.engine.references import References
 from soc.detect.sigma.engine.tree import Asked, Hits, Questions, Tree
+from soc.detect.sigma.event import key_of
 from soc.detect.sigma.rule import Rule
 
 MOST_BYTES = 128 << 20
@@ -55,6 +56,13 @@ class Ground:
         ]
         self._columns: dict[str, Column] = {}
         self._keywords: dict[tuple[int, ...], Keywords] = {}
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field that the rules ask for, as ``key_of`` spells it."""
+        references = self._questions.references.values()
+        compared = (key_of(name) for one in references for name in (one.field, one.other))
+        return frozenset([*self._questions.by_field, *compared])
 
     def column(self, field: str) -> Column:
         """Return the classes of the values of *field*."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from soc.detect.sigma.engine.column import Classes, Column
 from soc.detect.sigma.engine.ground import Ground
 from soc.detect.sigma.engine.references import Values
-from soc.detect.sigma.engine.resolver import MISSING, Resolver, Shape
+from soc.detect.sigma.engine.resolver import MISSING, Path, Resolver
 from soc.detect.sigma.engine.tree import Hits, may_hold
 from soc.detect.sigma.engine.written import Written
 from soc.detect.sigma.event import Event
@@ -76,18 +76,18 @@ class Partition:
         known = self._known.get(signature)
         return self._learn(signature) if known is None else known
 
-    def keys(self, shape: Shape) -> tuple[str | None, ...] | None:
-        """Return under which keys ``decide_all`` wants the values of events with the keys *shape*.
+    def paths(self, document: Mapping[str, Any]) -> tuple[Path | None, ...] | None:
+        """Return where ``decide_all`` wants the values of events from that are like *document*.
 
         None stands for a field that they do not have. Returns None altogether where a field may
         stand in more than one place: then ``decide`` each.
         """
-        return self._wide.keys(shape)
+        return self._wide.paths(document)
 
     def decide_all(self, values: Sequence[Values | None], written: Written) -> list[Decided]:
         """Return what ``decide`` says of each of the events that are *written*.
 
-        values: what stands in them under each of the ``keys``.
+        values: what stands in them under each of the ``paths``.
         """
         self._ground.make_room()
         size = len(written.places)
