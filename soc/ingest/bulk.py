@@ -64,6 +64,11 @@ class Asked(NamedTuple):
         """Return each item."""
         return list(map(Item, *self))
 
+    @property
+    def documents(self) -> Sequence[bytes]:
+        """Return all documents there are."""
+        return [line for line in self.lines if line is not None]
+
     def taken(self) -> "Asked":
         """Return what has a document."""
         if None not in self.lines:

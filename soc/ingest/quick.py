@@ -32,6 +32,8 @@ PLACES = {
     for column, (spelling, names) in COLUMNS.items()
 }
 ASCII = 128
+MOST_TOGETHER = 2**31 - 1
+"""Bytes that fit into one array of texts."""
 BLANK = pa.array(sorted(fields.BLANK))
 FIRST = -62_135_596_800_000_000
 """Microseconds from 1970 back to the first moment that Python knows."""
@@ -142,8 +144,7 @@ def _table(lines: Sequence[bytes], ts: pa.Array, said: Sequence[pa.Array]) -> pa
     size = len(lines)
     ready = {
         "ts": ts,
-        # Every line was found to be UTF-8, so it need not be looked at again.
-        "raw": pa.array(lines, pa.binary()).view(pa.string()),
+        "raw": _texts(lines),
         "parser": pa.repeat(Ecs.name, size),
     }
     for column, (spelling, places) in PLACES.items():
@@ -151,6 +152,16 @@ def _table(lines: Sequence[bytes], ts: pa.Array, said: Sequence[pa.Array]) -> pa
         one = pc.coalesce(*words) if len(words) > 1 else words[0] if words else said[places[0]]
         ready[column] = _spelt(spelling, one) if spelling and words else one
     return pa.table(ready)
+
+
+def _texts(lines: Sequence[bytes]) -> pa.Array:
+    """Return *lines* as texts: each was found to be UTF-8, so it need not be looked at again."""
+    data = b"".join(lines)
+    if len(data) > MOST_TOGETHER:
+        return pa.array(lines, pa.binary()).view(pa.string())
+    ends = np.zeros(len(lines) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, lines), np.int32, len(lines)), out=ends[1:])
+    return pa.StringArray.from_buffers(len(lines), pa.py_buffer(ends), pa.py_buffer(data))
 
 
 def _spelt(spelling: Spelling, words: pa.Array) -> pa.Array:

@@ -21,6 +21,8 @@ HEAD = struct.Struct("<4sQIII")
 MAGIC = b"CWF1"
 SUFFIX = ".wal"
 MAX_FRAME = 1 << 30
+QUICK = -3
+"""The zstd level: of what is here only until it is sealed."""
 
 
 class Frame(NamedTuple):
@@ -44,7 +46,7 @@ def encode(first: int, table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
-    payload = zstandard.ZstdCompressor(level=1).compress(sink.getvalue())
+    payload = zstandard.ZstdCompressor(level=QUICK).compress(sink.getvalue())
     crc = _crc(first, table.num_rows, payload)
     return HEAD.pack(MAGIC, first, table.num_rows, len(payload), crc) + payload
 
