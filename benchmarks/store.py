@@ -27,8 +27,10 @@ import yardstick
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs" / "benchmarks.md"
-EVENTS = 600_000
+EVENTS, MANY = 600_000, 2_000_000
 LOADS = {"500 x 4": ("500", "4"), "100 x 8": ("100", "8")}
+RUNS = 3
+"""Loads of which the median counts, each on a new home."""
 
 
 @dataclass
@@ -144,49 +146,53 @@ def peak_mb(process: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
-def throughput(name: str, found: dict[str, Any], yard: int, must: float) -> Line:
-    ratio = found["events_per_second"] / yard
+def throughput(name: str, each: list[dict[str, Any]], must: float) -> Line:
+    """Return the line of the load in the middle; what is slowest or refused in any of them counts.
+
+    Each has its yardstick, measured before and after it: a machine is not always as quick.
+    """
+    ordered = sorted(each, key=lambda one: one["ratio"])
+    found, ratios = ordered[len(each) // 2], [f"{one['ratio']:.2f}" for one in ordered]
+    slowest, refused = (max(one[key] for one in each) for key in ("p99_ms", "refused"))
     said = (
-        f"{found['events_per_second']:,} ev/s = {ratio:.2f} of {yard:,}, p99 {found['p99_ms']} ms; "
-        f"CPU s for 100,000: {found['cpu']}"
+        f"{found['events_per_second']:,} ev/s = {found['ratio']:.2f} of {found['yard']:,} "
+        f"({ratios[0]} to {ratios[-1]}), p99 {slowest} ms; CPU s for 100,000: {found['cpu']}"
     )
-    holds = ratio >= must and found["p99_ms"] < 250 and not found["refused"]
+    holds = found["ratio"] >= must and slowest < 250 and not refused
     return Line(name, f"at least {must} of the yardstick, p99 < 250 ms", said, holds)
+
+
+def loaded(
+    folder: Path, settings: str, wait: int, size: str, connections: str, events: int = EVENTS
+) -> dict[str, Any]:
+    """Return what a load on a new home came to, beside the yardstick. wait: seconds before it."""
+    before = yardstick.measure(folder)
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as place,
+        served(Path(place), settings) as (url, token, front),
+    ):
+        time.sleep(wait)
+        found = measured(url, token, front, size, connections, events)
+        found["peak_mb"] = peak_mb(front)
+    found["yard"] = (before + yardstick.measure(folder)) // 2
+    found["ratio"] = found["events_per_second"] / found["yard"]
+    return found
 
 
 def front_door(folder: Path, rules: Path | None) -> Iterator[Line]:
     """Yield what `_bulk` does, with the packaged rules and with many more."""
-    for name, (size, connections) in LOADS.items():
-        yard = yardstick.measure(folder)
-        with (
-            tempfile.TemporaryDirectory(dir=folder) as place,
-            served(Path(place), "") as (url, token, front),
-        ):
-            events = 2_000_000 if size == "500" else EVENTS
-            found = measured(url, token, front, size, connections, events)
-            yield throughput(f"durable _bulk, {name}", found, yard, 0.25)
-            if size == "500":
-                peak = peak_mb(front)
-                yield Line(
-                    "memory of the front door, 2,000,000 events",
-                    "at most 700 MB",
-                    f"{peak} MB",
-                    peak <= 700,
-                )
+    for name, shape in LOADS.items():
+        each = [loaded(folder, "", 0, *shape) for _ in range(RUNS)]
+        yield throughput(f"durable _bulk, {name}", each, 0.25)
+    peak = loaded(folder, "", 0, *LOADS["500 x 4"], events=MANY)["peak_mb"]
+    yield Line(
+        f"memory of the front door, {MANY:,} events", "at most 700 MB", f"{peak} MB", peak <= 700
+    )
     if rules:
         settings = f"content: [{{path: {rules}, mode: monitor}}]\n"
-        yard = yardstick.measure(folder)
-        with (
-            tempfile.TemporaryDirectory(dir=folder) as place,
-            served(Path(place), settings) as (url, token, front),
-        ):
-            time.sleep(30)  # thousands of rules load
-            yield throughput(
-                "the same, 500 x 4, third-party rules detecting",
-                measured(url, token, front, "500", "4"),
-                yard,
-                0.12,
-            )
+        # Thousands of rules load first.
+        each = [loaded(folder, settings, 30, *LOADS["500 x 4"]) for _ in range(RUNS)]
+        yield throughput("the same, 500 x 4, third-party rules detecting", each, 0.12)
 
 
 def stored(folder: Path, *, large: bool) -> Iterator[Line]:

@@ -94,7 +94,7 @@ class Logs(Value):
     sql_memory_mb: what one question may use.
     """
 
-    seal_rows: Annotated[int, Field(ge=1)] = 20_000
+    seal_rows: Annotated[int, Field(ge=1)] = 60_000
     seal_after: Duration = timedelta(minutes=5)
     remembered_ids: Annotated[int, Field(ge=1)] = 500_000
     warn_below: Annotated[float, Field(ge=0, lt=1)] = 0.15
