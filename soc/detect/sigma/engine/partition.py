@@ -77,7 +77,7 @@ class Partition:
         return self._learn(signature) if known is None else known
 
     def paths(self, document: Mapping[str, Any]) -> tuple[Path | None, ...] | None:
-        """Return where ``decide_all`` wants the values of events from that are like *document*.
+        """Return where ``decide_all`` wants the values of events like *document*.
 
         None stands for a field that they do not have. Returns None altogether where a field may
         stand in more than one place: then ``decide`` each.
