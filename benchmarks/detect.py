@@ -13,7 +13,6 @@ import resource
 import string
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from typing import Any
 
 import hunt
 import orjson
+import public
 import zstandard
 
 from soc.cli.main import GARBAGE_AFTER
@@ -39,7 +39,6 @@ from soc.detect.sigma.window import Seen
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks-detection.md"
 Row = tuple[str, str, str]
 """What, what must be, what was measured."""
-FOLDERS = ("rules/windows", "rules-emerging-threats", "rules-threat-hunting")
 TOGETHER = 1_000
 CORRELATION = Path(__file__).parents[1] / "rules/linux/linux-ssh-bruteforce.yml"
 REPEATS = 5
@@ -60,12 +59,6 @@ def children() -> float:
     """Return the CPU seconds of all processes that ended, from their first to their last."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def unpack(archive: Path, into: Path) -> None:
-    octets = zstandard.ZstdDecompressor().stream_reader(archive.read_bytes()).read()
-    with tarfile.open(fileobj=io.BytesIO(octets), mode="r:") as opened:
-        opened.extractall(into, filter="data")
 
 
 def correlation(groups: int, hits: int = 1_000_000, batch: int = 100_000) -> tuple[float, object]:
@@ -199,13 +192,12 @@ def hunting(ruleset: Ruleset, events: Path, folder: Path) -> Iterator[Row]:
         return
     took, stored = cpu(lambda: hunt.fill(folder / "store", events, ruleset))
     yield f"{stored:,} events stored, with columns for all rules", "", f"{took:.0f} cpu-s"
-    for name, seconds, _, hits in hunt.hunted(folder / "store", folder / FOLDERS[0]):
+    for name, seconds, _, hits in hunt.hunted(folder / "store", folder / public.FOLDERS[0]):
         yield f"{name} over these", "< 0.15 cpu-s", f"{seconds:.3f} cpu-s, {hits} hits"
 
 
 def rows(data: Path, folder: Path) -> Iterator[Row]:
-    unpack(data / "sigmahq_rules.tar.zst", folder)
-    rules = [folder / name for name in FOLDERS]
+    rules = public.unpack(data, folder)
     with zstandard.open(data / "otrf_100k.jsonl.zst", "rb") as file:
         opened = io.BufferedReader(file)
         some = [next(opened) for _ in range(FEW)]  # a process begins with the memory of its parent
@@ -227,7 +219,7 @@ def rows(data: Path, folder: Path) -> Iterator[Row]:
 
 def main() -> int:
     gc.set_threshold(GARBAGE_AFTER)  # as the program does
-    data = Path(os.environ.get("TEST_DATA", "."))
+    data = public.data() or Path()
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(data, Path(folder)))
     lines = [f"| {what} | {must} | {said} |" for what, must, said in found]

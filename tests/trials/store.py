@@ -104,6 +104,8 @@ def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
             )  # some live to compact
             process.send_signal(signal.SIGKILL)
             end(process)
+        if number % 25 == 0:
+            print(f"{number} kills, last start {starts[-1]:.1f} s", file=sys.stderr, flush=True)
     time.sleep(2)
     for sender in senders:
         sender.stopping.set()
