@@ -30,6 +30,7 @@ from soc.settings import Web
 from soc.web.front import Front
 from soc.web.gathering import Gathering
 from soc.web.protocol import HANG_UP
+from soc.web.tokens import Tokens
 
 TOO_MANY = "too many events at once: send smaller batches"
 PRODUCT = {"X-elastic-product": "Elasticsearch"}
@@ -68,6 +69,7 @@ class Bulk:
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._tokens = Tokens(front.who_asks)
         self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,10 +108,7 @@ class Bulk:
         return answer
 
     async def _require(self, request: Request) -> Principal:
-        who = self._front.remembered(request)
-        if who is None:
-            who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
-            self._front.remember(request, who)
+        who = await self._tokens.who(request)
         who.require(Permission.INGEST)
         return who
 

@@ -27,7 +27,7 @@ from soc.app.local import login
 from soc.app.rulebook import Rulebook
 from soc.app.silence import tell_limit
 from soc.app.suite import Suite
-from soc.clock import monotonic, nonce
+from soc.clock import nonce
 from soc.errors import LogError, NotAuthenticated
 from soc.logs.port import Appended, OpenLog
 from soc.model.event import Reject, Row
@@ -42,9 +42,6 @@ Address = IPv4Address | IPv6Address
 COOKIE = "soc_session"
 ACCESS = "soc.access"
 INPUTS = "soc.inputs"
-GOOD_FOR = 1.0
-"""Seconds for which a token that was just looked up is good: so long a revoked one lives on."""
-MOST_TOKENS = 1_000
 WEIGHED_FOR = timedelta(minutes=1)
 """For so long the same assessment of the threat model is shown."""
 COUNTED_FOR = timedelta(seconds=10)
@@ -67,7 +64,6 @@ class Front:
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )
     turns: Turns = field(default_factory=Turns)
-    _tokens: dict[str, tuple[Principal, float]] = field(default_factory=dict)
     sources: Tallies = field(init=False)
 
     @cached_property
@@ -144,19 +140,6 @@ class Front:
         if found.person is not None:
             raise NotAuthenticated("a person's token is sent as Authorization: Bearer")
         return found
-
-    def remembered(self, connection: HTTPConnection) -> Principal | None:
-        """Return whose token the request carries, if that was asked for a moment ago."""
-        known = self._tokens.get(connection.headers.get("authorization", ""))
-        return known[0] if known and monotonic() < known[1] else None
-
-    def remember(self, connection: HTTPConnection, who: Principal) -> None:
-        """Let a token be good for a moment without asking the store again."""
-        if not (secret := connection.headers.get("authorization")):
-            return
-        if len(self._tokens) >= MOST_TOKENS:
-            self._tokens.clear()
-        self._tokens[secret] = (who, monotonic() + GOOD_FOR)
 
     def who_asks(self, connection: HTTPConnection) -> Principal:
         """Return who asks; raises NotAuthenticated for nobody."""
