@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs" / "benchmarks.md"
 EVENTS, MANY = 600_000, 2_000_000
 LOADS = {"500 x 4": ("500", "4"), "100 x 8": ("100", "8")}
-RUNS = 3
+RUNS = 5
 """Loads of which the median counts, each on a new home."""
 
 
