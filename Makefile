@@ -74,7 +74,7 @@ trial-store: setup
 bench-respond: setup
 	$(PY) benchmarks/respond.py --dbos --write
 
-# The table of docs/benchmarks.md: about twenty minutes, on a machine that does nothing else.
+# The table of docs/benchmarks.md: about twenty-four minutes, on a machine that does nothing else.
 bench-store: setup
 	$(PY) benchmarks/store.py --opensearch --large --write
 
