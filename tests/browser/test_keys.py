@@ -119,6 +119,20 @@ def test_merge_asks_why_and_takes_the_first_chosen(page: Page, site: Site) -> No
         assert lifecycle.get(looking, second).merged_into == first
 
 
+def test_whoever_went_on_to_the_next_field_stays_there(page: Page) -> None:
+    press(page, "x", "j", "x", "m", "Tab")
+    page.locator(".bulk details.ask[open]").dispatch_event("toggle")  # it comes late
+
+    expect(page.get_by_label("Why they are one")).to_be_focused()
+
+
+def test_a_click_leads_into_the_first_field(page: Page) -> None:
+    press(page, "x")
+    page.locator(".bulk summary[data-key=m]").click()
+
+    expect(page.get_by_label("Incident that takes the alerts")).to_be_focused()
+
+
 def test_the_bar_works_without_scripts(chromium: Browser, address: str, site: Site) -> None:
     crowd(site, 2)
     with window(chromium, address, scripts=False) as page:

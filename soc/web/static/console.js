@@ -195,8 +195,9 @@ addEventListener("focusin", ({ target }) => {
   const entry = entries().find((found) => found.contains(target));
   if (entry && entry !== cursor()) point(entry, { focus: false });
 });
+// This comes a moment after the opening: whoever has gone on to a field by then stays there.
 addEventListener("toggle", ({ target }) => {
-  if (target.open && target.matches("details.ask") && target.contains(document.activeElement)) open(target);
+  if (target.open && target.matches("details.ask") && one("summary", target) === document.activeElement) open(target);
 }, true);
 
 document.documentElement.dataset.js = "";
