@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -149,9 +150,22 @@ def obtained(server: AbstractContextManager[Given]) -> Iterator[Given]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no one else here is given before it is used."""
+    for port in PORTS:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise Unobtainable("no port of loopback is free")
+
+
+def _ports() -> Iterator[int]:
+    """Yield this worker's share of the ports that the system gives to no client, each once."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = range(20_000, 32_000)[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))]
+    begin = random.randrange(len(share))
+    yield from (*share[begin:], *share[:begin])
+
+
+PORTS = _ports()
 
 
 def answers(port: int) -> bool:

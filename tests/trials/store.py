@@ -98,14 +98,14 @@ def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         began = time.monotonic()
         process = start(home, port)
         starts.append(time.monotonic() - began)
+        if number % 25 == 0:
+            print(f"{number} kills, last start {starts[-1]:.1f} s", file=sys.stderr, flush=True)
         if number < kills:
             time.sleep(
                 draw.uniform(0.02, draw.choice((0.9, 0.9, 0.9, 4.0)))
             )  # some live to compact
             process.send_signal(signal.SIGKILL)
             end(process)
-        if number % 25 == 0:
-            print(f"{number} kills, last start {starts[-1]:.1f} s", file=sys.stderr, flush=True)
     time.sleep(2)
     for sender in senders:
         sender.stopping.set()
