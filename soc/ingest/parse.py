@@ -53,11 +53,11 @@ class Intake:
         if self._quick is None or form not in {"auto", LAST}:
             return to_columns(self.read(zip(lines, ids, strict=True), form), ingested)
         quick, taken = self._quick.read(list(map(bytes.strip, lines)))
-        known = [ids[number] or None for number in taken]
-        if any(known):
-            named = pa.array(known, pa.string())
+        named = pa.array([ids[number] or None for number in taken], pa.string())
+        if named.null_count < len(named):
             place = quick.schema.get_field_index("event_id")
-            quick = quick.set_column(place, "event_id", pc.coalesce(named, quick["event_id"]))
+            words = pc.coalesce(named, quick["event_id"]) if named.null_count else named
+            quick = quick.set_column(place, "event_id", words)
         quick = complete(quick, ingested)
         if len(taken) == len(lines):
             return quick

@@ -23,8 +23,15 @@ from soc.model.event import MOMENT
 from soc.model.sought import Sought
 from soc.model.value import MAX_DIGITS
 
-DOUBTFUL = Sought(rb"[:,\[\s]-?[0-9]+(\.[0-9]*)?[eE]", rb"[0-9]{64}")
-"""What may be a number too great for the plain path; msgspec looks at no number that it skips."""
+DOUBTFUL = (
+    Sought(rb"[0-9]e\+?[0-9]{3,}\s*[,}\]]"),
+    Sought(rb"[0-9]E\+?[0-9]{3,}\s*[,}\]]"),
+    Sought(rb"[0-9]{64}"),
+)
+"""What may be a number too great for the plain path, which msgspec passes over where it skips it.
+
+One after the other takes half as long as all at once: each alone is found by what is rare in it.
+"""
 
 NAMES = (TIME, *dict.fromkeys(name for _, names in COLUMNS.values() for name in names))
 PLACES = {
@@ -109,13 +116,17 @@ class Quick:
 
 def _is_plain(text: bytes, lines: Sequence[bytes]) -> bool:
     """Return whether all *lines*, which *text* encloses, are as ``_plain`` wants them."""
-    if DOUBTFUL.is_in(text):
+    if _is_doubtful(text):
         return False
     ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + len(fields.BETWEEN))
     # Both opening brackets, and nothing else of ASCII, are 0x5B once this bit is away.
     brackets = np.flatnonzero((np.frombuffer(text, np.uint8) & 0xDF) == ord("["))
     most = np.diff(np.searchsorted(brackets, ends), prepend=0).max()
     return bool(most <= fields.SHALLOW) and max(map(len, lines)) <= fields.MAX_LINE
+
+
+def _is_doubtful(text: bytes) -> bool:
+    return any(one.is_in(text) for one in DOUBTFUL)
 
 
 def _plain(lines: Sequence[bytes]) -> list[int]:
@@ -125,7 +136,7 @@ def _plain(lines: Sequence[bytes]) -> list[int]:
         for number, line in enumerate(lines)
         if line.count(b"{") + line.count(b"[") <= fields.SHALLOW
         and len(line) <= fields.MAX_LINE
-        and not DOUBTFUL.is_in(line)
+        and not _is_doubtful(line)
     ]
 
 
@@ -135,7 +146,7 @@ def _moments(whens: list[str | float]) -> pa.Array:
         read = pa.array(whens, pa.string()).cast(MOMENT)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([fields.moment(when) for when in whens], MOMENT)
-    if len(read) and pc.min(read).cast(pa.int64()).as_py() < FIRST:
+    if read.view(pa.int64()).to_numpy().min(initial=FIRST) < FIRST:
         raise Refused("before the year 1: write RFC 3339, as 2026-11-23T12:00:00Z")
     return read
 

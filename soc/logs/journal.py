@@ -51,6 +51,7 @@ class Journal:
         self._lock_file = _lock(root / "LOCK")
         self._tail = Tail(root / "wal")
         self._known = Known(settings.remembered_ids)
+        self._encoder = wal.Encoder()
         self._numbers, self._making = Lock(), Lock()
         self._commit = Commit(self._write)
         self._sealer = ThreadPoolExecutor(1, "soc-seal", initializer=_give_way)
@@ -81,10 +82,10 @@ class Journal:
     def start(self, following: int, stored: Iterable[pa.Table]) -> None:
         """Continue at number *following*; *stored* are the newest rows that are permanent."""
         for table in stored:
-            self._known.add(identities(table))
+            self._known.add(filter(None, identities(table)))
         self._next = following
         for table in self._tail.recover(following, self._clock.now()):
-            self._known.add(identities(table))
+            self._known.add(filter(None, identities(table)))
             self._next += table.num_rows
 
     def append(self, table: pa.Table) -> Appended:
@@ -143,7 +144,7 @@ class Journal:
                 first += rows.num_rows
             if first > self._next:
                 rows = numbered(pa.concat_tables(fresh), self._next).combine_chunks()
-                self._tail.write(wal.encode(self._next, rows), rows, self._clock.now())
+                self._tail.write(self._encoder.frame(self._next, rows), rows, self._clock.now())
                 self._known.add(new)
                 self._next = first
             self._seal_soon()

@@ -41,9 +41,9 @@ class Known:
         """Return whether nothing of *fresh* is known: all at once, as it nearly always is."""
         return all(known.isdisjoint(fresh) for known in (new, self._newer, self._older))
 
-    def add(self, identities: Iterable[str | None]) -> None:
+    def add(self, identities: Iterable[str]) -> None:
         """Remember *identities*, in the order in which they were stored."""
-        self._newer.update(one for one in identities if one is not None)
+        self._newer.update(identities)
         if len(self._newer) >= self.room:
             self._newer, self._older = set(), self._newer
 
@@ -56,7 +56,13 @@ def identities(table: pa.Table) -> list[str | None]:
     source, ids, data_class = (table[name] for name in COLUMNS)
     if ids.null_count == len(ids):
         return [None] * len(ids)
-    kinds = pc.if_else(pc.equal(data_class, REJECTS), "r", "e")
     known = pc.if_else(pc.equal(ids, ""), None, ids)
-    whose = pc.binary_join_element_wise(kinds, source, "")
-    return pc.binary_join_element_wise(whose, known, "\0").to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
+    return pc.binary_join_element_wise(_whose(source, data_class), known, "\0").to_pylist()  # type: ignore[no-any-return]  # pyarrow is untyped
+
+
+def _whose(source: pa.ChunkedArray, data_class: pa.ChunkedArray) -> pa.ChunkedArray | str:
+    """Return what an id is one of: the same for all rows, as it nearly always is, or for each."""
+    sources, is_reject = source.unique(), pc.equal(data_class, REJECTS)
+    if len(sources) == 1 and not pc.any(is_reject).as_py():
+        return f"e{sources[0]}"
+    return pc.binary_join_element_wise(pc.if_else(is_reject, "r", "e"), source, "")

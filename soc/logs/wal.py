@@ -23,6 +23,8 @@ SUFFIX = ".wal"
 MAX_FRAME = 1 << 30
 QUICK = -3
 """The zstd level: of what is here only until it is sealed."""
+USUAL = 8 << 20
+"""Bytes of a table for which there always is room."""
 
 
 class Frame(NamedTuple):
@@ -41,14 +43,31 @@ def name_of(first: int, take: int = 0) -> str:
     return f"{first:020d}{f'-{take:03d}' if take else ''}{SUFFIX}"
 
 
-def encode(first: int, table: pa.Table) -> bytes:
-    """Return *table*, whose rows are numbered from *first*, as one frame."""
-    sink = pa.BufferOutputStream()
+class Encoder:
+    """Makes frames, in room that is used again: fresh pages for each would cost more than the work.
+
+    To be used by one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=QUICK)
+        self._room = pa.allocate_buffer(USUAL)
+
+    def frame(self, first: int, table: pa.Table) -> bytes:
+        """Return *table*, whose rows are numbered from *first*, as one frame."""
+        size = _streamed(table, pa.MockOutputStream())
+        room = self._room if size <= USUAL else pa.allocate_buffer(size)
+        _streamed(table, pa.FixedSizeBufferWriter(room))
+        payload = self._compressor.compress(memoryview(room)[:size])
+        crc = _crc(first, table.num_rows, payload)
+        return HEAD.pack(MAGIC, first, table.num_rows, len(payload), crc) + payload
+
+
+def _streamed(table: pa.Table, sink: pa.NativeFile) -> int:
+    """Write *table* to *sink* as an Arrow IPC stream; return its bytes."""
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
-    payload = zstandard.ZstdCompressor(level=QUICK).compress(sink.getvalue())
-    crc = _crc(first, table.num_rows, payload)
-    return HEAD.pack(MAGIC, first, table.num_rows, len(payload), crc) + payload
+    return int(sink.tell())
 
 
 def frames(data: bytes, start: int = 0) -> Iterator[Frame]:

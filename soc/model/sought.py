@@ -1,4 +1,4 @@
-"""Whether octets hold what is sought: one pass of Hyperscan where it is installed, else of RE2."""
+"""Whether octets hold what is sought: by Hyperscan where it is installed, else by RE2."""
 
 from threading import Lock
 from types import ModuleType
@@ -13,22 +13,19 @@ except ImportError:  # no wheel for this processor
 
 
 class Sought:
-    """Expressions on octets, of which one is enough. They mean the same to both libraries."""
+    """An expression on octets. It means the same to both libraries."""
 
-    def __init__(self, *expressions: bytes) -> None:
-        self._plain = re2.compile(b"|".join(b"(?:%b)" % one for one in expressions))
+    def __init__(self, expression: bytes) -> None:
+        self._plain = re2.compile(expression)
         self._database, self._lock = None, Lock()
         if hyperscan is not None:
-            size = len(expressions)
             self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-            flags = [hyperscan.HS_FLAG_SINGLEMATCH] * size
-            self._database.compile(
-                expressions=expressions, ids=list(range(size)), elements=size, flags=flags
-            )
+            flags = [hyperscan.HS_FLAG_SINGLEMATCH]
+            self._database.compile(expressions=[expression], ids=[0], elements=1, flags=flags)
             self._database.scratch = hyperscan.Scratch(self._database)
 
     def is_in(self, octets: bytes | memoryview) -> bool:
-        """Return whether one of the expressions is in *octets*."""
+        """Return whether the expression matches somewhere in *octets*."""
         if self._database is None:
             return self._plain.search(octets) is not None
         seen: list[int] = []

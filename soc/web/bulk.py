@@ -30,7 +30,6 @@ from soc.settings import Web
 from soc.web.front import Front
 from soc.web.gathering import Gathering
 from soc.web.protocol import HANG_UP
-from soc.web.tokens import Tokens
 
 TOO_MANY = "too many events at once: send smaller batches"
 PRODUCT = {"X-elastic-product": "Elasticsearch"}
@@ -69,7 +68,6 @@ class Bulk:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._tokens = Tokens(front.who_asks)
         self._gathering = Gathering(self._store, lambda sent: len(sent.body), TOGETHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +89,8 @@ class Bulk:
 
     async def _answer(self, request: Request) -> Response:
         started = monotonic()
-        who = await self._require(request)
+        who = await self._front.tokens.who(request)
+        who.require(Permission.INGEST)
         async with self._front.turns.one():
             body = await body_of(request, self._front.suite.settings.web, lines=2)
             index = str(request.path_params.get("index", ""))
@@ -106,11 +105,6 @@ class Bulk:
         if isinstance(full, TooManyRequests):
             answer.headers["Retry-After"] = str(full.after)
         return answer
-
-    async def _require(self, request: Request) -> Principal:
-        who = await self._tokens.who(request)
-        who.require(Permission.INGEST)
-        return who
 
     def _store(self, many: Sequence[_Sent]) -> list[Response | SocError]:
         """Return the answer to each of *many*, when all that they brought is on the disk."""

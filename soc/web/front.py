@@ -35,6 +35,7 @@ from soc.model.value import rfc3339
 from soc.store.session import reading, session
 from soc.threats.assess import Assessment
 from soc.web.tallies import Limit, Tallies
+from soc.web.tokens import Tokens
 from soc.web.turns import Turns
 
 Address = IPv4Address | IPv6Address
@@ -65,6 +66,7 @@ class Front:
     )
     turns: Turns = field(default_factory=Turns)
     sources: Tallies = field(init=False)
+    tokens: Tokens = field(init=False)
 
     @cached_property
     def rulebook(self) -> Rulebook:
@@ -89,8 +91,9 @@ class Front:
         return Later("sources", lambda: sourcing.listed(suite), suite.clock, COUNTED_FOR)
 
     def __post_init__(self) -> None:
-        """Count the sources."""
+        """Count the sources, and remember who holds which token."""
         suite = self.suite
+        self.tokens = Tokens(self.who_asks)
         expected = {one.name: one for one in suite.settings.inputs.sources}
         self.sources = Tallies(lambda: suite.database, suite.clock, expected)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -53,7 +52,8 @@ class Logs:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, encoding: Encoding | None) -> Response:
-        who = await run_in_threadpool(self._front.require, request, Permission.INGEST)
+        who = await self._front.tokens.who(request)
+        who.require(Permission.INGEST)
         if encoding is None:
             kinds = " or ".join(Encoding)
             text = f"this media type is not taken: send {kinds}"

@@ -80,6 +80,8 @@ AWKWARD = {
     "a long number in a list": T + b'"a":[1,' + b"9" * 400 + b"]}",
     "a long fraction": T + b'"a":1.' + b"9" * 400 + b"}",
     "a great exponent after a tab": T + b'"a":\t-1.5E+400}',
+    "a great exponent with noughts before": T + b'"a":1e0309}',
+    "a great exponent before a space": T + b'"a":[0.5E309 ],"b":1}',
     "no number": T + b'"a":NaN}',
     "a control character": T + b'"a":"\x01"}',
     "a key twice": T + b'"event":{"action":"a"},"event":{"outcome":"b"}}',
@@ -100,6 +102,26 @@ AWKWARD = {
 @pytest.mark.parametrize("line", AWKWARD.values(), ids=AWKWARD)
 def test_both_ways_judge_awkward_lines_alike(line: bytes) -> None:
     quick, plain = both_ways([line, T + b'"event":{"action":"x"}}'], [None, "i"])
+
+    assert quick.to_pylist() == plain.to_pylist()
+
+
+@st.composite
+def numbers(draw: Any) -> bytes:
+    """Numbers about as great as a float can be, as JSON writes them in all its ways."""
+    number = draw(st.sampled_from(["", "-"])) + str(
+        draw(st.integers(0, 10 ** draw(st.integers(0, 80))))
+    )
+    if draw(st.booleans()):
+        number += "." + draw(st.text("0123456789", min_size=1, max_size=80))
+    number += draw(st.sampled_from("eE")) + draw(st.sampled_from(["", "+", "-"]))
+    return f"{number}{'0' * draw(st.integers(0, 3))}{draw(st.integers(0, 400))}".encode()
+
+
+@given(numbers(), st.sampled_from([b"", b" ", b"\t"]), st.booleans())
+def test_both_ways_take_the_same_numbers(number: bytes, space: bytes, is_in_list: bool) -> None:
+    value = b"[%b%b,1]" % (number, space) if is_in_list else number + space
+    quick, plain = both_ways([T + b'"a":%b}' % value], [None])
 
     assert quick.to_pylist() == plain.to_pylist()
 

@@ -106,7 +106,7 @@ def test_an_unfinished_frame_is_forgotten_and_its_numbers_are_given_again(
     log.close()
     (path,) = (root / "wal").glob("*.wal")
     whole = path.read_bytes()
-    torn = wal.encode(4, to_table(rows(2, 3), "src", clock.now(), ["default"] * 2))
+    torn = wal.Encoder().frame(4, to_table(rows(2, 3), "src", clock.now(), ["default"] * 2))
     path.write_bytes(whole + torn[:-1])
 
     log = EmbeddedLog(root, Logs(), clock)

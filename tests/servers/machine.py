@@ -160,7 +160,7 @@ def free_port() -> int:
 def _ports() -> Iterator[int]:
     """Yield this worker's share of the ports that the system gives to no client, each once."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    share = range(20_000, 32_000)[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))]
+    share = range(20_000, 32_000)[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
     begin = random.randrange(len(share))
     yield from (*share[begin:], *share[:begin])
 
