@@ -22,30 +22,33 @@ class Protocol(HttpToolsProtocol):
 
 
 class Joined:
-    """A transport that sends as one piece what is written in one turn of the loop.
+    """A transport that sends as one piece each two that are written in one turn of the loop.
 
     uvicorn writes the head of an answer and then its body, and the client would wake up for each.
+    No more than one piece is held, so that whoever writes much still learns when to wait.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
-        self._written: list[bytes] = []
+        self._held = b""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the transport has
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send *data*, soon."""
-        if not self._written:
+        """Send *data*: with what is held, else soon."""
+        if self._held:
+            self._send(data)
+        else:
+            self._held = data
             self._loop.call_soon(self._send)
-        self._written.append(data)
 
     def close(self) -> None:
         """Send what was written, then close."""
         self._send()
         self._transport.close()
 
-    def _send(self) -> None:
-        written, self._written = self._written, []
-        if written and not self._transport.is_closing():
-            self._transport.write(b"".join(written))
+    def _send(self, more: bytes = b"") -> None:
+        whole, self._held = b"".join((self._held, more)), b""
+        if whole and not self._transport.is_closing():
+            self._transport.write(whole)

@@ -154,7 +154,7 @@ def free_port() -> int:
     for port in PORTS:
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
-    raise Unobtainable("no port of loopback is free")
+    raise RuntimeError("no port of loopback is free")
 
 
 def _ports() -> Iterator[int]:

@@ -42,6 +42,17 @@ def test_what_is_written_in_one_turn_of_the_loop_is_one_piece() -> None:
     assert asyncio.run(answer()) == [b"head body", b"more"]
 
 
+def test_no_more_than_one_piece_is_held_back() -> None:
+    async def answer() -> list[bytes | str]:
+        wire = Wire()
+        transport = joined(wire)
+        for piece in (b"a", b"b", b"c", b"d", b"e"):
+            transport.write(piece)
+        return list(wire.done)  # of this turn
+
+    assert asyncio.run(answer()) == [b"ab", b"cd"]
+
+
 def test_what_was_written_is_sent_before_the_end() -> None:
     async def answer() -> list[bytes | str]:
         wire = Wire()
