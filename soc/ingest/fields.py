@@ -115,10 +115,15 @@ def enclosed(objects: Sequence[bytes]) -> bytes:
 
     No text of JSON holds a line break, and no object goes on with a brace after a comma, so two
     pieces never make one object; several objects in one piece make too many elements. Raises
-    Refused if a piece does not begin and end with braces.
+    Refused if there is none, or a piece does not begin and end with braces.
     """
-    if not all(objects) or any(
-        set(map(itemgetter(end), objects)) - {brace} for end, brace in BRACES
+    if (
+        not objects
+        or not all(objects)
+        or any(set(map(itemgetter(end), objects)) - {brace} for end, brace in BRACES)
     ):
         raise Refused("write a JSON object")
-    return b"[" + BETWEEN.join(objects) + b"]"
+    pieces = [*objects]
+    pieces[0] = b"[" + pieces[0]
+    pieces[-1] += b"]"
+    return BETWEEN.join(pieces)

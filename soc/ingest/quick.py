@@ -38,6 +38,7 @@ PLACES = {
     column: (spelling, [NAMES.index(name) - 1 for name in names])
     for column, (spelling, names) in COLUMNS.items()
 }
+NEITHER_OPENS_NOR_BREAKS = bytes(set(range(256)) - set(b"{[\n"))
 ASCII = 128
 MOST_TOGETHER = 2**31 - 1
 """Bytes that fit into one array of texts."""
@@ -89,7 +90,7 @@ class Quick:
         size = len(lines)
         try:
             text = fields.enclosed(lines)
-            if not size or not _is_plain(text, lines):
+            if not _is_plain(text, lines):
                 return None
             shapes = self._decode_all(text)
             text.isascii() or text.decode()
@@ -118,11 +119,10 @@ def _is_plain(text: bytes, lines: Sequence[bytes]) -> bool:
     """Return whether all *lines*, which *text* encloses, are as ``_plain`` wants them."""
     if _is_doubtful(text):
         return False
-    ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + len(fields.BETWEEN))
-    # Both opening brackets, and nothing else of ASCII, are 0x5B once this bit is away.
-    brackets = np.flatnonzero((np.frombuffer(text, np.uint8) & 0xDF) == ord("["))
-    most = np.diff(np.searchsorted(brackets, ends), prepend=0).max()
-    return bool(most <= fields.SHALLOW) and max(map(len, lines)) <= fields.MAX_LINE
+    opened = text.translate(None, NEITHER_OPENS_NOR_BREAKS).split(b"\n")
+    if len(opened) != len(lines):
+        return False
+    return max(map(len, opened)) <= fields.SHALLOW and max(map(len, lines)) <= fields.MAX_LINE
 
 
 def _is_doubtful(text: bytes) -> bool:

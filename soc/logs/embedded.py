@@ -17,14 +17,15 @@ from soc.logs import compact, segments
 from soc.logs.chain import Segment
 from soc.logs.journaled import JournaledLog
 from soc.logs.known import COLUMNS
+from soc.logs.pace import BURST, Pace
 from soc.logs.port import Keep
 from soc.logs.promote import Promotion, announced
 from soc.logs.reader import LogReader
 from soc.logs.tail import Generation
 from soc.settings import Logs
 
-BURST = 5_000
-"""Events in a second from which on it is a burst."""
+NEWEST = 1_000
+"""Events by which it is judged whether there is a burst."""
 
 
 class EmbeddedLog(JournaledLog):
@@ -36,6 +37,7 @@ class EmbeddedLog(JournaledLog):
         self._reshaping = Lock()
         self._in_burst = False
         super().__init__(root, settings, clock)
+        self._pace = Pace(lambda: self._journal.last, self._journal.rest)
         self.reader = LogReader(root)
 
     def compact(self) -> None:
@@ -102,19 +104,21 @@ class EmbeddedLog(JournaledLog):
     def _make(self, generation: Generation) -> None:
         table = pa.concat_tables(generation.read())
         numbers = (table["seq"][0].as_py(), table["seq"][-1].as_py())
-        self._in_burst = self._is_burst(generation)
+        self._in_burst = self._is_burst(table["ingested"])
         # Requests first: what is left out in a burst is made up for when it is over.
         promotion = Promotion() if self._in_burst else announced(self._root)
         written = segments.seal(self._root / "seg", table, promotion)
         self._chain.append("seal", self._clock.now(), written, numbers=numbers)
 
     def _go_on(self) -> None:
+        self._pace.keep()
         if self._journal.is_closing:
             raise LogError("the store is being closed: joined next time")
 
-    def _is_burst(self, generation: Generation) -> bool:
-        lasted = (generation.until - generation.since).total_seconds()
-        return generation.rows >= self._settings.seal_rows and generation.rows > BURST * lasted
+    def _is_burst(self, ingested: pa.ChunkedArray) -> bool:
+        newest = ingested.slice(max(0, len(ingested) - NEWEST))
+        lasted = (self._clock.now() - newest[0].as_py()).total_seconds()
+        return len(ingested) >= self._settings.seal_rows and len(newest) > BURST * lasted
 
     def _segments(self, data_class: str, day: date) -> list[Segment]:
         live = self._chain.state().live

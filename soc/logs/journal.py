@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 import pyarrow as pa
 
@@ -58,7 +58,7 @@ class Journal:
         self._tidier = ThreadPoolExecutor(1, "soc-tidy", initializer=_give_way)
         self._sealing: Future[None] | None = None
         self._tidying: Future[None] | None = None
-        self._closed = False
+        self._closed = Event()
         self._next = 1
         self.room = Room(root, settings)
         self._unsealed = self._untidy = ""
@@ -71,7 +71,16 @@ class Journal:
     @property
     def is_closing(self) -> bool:
         """Return whether whatever takes long should end."""
-        return self._closed
+        return self._closed.is_set()
+
+    @property
+    def last(self) -> int:
+        """Return the last number that was given."""
+        return self._next - 1
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, but no longer than until whatever takes long should end."""
+        self._closed.wait(seconds)
 
     def oldest(self) -> datetime | None:
         """Return when the first of the events came that are not permanent yet."""
@@ -100,6 +109,7 @@ class Journal:
             # While nothing can be made permanent, one file waits: not one for each look.
             if due or (self._unsealed and len(self._tail.generations) == 1):
                 self._tail.rotate()
+            self._seal_soon()  # what came while the last one was made waits for nobody
         if _is_over(self._sealing):
             self._sealing = self._begin(self._sealer, self._seal_safely)
         if _is_over(self._tidying):
@@ -120,9 +130,9 @@ class Journal:
     def close(self) -> None:
         """Let another process write; this one no longer can."""
         with self._numbers:
-            if self._closed:
+            if self.is_closing:
                 return
-            self._closed = True
+            self._closed.set()
         self._sealer.shutdown(wait=True)
         self._tidier.shutdown(wait=True)
         self._tail.close()
@@ -131,7 +141,7 @@ class Journal:
     def _write(self, tables: Sequence[pa.Table]) -> list[Appended]:
         """Store what several callers gave, with one write."""
         with self._numbers:
-            if self._closed or self._tail.is_broken:
+            if self.is_closing or self._tail.is_broken:
                 raise LogError(f"{self._root}: this store is closed")
             self.room.require()
             first, new = self._next, set[str]()
@@ -157,7 +167,7 @@ class Journal:
             self._sealing = self._begin(self._sealer, self._seal_safely)
 
     def _begin(self, on: ThreadPoolExecutor, work: Callable[[], None]) -> Future[None] | None:
-        return None if self._closed else on.submit(work)
+        return None if self.is_closing else on.submit(work)
 
     def _seal_safely(self) -> None:
         try:
@@ -171,7 +181,7 @@ class Journal:
             self._tidy()
             self._untidy = ""
         except BROKEN as failed:
-            self._untidy = "" if self._closed else f"cannot compact: {failed}"
+            self._untidy = "" if self.is_closing else f"cannot compact: {failed}"
 
     def _seal(self) -> None:
         """Make permanent every generation that is no longer written to, oldest first."""

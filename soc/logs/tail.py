@@ -16,14 +16,13 @@ HELD = 4
 
 @dataclass(slots=True)
 class Generation:
-    """One write-ahead file and its rows: sealed as a whole, and then removed.
+    """One write-ahead file and its rows, of which the first came *since*.
 
-    since, until: when the first rows came, and the last.
+    It is sealed as a whole, and then removed.
     """
 
     file: wal.WalFile
     since: datetime
-    until: datetime
     tables: list[pa.Table] = field(default_factory=list)
     rows: int = 0
 
@@ -78,7 +77,7 @@ class Tail:
         try:
             if generation is None:
                 name = wal.name_of(first, self._failures)
-                generation = Generation(wal.WalFile(self._folder / name), now, now)
+                generation = Generation(wal.WalFile(self._folder / name), now)
             generation.file.append(frame)
         except OSError as failed:
             self._give_up(generation)
@@ -87,7 +86,6 @@ class Tail:
             self.generations.append(generation)
             self._is_open = True
         generation.add(table)
-        generation.until = now
 
     def forget(self, generation: Generation) -> None:
         """Remove a generation that is sealed."""
@@ -105,7 +103,7 @@ class Tail:
                 raise LogError(f"{path}: byte {at} {reason}")
             whole = list(wal.frames(data))
             file = wal.WalFile(path, whole[-1].end if whole else 0)
-            generation = Generation(file, now, now)
+            generation = Generation(file, now)
             for frame in whole:
                 if frame.first == following:
                     generation.add(frame.table)

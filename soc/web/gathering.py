@@ -7,6 +7,7 @@ lately are awaited for a moment, so that all are in one.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -30,6 +31,7 @@ class Gathering(Generic[Given, Done]):
 
     def __init__(self, work: Work[Given, Done], weigh: Callable[[Given], int], most: int) -> None:
         self._work, self._weigh, self._most = work, weigh, most
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="soc-gathering")
         self._waiting: deque[tuple[Given, asyncio.Future[Done]]] = deque()
         self._weight = 0
         self._expected = 1
@@ -59,7 +61,7 @@ class Gathering(Generic[Given, Done]):
             self._awaited = None
         group, self._is_under_way = self._take(), True
         given = [one for one, _ in group]
-        begun = asyncio.get_running_loop().run_in_executor(None, self._work, given)
+        begun = asyncio.get_running_loop().run_in_executor(self._thread, self._work, given)
         begun.add_done_callback(partial(self._end, [future for _, future in group]))
 
     def _take(self) -> list[tuple[Given, asyncio.Future[Done]]]:

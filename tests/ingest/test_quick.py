@@ -91,6 +91,8 @@ AWKWARD = {
     "spaces around": b"  " + T + b'"a":1} \t',
     "a space that is none of JSON's": "\u00a0".encode() + T + b'"a":1}',
     "deep": T + b'"a":' + b"[" * 80 + b"]" * 80 + b"}",
+    "deep, with breaks": T + b'"a":' + b"[\n" * 80 + b"\n]" * 80 + b"}",
+    "a break between fields": T + b'\n"a":1}',
     "very deep": T + b'"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
     "very long": T + b'"a":"' + b"x" * 1_100_000 + b'"}',
     "windows": T + b'"EventID":1,"Channel":"Security"}',

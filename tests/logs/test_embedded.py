@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import orjson
 import pytest
@@ -265,3 +266,14 @@ def test_kill_9_loses_nothing_acknowledged(root: Path, clock: SettableClock) -> 
         assert batch.column("seq") == list(range(1, batch.upto + 1))
         assert batch.upto >= before + 7 * acknowledged
         assert batch.upto % 7 == 0
+
+
+def test_closing_ends_the_rest_of_work_in_the_background(root: Path, clock: SettableClock) -> None:
+    log = EmbeddedLog(root, SMALL, clock)
+    resting = Thread(target=log._journal.rest, args=(60,))
+    resting.start()
+
+    log.close()
+    resting.join(10)
+
+    assert not resting.is_alive()

@@ -1,7 +1,7 @@
 """Promoted columns hold what rules find in the text, and a scan says where it had to read that."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,28 +118,37 @@ def test_what_was_announced_is_read_by_whoever_writes(tmp_path: Path) -> None:
     assert announced(tmp_path).fields == ("a", "b.c")
 
 
-class Later(SettableClock):
-    """A clock that goes on by a second whenever it is looked at."""
-
-    def now(self) -> datetime:
-        """Return the next second."""
-        self.moment += timedelta(seconds=1)
-        return self.moment
-
-
 def test_what_came_in_a_burst_is_sealed_at_once_and_promoted_later(tmp_path: Path) -> None:
-    clock = Later(EPOCH)
+    clock = SettableClock(EPOCH)
     log = EmbeddedLog(tmp_path, Logs(seal_rows=5), clock)
     announce(log.reader.root, ["cmd"])
 
     add(log, clock, *({"cmd": "ls"} for _ in range(6)))
     log.settle()
     (sealed,) = log.reader.view().segments
-    log.seal()
+    clock.moment += timedelta(seconds=1)
     add(log, clock, {"cmd": "ls"})
     log.seal()
     log.compact()
 
     assert (sealed.rows, sealed.promoted) == (6, "")
+    assert {one.promoted for one in log.reader.view().segments} == {Promotion(["cmd"]).digest}
+    log.close()
+
+
+def test_a_burst_is_over_when_nothing_has_come_for_a_moment(tmp_path: Path) -> None:
+    clock = SettableClock(EPOCH)
+    log = EmbeddedLog(tmp_path, Logs(seal_rows=5), clock)
+    announce(log.reader.root, ["cmd"])
+
+    with log._journal._making:  # the first five are being made permanent
+        for _ in range(2):
+            add(log, clock, *({"cmd": "ls"} for _ in range(5)))
+        clock.moment += timedelta(seconds=1)
+    log.settle()
+    log.tick()
+    log.settle()
+
+    assert [one.rows for one in log.reader.view().segments] == [5, 5]
     assert {one.promoted for one in log.reader.view().segments} == {Promotion(["cmd"]).digest}
     log.close()
