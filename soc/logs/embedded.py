@@ -17,11 +17,11 @@ from soc.logs import compact, segments
 from soc.logs.chain import Segment
 from soc.logs.journaled import JournaledLog
 from soc.logs.known import COLUMNS
-from soc.logs.pace import BURST, Pace
 from soc.logs.port import Keep
 from soc.logs.promote import Promotion, announced
 from soc.logs.reader import LogReader
 from soc.logs.tail import Generation
+from soc.logs.yielding import BURST, Yielding
 from soc.settings import Logs
 
 NEWEST = 1_000
@@ -37,7 +37,7 @@ class EmbeddedLog(JournaledLog):
         self._reshaping = Lock()
         self._in_burst = False
         super().__init__(root, settings, clock)
-        self._pace = Pace(lambda: self._journal.last, self._journal.rest)
+        self._yielding = Yielding(lambda: self._journal.last, self._journal.rest)
         self.reader = LogReader(root)
 
     def compact(self) -> None:
@@ -111,7 +111,7 @@ class EmbeddedLog(JournaledLog):
         self._chain.append("seal", self._clock.now(), written, numbers=numbers)
 
     def _go_on(self) -> None:
-        self._pace.keep()
+        self._yielding.pause()
         if self._journal.is_closing:
             raise LogError("the store is being closed: joined next time")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soc.logs.pace import BURST, LONGEST, Pace
+from soc.logs.yielding import BURST, LONGEST, Yielding
 
 
 class Watched:
@@ -11,12 +11,12 @@ class Watched:
     def __init__(self) -> None:
         self.moment, self.given = 100.0, 7
         self.waited: list[float] = []
-        self.pace = Pace(lambda: self.given, self.waited.append, lambda: self.moment)
+        self.yielding = Yielding(lambda: self.given, self.waited.append, lambda: self.moment)
 
     def work(self, seconds: float, came: int) -> None:
         self.moment += seconds
         self.given += came
-        self.pace.keep()
+        self.yielding.pause()
 
 
 @pytest.mark.parametrize("came", [0, 1, BURST // 2])

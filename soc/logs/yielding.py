@@ -12,7 +12,7 @@ LONGEST = 2.0
 """Seconds that it waits at most: however long a burst lasts, the work comes to its end."""
 
 
-class Pace:
+class Yielding:
     """Waits before each piece of work where events come in fast: both would share one interpreter.
 
     given: how many events came up to now. wait: sleeps for so many seconds, or less.
@@ -27,7 +27,7 @@ class Pace:
         self._given, self._wait, self._now = given, wait, now
         self._at, self._known = now(), given()
 
-    def keep(self) -> None:
+    def pause(self) -> None:
         """Return when the next piece of work may begin."""
         took, came = self._now() - self._at, self._given() - self._known
         if came > BURST * took:
